@@ -1,0 +1,33 @@
+"""The ways in by HTTP."""
+
+from __future__ import annotations
+
+
+def create_app():
+    """Return the WSGI application. Run by gunicorn as `sparrow.api:create_app()`."""
+    import importlib
+    import pkgutil
+
+    from flask import Flask
+
+    from sparrow.api import console, errors, service, web
+    from sparrow.box import health
+
+    app = Flask(__name__, static_folder=None)
+    app.url_map.strict_slashes = False
+    errors.install(app)
+    for package in (console, service):
+        for module in pkgutil.iter_modules(package.__path__):
+            importlib.import_module(f"{package.__name__}.{module.name}")
+    app.register_blueprint(console.console.blueprint)
+    if hasattr(service, "service"):
+        app.register_blueprint(service.service.blueprint)
+
+    @app.get("/health")
+    def box_health():
+        """Tell briefly whether the box is well; 503 if it is not."""
+        status = health.status()
+        brief = {"status": status["status"], "version": status["version"]}
+        return web.reply(brief, 503 if status["status"] == "error" else 200)
+
+    return app

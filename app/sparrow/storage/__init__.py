@@ -1,0 +1,1 @@
+"""The ground under the domain: tables, transactions, migrations, files, secrets, the queue connection."""

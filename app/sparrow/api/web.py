@@ -1,0 +1,189 @@
+"""Routes that are typed: msgspec structs in, msgspec structs out, and an OpenAPI document for free.
+
+A `Room` is a Flask blueprint whose routes are declared by annotations:
+
+    console = Room("console", "/console/api", guard=require_admin)
+
+    @console.post("/apps", status=201)
+    def create_app(body: CreateApp) -> App:
+        \"\"\"Create an app.\"\"\"
+
+`body` is the JSON body, `query` the query string, `form` the text fields of a multipart body (files are in
+`flask.request.files`); every other parameter is a part of the path. What a route returns is encoded as JSON,
+unless it is a Flask Response already. The first line of the docstring is the summary in the document.
+"""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+from flask import Blueprint, Response, request
+
+from sparrow.errors import BadRequest
+
+_encoder = msgspec.json.Encoder(order=None)
+JSON = "application/json"
+
+
+class Result(msgspec.Struct):
+    """The reply of an action that has nothing to say."""
+
+    result: str = "success"
+
+
+OK = Result()
+
+
+class Page(msgspec.Struct, kw_only=True):
+    """The query of a list: page from 1, limit from 1 to 100."""
+
+    page: typing.Annotated[int, msgspec.Meta(ge=1, le=99_999)] = 1
+    limit: typing.Annotated[int, msgspec.Meta(ge=1, le=100)] = 20
+
+    def offset(self) -> int:
+        """Return how many rows come before this page."""
+        return (self.page - 1) * self.limit
+
+
+@dataclass(slots=True)
+class Operation:
+    """One route, as the OpenAPI document needs it."""
+
+    method: str
+    path: str
+    function: Callable
+    status: int
+    summary: str
+    tag: str
+    public: bool
+    body: Any = None
+    query: Any = None
+    form: Any = None
+    files: tuple[str, ...] = ()
+    returns: Any = None
+    stream: bool = False
+    path_parameters: list[str] = field(default_factory=list)
+
+
+class Room:
+    """A blueprint with typed routes. `guard` runs before each route that is not `public`."""
+
+    def __init__(self, name: str, prefix: str, *, guard: Callable[[], None] | None = None, strict: bool = True):
+        self.name = name
+        self.prefix = prefix
+        self.guard = guard
+        self.strict = strict
+        self.blueprint = Blueprint(name, __name__, url_prefix=prefix)
+        self.operations: list[Operation] = []
+
+    def get(self, path: str, **options):
+        """Declare a GET route."""
+        return self.route("GET", path, **options)
+
+    def post(self, path: str, **options):
+        """Declare a POST route."""
+        return self.route("POST", path, **options)
+
+    def put(self, path: str, **options):
+        """Declare a PUT route."""
+        return self.route("PUT", path, **options)
+
+    def patch(self, path: str, **options):
+        """Declare a PATCH route."""
+        return self.route("PATCH", path, **options)
+
+    def delete(self, path: str, **options):
+        """Declare a DELETE route."""
+        return self.route("DELETE", path, **options)
+
+    def route(self, method: str, path: str, *, status: int = 200, public: bool = False, tag: str = "",
+              files: tuple[str, ...] = (), stream: bool = False, hidden: bool = False):
+        """Declare a route; see the module's docstring for how parameters are bound."""
+
+        def declare(function: Callable) -> Callable:
+            hints = typing.get_type_hints(function)
+            parameters = inspect.signature(function).parameters
+            body, query, form = (hints.get(name) if name in parameters else None
+                                 for name in ("body", "query", "form"))
+            operation = Operation(
+                method, self.prefix + path, function, status, (inspect.getdoc(function) or "").split("\n")[0],
+                tag or path.strip("/").split("/")[0], public, body, query, form, files, hints.get("return"), stream,
+                [name for name in parameters if name not in ("body", "query", "form")])
+            if not hidden:
+                self.operations.append(operation)
+            self.blueprint.add_url_rule(path, f"{method} {path}", self._view(operation), methods=[method])
+            return function
+
+        return declare
+
+    def _view(self, operation: Operation) -> Callable:
+        function, status = operation.function, operation.status
+        guard = None if operation.public else self.guard
+        decode = _body_decoder(operation.body, self.strict) if operation.body is not None else None
+        query, form = operation.query, operation.form
+
+        def view(**arguments):
+            if guard is not None:
+                guard()
+            if decode is not None:
+                arguments["body"] = decode()
+            if query is not None:
+                arguments["query"] = _convert(_first_values(request.args), query)
+            if form is not None:
+                arguments["form"] = _convert(_first_values(request.form), form)
+            result = function(**arguments)
+            return result if isinstance(result, Response) else reply(result, status)
+
+        return view
+
+
+def reply(value: Any, status: int = 200) -> Response:
+    """Return a JSON response; `None` gives an empty body."""
+    if value is None:
+        return Response(status=status)
+    return Response(_encoder.encode(value), status=status, mimetype=JSON)
+
+
+def _body_decoder(body_type: Any, strict: bool) -> Callable[[], Any]:
+    decoder = msgspec.json.Decoder(body_type, strict=strict)
+
+    def decode():
+        # get_data also drains the body, which keep-alive connections need (gunicorn #3301).
+        data = request.get_data(cache=False)
+        try:
+            return decoder.decode(data or b"{}")
+        except msgspec.ValidationError as error:
+            raise invalid(error) from None
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise BadRequest(f"The body is not valid JSON: {error}") from None
+        except RecursionError:
+            raise BadRequest("The body is nested too deeply.") from None
+
+    return decode
+
+
+def _first_values(values) -> dict[str, Any]:
+    return {name.removesuffix("[]"): items if len(items) > 1 or name.endswith("[]") else items[0]
+            for name, items in values.lists()}
+
+
+def _convert(values: dict[str, Any], target: Any) -> Any:
+    try:
+        return msgspec.convert(values, target, strict=False)
+    except msgspec.ValidationError as error:
+        raise invalid(error) from None
+
+
+def invalid(error: msgspec.ValidationError) -> BadRequest:
+    """Turn msgspec's message (which names the place, as in "… - at `$.name`") into a 400."""
+    text = str(error)
+    message, _, place = text.partition(" - at `$")
+    place = place.rstrip("`").lstrip(".")
+    if "missing required field" in message:
+        place = message.rsplit("`", 2)[-2] if not place else f"{place}.{message.rsplit('`', 2)[-2]}"
+    return BadRequest(f"{place}: {message}" if place else message, params=place or None)

@@ -1,0 +1,33 @@
+"""Which function does which kind of job. Each takes the job's payload and a JobContext."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from sparrow.storage import queue
+
+
+@dataclass(frozen=True, slots=True)
+class JobContext:
+    """What a running job may ask."""
+
+    job_id: str
+
+    def cancelled(self) -> bool:
+        """Tell whether somebody cancelled this job; ask between steps."""
+        return queue.is_cancelled(self.job_id)
+
+
+# kind: (module, function, seconds it may take); imported at first use, in the child process that runs the job.
+KINDS: dict[str, tuple[str, str, int]] = {
+    "index_document": ("sparrow.knowledge.indexing", "run_job", 6 * 3600),
+}
+
+
+def load(kind: str) -> Callable[[dict[str, Any], JobContext], None]:
+    """Return the function of a kind; raise KeyError for one this version does not know."""
+    module, name, _ = KINDS[kind]
+    return getattr(import_module(module), name)

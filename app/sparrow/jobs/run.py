@@ -1,0 +1,51 @@
+"""Run one job: claim its row, call its function, settle its row. RQ calls `run_job` in a forked child."""
+
+from __future__ import annotations
+
+import logging
+import os
+import traceback
+
+from sparrow import clock
+from sparrow.jobs import kinds
+from sparrow.storage import db
+from sparrow.storage.tables.jobs import jobs
+
+log = logging.getLogger(__name__)
+
+
+def run_job(job_id: str) -> None:
+    """Run a queued job. Does nothing if it is not queued any more, so a double delivery is harmless."""
+    row = _claim(job_id)
+    if row is None:
+        return
+    try:
+        kinds.load(row["kind"])(row["payload"], kinds.JobContext(job_id))
+    except Exception as error:
+        log.error("job %s (%s) failed: %s", job_id, row["kind"], traceback.format_exc())
+        _settle(job_id, "failed", str(error) or type(error).__name__)
+    else:
+        _settle(job_id, "succeeded", None)
+
+
+def _claim(job_id: str):
+    """Take the job for this process; None if another has it, or one of the same key is running."""
+    now = clock.now()
+    with db.write() as tx:
+        row = tx.execute(jobs.select().where(jobs.c.id == job_id)).mappings().first()
+        if row is None or row["state"] != "queued":
+            return None
+        if row["key"] and tx.execute(
+                jobs.select().where(jobs.c.key == row["key"], jobs.c.state == "running")).first():
+            return None  # it stays queued; the dispatcher offers it again
+        tx.execute(jobs.update().where(jobs.c.id == job_id).values(
+            state="running", worker=str(os.getpid()), attempts=row["attempts"] + 1, started_at=now, updated_at=now))
+    return row
+
+
+def _settle(job_id: str, state: str, error: str | None) -> None:
+    now = clock.now()
+    with db.write() as tx:
+        # A cancelled job stays cancelled.
+        tx.execute(jobs.update().where(jobs.c.id == job_id, jobs.c.state == "running").values(
+            state=state, error=error, finished_at=now, updated_at=now))

@@ -1,0 +1,119 @@
+"""The worker program: RQ's fork worker, and a dispatcher thread that feeds it from the job table.
+
+The dispatcher sleeps on the bell (a Redis list); a ring, or half a minute of silence, makes it look at the table
+and give RQ what RQ does not hold. RQ brings the fork per job, its time limit and the restart of a dead child.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+
+import sqlalchemy as sa
+
+from sparrow import clock, settings
+from sparrow.jobs import kinds
+from sparrow.storage import db, migrate, queue
+from sparrow.storage.tables.jobs import jobs
+
+log = logging.getLogger(__name__)
+
+QUEUE = "sparrow"
+PATIENCE = 30  # seconds between two looks at the table without a ring
+ATTEMPTS = 5  # a job whose child dies this often is at fault itself
+FAILURE_TTL = 86_400
+
+
+def main(*, burst: bool = False) -> None:
+    """Run until stopped (or, with `burst`, until the table has no queued job)."""
+    from rq import Queue, Worker
+    from rq.serializers import JSONSerializer
+
+    migrate.wait()
+    connection = _connect()
+    rq_queue = Queue(QUEUE, connection=connection, serializer=JSONSerializer)
+    recover()
+    dispatch(rq_queue)
+    if not burst:
+        threading.Thread(target=_dispatch_forever, args=(rq_queue,), daemon=True, name="dispatcher").start()
+    worker = Worker([rq_queue], connection=connection, serializer=JSONSerializer)
+    worker.work(burst=burst, logging_level="WARNING")
+
+
+def recover() -> int:
+    """Give the running jobs of a dead worker back to the queue; fail those that killed it too often."""
+    now = clock.now()
+    with db.write() as tx:
+        tx.execute(jobs.update().where(jobs.c.state == "running", jobs.c.attempts >= ATTEMPTS).values(
+            state="failed", error="The job ended its process several times and was given up.",
+            finished_at=now, updated_at=now))
+        return tx.execute(jobs.update().where(jobs.c.state == "running").values(
+            state="queued", worker=None, updated_at=now)).rowcount
+
+
+def dispatch(rq_queue) -> int:
+    """Hand every queued row that RQ does not hold to RQ; return how many."""
+    with db.read() as tx:
+        rows = tx.execute(sa.select(jobs.c.id, jobs.c.kind).where(jobs.c.state == "queued")
+                          .order_by(jobs.c.created_at)).all()
+    if not rows:
+        return 0
+    held = set(rq_queue.get_job_ids()) | set(rq_queue.started_job_registry.get_job_ids())
+    count = 0
+    for job_id, kind in rows:
+        if job_id in held:
+            continue
+        timeout = kinds.KINDS[kind][2] if kind in kinds.KINDS else 60
+        rq_queue.enqueue_call("sparrow.jobs.run.run_job", args=(job_id,), job_id=job_id, timeout=timeout,
+                              result_ttl=0, failure_ttl=FAILURE_TTL)
+        count += 1
+    return count
+
+
+def _dispatch_forever(rq_queue) -> None:
+    # A connection of its own: RQ's is busy waiting for jobs.
+    connection = _connect()
+    while True:
+        try:
+            connection.brpop(queue.BELL, timeout=PATIENCE)
+            _settle_dead_children(rq_queue)
+            dispatch(rq_queue)
+        except Exception as error:
+            log.warning("dispatcher: %s", error)
+            time.sleep(1)
+
+
+def _settle_dead_children(rq_queue) -> None:
+    """Requeue running rows whose child is gone (killed for memory or time) while this worker lives on."""
+    started = set(rq_queue.started_job_registry.get_job_ids())
+    with db.read() as tx:
+        running = tx.execute(sa.select(jobs.c.id, jobs.c.attempts, jobs.c.updated_at)
+                             .where(jobs.c.state == "running")).all()
+    for job_id, attempts, updated_at in running:
+        if job_id in started or clock.now() - updated_at < 5:
+            continue
+        now = clock.now()
+        values = ({"state": "queued", "worker": None} if attempts < ATTEMPTS else
+                  {"state": "failed", "error": "The job ended its process several times and was given up.",
+                   "finished_at": now})
+        with db.write() as tx:
+            tx.execute(jobs.update().where(jobs.c.id == job_id, jobs.c.state == "running")
+                       .values(updated_at=now, **values))
+
+
+def _connect():
+    """Return a Redis connection, waiting up to a minute for the server."""
+    import redis
+
+    connection = redis.Redis.from_url(settings.get().redis_url)
+    deadline = clock.monotonic() + 60
+    while True:
+        try:
+            connection.ping()
+        except redis.exceptions.ConnectionError:
+            if clock.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+        else:
+            return connection

@@ -1,0 +1,125 @@
+"""Uploaded and generated files: a row in `files`, the bytes in the data partition's files folder."""
+
+from __future__ import annotations
+
+import hashlib
+import mimetypes
+import os
+import re
+import unicodedata
+from pathlib import Path
+from typing import BinaryIO
+
+import sqlalchemy as sa
+
+from sparrow import clock, ids, settings
+from sparrow.errors import NotFound, TooLarge, Unavailable
+from sparrow.storage import db, durable
+from sparrow.storage.tables.files import files
+
+_BLOCK = 1 << 20
+_RESERVE = 64 << 20  # bytes that stay free for the database and its log
+
+
+def save(stream: BinaryIO, name: str, *, mime_type: str | None = None, app_id: str | None = None,
+         created_by: str = "", max_bytes: int | None = None) -> sa.RowMapping:
+    """Store a stream and return its row; the bytes are fsynced before the row exists.
+
+    Raises TooLarge over `max_bytes`, Unavailable when the disk would fill. Leaves nothing behind on failure.
+    """
+    file_id = ids.new_id()
+    target = path(file_id)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_suffix(".part")
+    digest, size = hashlib.sha256(), 0
+    try:
+        with open(temporary, "wb") as out:
+            while block := stream.read(_BLOCK):
+                size += len(block)
+                if max_bytes is not None and size > max_bytes:
+                    raise TooLarge(f"File size exceeded: the limit is {max_bytes // (1 << 20)} MB.")
+                if _free(target.parent) < len(block) + _RESERVE:
+                    raise Unavailable("The disk is full. Delete documents or backups, or use a larger disk.",
+                                      code="disk_full", status=507)
+                digest.update(block)
+                out.write(block)
+            out.flush()
+            os.fsync(out.fileno())
+        os.replace(temporary, target)
+        durable.sync_folder(target.parent)
+        clean = clean_name(name)
+        row = {
+            "id": file_id, "name": clean, "size": size, "extension": extension(clean), "sha256": digest.hexdigest(),
+            "mime_type": mime_type or mimetypes.guess_type(clean)[0] or "application/octet-stream",
+            "app_id": app_id, "created_by": created_by, "created_at": clock.now(),
+        }
+        with db.write() as tx:
+            tx.execute(files.insert(), row)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        target.unlink(missing_ok=True)
+        raise
+    return row
+
+
+def get(file_id: str) -> sa.RowMapping:
+    """Return the row of a file; raise NotFound."""
+    with db.read() as tx:
+        row = tx.execute(sa.select(files).where(files.c.id == file_id)).mappings().first()
+    if row is None:
+        raise NotFound("File not found.", code="file_not_found")
+    return row
+
+
+def path(file_id: str) -> Path:
+    """Return where the bytes of a file are (by id, so no name a user chose reaches the file system)."""
+    # The last characters: the first ones of a version 7 UUID are the time, the same for all of a day.
+    return Path(settings.get().data_dir) / "files" / file_id[-2:] / file_id
+
+
+def delete(file_id: str) -> None:
+    """Remove the row, then the bytes; a crash between leaves bytes that `sweep` finds."""
+    with db.write() as tx:
+        tx.execute(files.delete().where(files.c.id == file_id))
+    path(file_id).unlink(missing_ok=True)
+
+
+def sweep(older_than: float = 3600.0) -> int:
+    """Delete bytes without a row (left by a power cut) that are older than some seconds; return how many."""
+    root = Path(settings.get().data_dir) / "files"
+    removed = 0
+    for candidate in root.glob("??/*"):
+        try:
+            if clock.now() - candidate.stat().st_mtime < older_than:
+                continue
+        except FileNotFoundError:
+            continue
+        with db.read() as tx:
+            known = candidate.suffix != ".part" and tx.execute(
+                sa.select(files.c.id).where(files.c.id == candidate.name)).first()
+        if not known:
+            candidate.unlink(missing_ok=True)
+            removed += 1
+    return removed
+
+
+def clean_name(name: str) -> str:
+    """Return a file name fit to show and to download: no folders, no control characters, at most 255 bytes."""
+    name = unicodedata.normalize("NFC", name.replace("\\", "/").rsplit("/", 1)[-1])
+    name = re.sub(r"[\x00-\x1f\x7f]", "", name).strip(" .") or "file"
+    stem, dot, suffix = name.rpartition(".")
+    while len(name.encode()) > 255:
+        stem = (stem or suffix)[:-1]
+        name = f"{stem}{dot}{suffix}" if dot else stem
+    return name
+
+
+def extension(name: str) -> str:
+    """Return the lower-case extension without its dot, "" if there is none."""
+    stem, dot, suffix = name.rpartition(".")
+    return suffix.lower()[:32] if dot and stem else ""
+
+
+def _free(folder: Path) -> int:
+    status = os.statvfs(folder)
+    return status.f_bavail * status.f_frsize
