@@ -1,0 +1,2 @@
+# Stage: Get the locked packages from PyPI
+"""Get the locked packages."""
