@@ -1,7 +1,8 @@
 """What this installation is told from outside: environment, then `config/sparrow.toml`, then defaults.
 
-Every field of `Settings` may be set as `SPARROW_<FIELD>` in the environment or as `<field>` in the file on the
-data partition. The environment wins, so that a test or a developer can override a box. Empty means "not set".
+Every field of `Settings` may be set as `SPARROW_<FIELD>` in the environment or as `<field>` in the file on
+the data partition. The environment wins, so that a test or a developer can override a box. Empty means "not
+set".
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 import tomllib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from sparrow import __version__
@@ -29,24 +30,24 @@ class SettingsError(SparrowError):
 class Settings:
     """The settings of one installation; frozen, so that every part of a process sees the same.
 
-    Ports are TCP ports; `bind` is the address Caddy listens on ("" for all). `home_dir` holds supervisord.conf,
-    caddy/ and the built console.
+    Ports are TCP ports; `bind` is the address Caddy listens on ("" for all). `home_dir` holds
+    supervisord.conf, caddy/ and the built console.
     """
 
     data_dir: Path
     run_dir: Path
     home_dir: Path
     web_dir: Path
-    database_url: str
-    redis_url: str
-    chroma_url: str
+    database_url: str = field(repr=False)  # may hold a password, as the next two
+    redis_url: str = field(repr=False)
+    chroma_url: str = field(repr=False)
     chroma_port: int
     bind: str = ""
     http_port: int = 80
     https_port: int = 443
     hostname: str = "sparrow"
     hostnames: tuple[str, ...] = ()
-    admin_password: str | None = None
+    admin_password: str | None = field(default=None, repr=False)
     language: str = "zh"
     rag: bool = True
     api_threads: int = 64
@@ -168,14 +169,14 @@ def reset(settings: Settings | None = None) -> None:
 def load(environ: dict[str, str] | None = None) -> Settings:
     """Read the settings from the environment and the file; raise SettingsError for what makes no sense."""
     environ = dict(os.environ) if environ is None else environ
-    dev = _flag("dev", environ.get(PREFIX + "DEV") or "", PREFIX + "DEV") if environ.get(PREFIX + "DEV") else False
+    dev = _flag("dev", environ.get(PREFIX + "DEV") or "false", PREFIX + "DEV")
     data_dir = Path(environ.get(PREFIX + "DATA_DIR") or "/data").absolute()
     file = data_dir / "config" / "sparrow.toml"
     given = _from_file(file)
-    for field in fields(Settings):
-        text = environ.get(PREFIX + field.name.upper())
+    for name in (entry.name for entry in fields(Settings)):
+        text = environ.get(PREFIX + name.upper())
         if text:
-            given[field.name] = (text, PREFIX + field.name.upper())
+            given[name] = (text, PREFIX + name.upper())
     values = {name: _convert(name, value, origin) for name, (value, origin) in given.items()}
     values.update(data_dir=data_dir, dev=dev, version=__version__)
 
@@ -199,8 +200,9 @@ def _from_file(path: Path) -> dict[str, tuple[object, str]]:
     except OSError as error:
         raise SettingsError(f"Cannot read the settings in {path}: {error.strerror}.")
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"The settings in {path} are not valid TOML: {error}. Correct or remove the file.")
-    known = {field.name for field in fields(Settings)} - {"data_dir", "dev", "version"}
+        raise SettingsError(f"The settings in {path} are not valid TOML: {error}. "
+                            "Correct or remove the file.")
+    known = {entry.name for entry in fields(Settings)} - {"data_dir", "dev", "version"}
     for name in content:
         if name not in known:
             raise SettingsError(f"There is no setting {name!r} (in {path}). Known ones: "
@@ -223,7 +225,8 @@ def _convert(name: str, value: object, origin: str) -> object:
     if name == "log_level":
         value = value.lower()
         if value not in _LOG_LEVELS:
-            raise SettingsError(f"log_level must be one of {', '.join(_LOG_LEVELS)}, not {value!r} (in {origin}).")
+            raise SettingsError(f"log_level must be one of {', '.join(_LOG_LEVELS)}, not {value!r} "
+                                f"(in {origin}).")
     return value
 
 
@@ -234,7 +237,8 @@ def _number(name: str, value: object, origin: str) -> int:
         number = -1
     low, high = (1, 65535) if name.endswith("_port") else (1, 1_000_000)
     if isinstance(value, bool) or not low <= number <= high:
-        raise SettingsError(f"{name} must be a whole number from {low} to {high}, not {value!r} (in {origin}).")
+        raise SettingsError(f"{name} must be a whole number from {low} to {high}, not {value!r} "
+                            f"(in {origin}).")
     return number
 
 
@@ -249,7 +253,8 @@ def _flag(name: str, value: object, origin: str) -> bool:
 
 def _home() -> Path:
     """Find the folder of supervisord.conf and caddy/: a source tree, else where the package put its data."""
-    places = [Path(__file__).resolve().parents[2], Path(sys.prefix, "share", "sparrow"), Path("/usr/share/sparrow")]
+    places = [Path(__file__).resolve().parents[2], Path(sys.prefix, "share", "sparrow"),
+              Path("/usr/share/sparrow")]
     for place in places:
         if (place / "supervisord.conf").is_file():
             return place
