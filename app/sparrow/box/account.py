@@ -44,7 +44,7 @@ def get() -> sa.RowMapping | None:
 
 def setup_code() -> str:
     """Return the code that proves to stand before the box (`ABCD-2345`); made at first need, gone after set-up."""
-    path = settings.get().data_dir / "config" / "setup-code"
+    path = settings.get().setup_code_file
     try:
         return path.read_text().strip()
     except FileNotFoundError:
@@ -73,7 +73,7 @@ def create(password: str, *, name: str = "admin", language: str = "zh-Hans") -> 
             raise Conflict("Sparrow has been set up already. Sign in.", code="already_setup")
         tx.execute(accounts.insert(), {"id": ids.new_id(), "name": name, "password_hash": _hash(password),
                                        "language": language, "created_at": now, "updated_at": now})
-    (settings.get().data_dir / "config" / "setup-code").unlink(missing_ok=True)
+    settings.get().setup_code_file.unlink(missing_ok=True)
 
 
 def sign_in(password: str, *, client: str = "") -> tuple[str, Session]:

@@ -11,13 +11,11 @@ if connection.dialect.name == "sqlite":
 else:
     connection.exec_driver_sql("SELECT pg_advisory_lock(727079)")
 try:
-    context.configure(connection=connection, target_metadata=metadata, render_as_batch=True)
+    context.configure(connection=connection, target_metadata=metadata, render_as_batch=True,
+                      transactional_ddl=True)
     with context.begin_transaction():
         context.run_migrations()
-    if connection.dialect.name == "sqlite":
-        connection.connection.dbapi_connection.execute("COMMIT")
-    else:
-        connection.commit()
+    connection.commit()
 finally:
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql("SELECT pg_advisory_unlock(727079)")

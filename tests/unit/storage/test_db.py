@@ -1,0 +1,219 @@
+"""Transactions: group commit, isolation of failures, durability, the traps of SQLite."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+import sqlalchemy as sa
+
+from sparrow import settings
+from sparrow.storage import db, migrate
+from sparrow.storage.tables.account import settings as table
+
+
+def put(tx, name, value=1):
+    tx.execute(table.insert(), {"name": name, "value": value, "updated_at": 0.0})
+
+
+def names() -> set[str]:
+    with db.read() as tx:
+        return set(tx.execute(sa.select(table.c.name)).scalars())
+
+
+def test_a_write_is_read_back(database):
+    with db.write() as tx:
+        put(tx, "a", {"中": [1, None]})
+    with db.read() as tx:
+        assert tx.execute(sa.select(table.c.value)).scalar() == {"中": [1, None]}
+
+
+def test_an_exception_undoes_the_block_and_nothing_else(database):
+    with db.write() as tx:
+        put(tx, "kept")
+    with pytest.raises(ZeroDivisionError), db.write() as tx:
+        put(tx, "gone")
+        raise ZeroDivisionError
+    with pytest.raises(sa.exc.IntegrityError), db.write() as tx:
+        put(tx, "kept")
+    assert names() == {"kept"}
+
+
+def test_a_write_inside_a_write_joins_it(database):
+    with pytest.raises(ZeroDivisionError), db.write() as outer:
+        with db.write() as inner:
+            assert inner is outer
+            put(inner, "inner")
+        with db.read() as reader:  # sees what its own transaction wrote
+            assert reader.execute(sa.select(table.c.name)).scalar() == "inner"
+        raise ZeroDivisionError
+    assert names() == set()
+
+
+def test_one_failure_in_a_shared_commit_leaves_the_others(sqlite_database):
+    """Many writers at once, every third fails: exactly the others are there, in fewer commits than writers."""
+    commits = _count_commits()
+    start = threading.Barrier(24)
+    failed = []
+
+    def work(number: int):
+        start.wait()
+        try:
+            with db.write() as tx:
+                put(tx, f"n{number}")
+                time.sleep(0.002)
+                if number % 3 == 0:
+                    raise ValueError(number)
+        except ValueError:
+            failed.append(number)
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(24)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert names() == {f"n{n}" for n in range(24) if n % 3}
+    assert sorted(failed) == [n for n in range(24) if n % 3 == 0]
+    assert 1 <= len(commits) < 16, "writers that wait for each other share a commit"
+
+
+def _count_commits() -> list[str]:
+    seen: list[str] = []
+    with db.write():
+        pass
+    backend = db._get()
+    backend._connection.connection.dbapi_connection.set_trace_callback(
+        lambda statement: seen.append(statement) if statement == "COMMIT" else None)
+    return seen
+
+
+def test_nobody_returns_before_the_commit(sqlite_database):
+    """What `write()` acknowledged is visible to another connection at once, even while others queue."""
+    missing = []
+
+    def work(number: int):
+        for step in range(10):
+            with db.write() as tx:
+                put(tx, f"{number}.{step}")
+            if f"{number}.{step}" not in names():
+                missing.append((number, step))
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert not missing
+    assert len(names()) == 80
+
+
+def test_reads_do_not_write(sqlite_database):
+    with pytest.raises(sa.exc.OperationalError, match="readonly"), db.read() as tx:
+        put(tx, "a")
+
+
+def test_a_read_is_one_snapshot(sqlite_database):
+    with db.read() as tx:
+        assert tx.execute(sa.select(sa.func.count()).select_from(table)).scalar() == 0
+        with_thread = threading.Thread(target=_write_one)
+        with_thread.start()
+        with_thread.join()
+        assert tx.execute(sa.select(sa.func.count()).select_from(table)).scalar() == 0
+    assert names() == {"other"}
+
+
+def _write_one():
+    with db.write() as tx:
+        put(tx, "other")
+
+
+def test_every_connection_has_the_safe_settings(sqlite_database):
+    for transaction in (db.read, db.write):
+        with transaction() as tx:
+            pragma = {name: tx.exec_driver_sql(f"PRAGMA {name}").scalar()
+                      for name in ("journal_mode", "synchronous", "busy_timeout", "foreign_keys")}
+        assert pragma == {"journal_mode": "wal", "synchronous": 2, "busy_timeout": db.BUSY_TIMEOUT_MS,
+                          "foreign_keys": 1}
+
+
+def test_an_old_sqlite_is_refused(data_dir, monkeypatch):
+    monkeypatch.setattr(db, "SQLITE_MINIMUM", (99, 0, 0))
+    with pytest.raises(db.DatabaseError, match=r"99\.0\.0 or newer"), db.read():
+        pass
+
+
+def test_a_network_share_is_refused(data_dir, monkeypatch):
+    """WAL on NFS or CIFS loses data: no database is opened there."""
+    monkeypatch.setattr(db, "_NETWORK_FILE_SYSTEMS", _file_system_of(data_dir))
+    with pytest.raises(db.DatabaseError, match="network share"), db.read():
+        pass
+
+
+def _file_system_of(folder) -> set[str]:
+    kind = subprocess.run(["stat", "-f", "-c", "%T", str(folder)], capture_output=True, text=True).stdout.strip()
+    return {kind, "ext4" if kind.startswith("ext") else kind}
+
+
+def test_a_forked_child_opens_its_own_connections(sqlite_database):
+    with db.write() as tx:
+        put(tx, "parent")
+    child = os.fork()
+    if child == 0:
+        try:
+            with db.write() as tx:
+                put(tx, "child")
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+    assert names() == {"parent", "child"}
+
+
+WRITER = r"""
+import os, sys, threading
+from sparrow.storage import db
+from sparrow.storage.tables.account import settings as table
+def work(k):
+    n = 0
+    while True:
+        with db.write() as tx:
+            tx.execute(table.insert(), {"name": f"{sys.argv[1]}.{k}.{n}", "value": n, "updated_at": 0.0})
+        os.write(1, f"{sys.argv[1]}.{k}.{n}\n".encode())
+        n += 1
+for k in range(4):
+    threading.Thread(target=work, args=(k,)).start()
+"""
+
+
+def test_kill_loses_nothing_acknowledged(sqlite_database):
+    """Two processes write with four threads each and are killed: every acknowledged row is there."""
+    for round_ in range(2):
+        writers = [subprocess.Popen([sys.executable, "-c", WRITER, f"{round_}{k}"], stdout=subprocess.PIPE, text=True)
+                   for k in range(2)]
+        time.sleep(2.5)
+        for writer in writers:
+            writer.send_signal(signal.SIGKILL)
+        acknowledged = {line for writer in writers for line in writer.communicate()[0].split("\n")[:-1]}
+        assert len(acknowledged) > 20
+        assert acknowledged <= names()
+    with db.read() as tx:
+        assert tx.exec_driver_sql("PRAGMA integrity_check").scalar() == "ok"
+
+
+def test_migrations_are_idempotent_and_reach_head(database):
+    migrate.upgrade()
+    assert migrate.current() == migrate.head()
+    migrate.wait(timeout=1)
+
+
+def test_waiting_for_a_database_that_was_never_migrated_says_what_to_do(data_dir):
+    with pytest.raises(db.DatabaseError, match="sparrow migrate"):
+        migrate.wait(timeout=0.3)
+
+
+def test_settings_name_the_database(data_dir):
+    assert settings.get().database_url.endswith("/db/sparrow.db")
