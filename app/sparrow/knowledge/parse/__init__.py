@@ -1,0 +1,114 @@
+"""Documents to blocks of text. `read(path, name)` runs the parser in a child process with limits."""
+
+from __future__ import annotations
+
+import os
+import select
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+
+from sparrow import clock
+
+from .blocks import Block, Event, Image, Notice, ParseError, Progress
+from .formats import EXTENSIONS, extension, supported
+
+__all__ = ["EXTENSIONS", "Block", "Event", "Image", "Notice", "ParseError", "Progress", "extension", "read",
+           "supported"]
+
+MAX_SECONDS = 1800.0
+MAX_SILENCE = 300.0  # seconds without any event
+_MAX_LINE = 64 << 20
+
+_TYPES = {"block": Block, "notice": Notice, "progress": Progress, "image": Image}
+
+
+def read(path: str | Path, name: str, images: str | Path | None = None, *,
+         max_bytes: int = 200 << 20, seconds: float = MAX_SECONDS) -> Iterator[Event]:
+    """Yield the blocks, notices, progress and pictures of a document, as the parser finds them.
+
+    `name` says the type where the content leaves it open; `images` is a folder for the document's pictures
+    (none are kept without it). Raises ParseError for every file that cannot be read, whatever it did to the
+    parser. Closing the iterator ends the parser.
+    """
+    size = os.path.getsize(path)
+    if size == 0:
+        raise ParseError("The file is empty.", code="empty_file")
+    if size > max_bytes:
+        raise ParseError(f"The file has {size >> 20} MB; documents of up to {max_bytes >> 20} MB can be read. "
+                         "Split it.", code="too_large")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "sparrow.knowledge.parse.child", str(path), name, str(images or "")],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"})
+    found_text = False
+    try:
+        for tag, raw in _events(process, clock.monotonic() + seconds):
+            if tag == "error":
+                code, message = msgspec.json.decode(raw)
+                raise ParseError(message, code=code)
+            event = msgspec.json.decode(raw, type=_TYPES[tag])
+            found_text = found_text or tag == "block"
+            yield event
+        if not found_text:
+            raise ParseError("No text was found in the document. If it is scanned, its text can only be read by a "
+                             "vision model.", code="no_text")
+    finally:
+        _end(process)
+
+
+def _events(process: subprocess.Popen, deadline: float) -> Iterator[tuple[str, msgspec.Raw]]:
+    """Yield the lines of the child; raise ParseError when it dies, stalls or never ends."""
+    decoder = msgspec.json.Decoder(tuple[str, msgspec.Raw])
+    buffer = bytearray()
+    pipe = process.stdout.fileno()
+    while True:
+        wait = min(deadline - clock.monotonic(), MAX_SILENCE)
+        ready = select.select([pipe], [], [], max(wait, 0))[0] if wait > 0 else []
+        if not ready:
+            raise ParseError("Reading the document took too long and was stopped. Split it into smaller files.",
+                             code="parser_timeout")
+        data = os.read(pipe, 1 << 18)
+        if not data:
+            raise _died(process)
+        start = len(buffer)
+        buffer += data
+        if len(buffer) > _MAX_LINE:
+            raise ParseError("A part of the document is too large.", code="too_large")
+        if buffer.find(b"\n", start) < 0:
+            continue
+        *lines, rest = bytes(buffer).split(b"\n")
+        buffer = bytearray(rest)
+        for line in lines:
+            tag, raw = decoder.decode(line)
+            if tag == "end":
+                return
+            yield tag, raw
+
+
+def _died(process: subprocess.Popen) -> ParseError:
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(5)
+    error = process.stderr.read1(65536).decode("utf-8", "replace") if process.stderr else ""
+    if "MemoryError" in error or "Cannot allocate" in error:
+        return ParseError("The document needs too much memory to be read. Split it.", code="parser_memory")
+    if process.returncode in (-24, -9):
+        return ParseError("Reading the document took too long and was stopped. Split it into smaller files.",
+                          code="parser_timeout")
+    last = error.strip().rpartition("\n")[2][-200:]
+    return ParseError(f"The document broke its parser ({last or f'signal {-(process.returncode or 0)}'}). It is "
+                      "probably damaged; export it again.", code="parser_crash")
+
+
+def _end(process: subprocess.Popen) -> None:
+    if process.poll() is None:
+        process.kill()
+    with suppress(Exception):
+        process.wait(10)
+    for pipe in (process.stdout, process.stderr):
+        with suppress(Exception):
+            pipe.close()

@@ -1,0 +1,109 @@
+"""Tell the character set of a text file, without a library: the byte order mark, UTF-8 if it fits, else the
+candidate under which the text looks most like a language."""
+
+from __future__ import annotations
+
+_SAMPLE = 256 * 1024
+# The most frequent characters of Chinese running text, simplified and traditional forms.
+_COMMON = frozenset(
+    "的一是不了在人有我他这这個中大来來上国國个到说說们們为為子和你地出道也时時年得就那要下以生会會自着去之过過家学學"
+    "对對可她里裡后後小么麼心多天而能好都然没沒日于於起还還发發成事只作当當想看文无無开開手十用主行方又如前所本见見经經"
+    "头頭面公同三已老从從动動两兩长長知民样樣现現分将將外但身些与與高意进進把法此实實回二理美点點月明其种種声聲全工己"
+    "话話儿兒者向情部正名定女问問力机機给給等几幾很业業最间間新什打便位因重被走电電四第门門相次东東政海口使教西再平真"
+    "请請设設置安装裝系统統文件系統软軟硬使用操作说明說明错誤誤器数數据據网網络絡号號信息资資")
+_CANDIDATES = ("gb18030", "big5", "shift_jis", "euc_jp", "euc_kr", "cp1251", "cp1252")
+
+
+def detect(data: bytes) -> str:
+    """Return a Python codec name for the bytes of a text file (the first 256 KB decide)."""
+    if data.startswith(b"\xef\xbb\xbf"):
+        return "utf-8-sig"
+    if data.startswith((b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff")):
+        return "utf-32"
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16"
+    sample = data[:_SAMPLE]
+    wide = _utf16(sample)
+    if wide:
+        return wide
+    if _is_utf8(sample, cut=len(data) > len(sample)):
+        return "utf-8"
+    return max(_CANDIDATES, key=lambda name: _likeness(sample, name))
+
+
+def decode(data: bytes) -> str:
+    """Return the text of a file's bytes, its line ends as \\n; undecodable bytes become U+FFFD."""
+    text = data.decode(detect(data), errors="replace")
+    return text.replace("\r\n", "\n").replace("\r", "\n").lstrip("\ufeff")
+
+
+def looks_binary(data: bytes) -> bool:
+    """Tell whether bytes are no text in any character set known here."""
+    sample = data[:65536]
+    if not sample or data.startswith((b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")) or _utf16(sample):
+        return False
+    control = sum(sample.count(bytes([code])) for code in range(32) if code not in (9, 10, 12, 13, 27))
+    return control > len(sample) * 0.01
+
+
+def _is_utf8(sample: bytes, *, cut: bool) -> bool:
+    try:
+        sample.decode("utf-8")
+    except UnicodeDecodeError as error:
+        # The sample may end inside a character.
+        return cut and error.start >= len(sample) - 3
+    return True
+
+
+def _utf16(sample: bytes) -> str | None:
+    if len(sample) < 8:
+        return None
+    half = len(sample) // 2
+    even, odd = sample[0::2].count(0), sample[1::2].count(0)
+    if odd > half * 0.3 and even < half * 0.02:
+        return "utf-16-le"
+    if even > half * 0.3 and odd < half * 0.02:
+        return "utf-16-be"
+    # Chinese has few zero bytes; its high bytes fall into 0x4E..0x9F, its line ends are 0x0A 0x00.
+    if (sample[1::2].count(0) > 0 or sample[0::2].count(0) > 0) and not _is_utf8(sample, cut=True):
+        scores = {name: _likeness(sample[:half * 2], name) for name in ("utf-16-le", "utf-16-be")}
+        best = max(scores, key=scores.__getitem__)
+        if scores[best] > 0.1:
+            return best
+    return None
+
+
+def _likeness(sample: bytes, codec: str) -> float:
+    """Return how much the bytes look like language under a codec, per character."""
+    text = sample.decode(codec, errors="replace")
+    score, count = 0.0, 0
+    for char in text[:20000]:
+        code = ord(char)
+        if code < 0x80:
+            if code < 32 and char not in "\t\n\r\f":
+                score -= 2
+            continue
+        count += 1
+        if char == "\ufffd":
+            score -= 5
+        elif 0xE000 <= code <= 0xF8FF or 0x80 <= code < 0xA0:
+            score -= 3
+        elif char in _COMMON:
+            score += 2
+        elif 0x3041 <= code <= 0x30FE:
+            score += 1 if codec in ("shift_jis", "euc_jp") else -0.5
+        elif 0xFF61 <= code <= 0xFF9F:
+            score -= 1  # half-width kana: what Shift-JIS makes of other encodings
+        elif 0xAC00 <= code <= 0xD7A3:
+            score += 0.8
+        elif char in "，。、：；“”（）！？《》":
+            score += 1
+        elif 0x410 <= code <= 0x44F:
+            score += 0.7
+        elif 0xC0 <= code <= 0x17F:
+            score += 0.5
+        elif 0x4E00 <= code <= 0x9FFF:
+            score += 0.1
+        else:
+            score -= 0.3
+    return score / max(count, 1)

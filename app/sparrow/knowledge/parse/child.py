@@ -1,0 +1,66 @@
+"""The process that parses one file: `python -m sparrow.knowledge.parse.child PATH NAME FOLDER`.
+
+It limits itself first, then writes one JSON line an event to standard output. Whatever a hostile file does to it
+stays in it.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+from pathlib import Path
+
+MEMORY = 768 << 20  # bytes of data the parser may allocate
+CPU_SECONDS = 900
+
+
+def main() -> int:
+    """Parse the file named by the arguments; return 0 unless the caller made a mistake."""
+    path, name, folder = sys.argv[1:4]
+    _limit()
+    import msgspec
+
+    from .blocks import Block, Image, Notice, ParseError, Progress
+    from .formats import parser_of
+    from .pictures import Pictures
+
+    tags = {Block: "block", Notice: "notice", Progress: "progress", Image: "image"}
+    encode = msgspec.json.Encoder().encode
+    out = sys.stdout.buffer
+    try:
+        source = Path(path)
+        for event in parser_of(source, name)(source, Pictures(folder) if folder else None):
+            # Lone surrogates cannot be stored or sent.
+            if isinstance(event, Block):
+                event.text = event.text.encode("utf-8", "replace").decode().replace("\x00", "")
+                if not event.text.strip():
+                    continue
+            out.write(encode([tags[type(event)], event]) + b"\n")
+    except ParseError as error:
+        out.write(encode(["error", [error.code, error.message]]) + b"\n")
+    except MemoryError:
+        out.write(encode(["error", ["parser_memory", "The document needs too much memory to be read. Split it."]])
+                  + b"\n")
+    except RecursionError:
+        out.write(encode(["error", ["corrupt_file", "The document is nested too deeply."]]) + b"\n")
+    out.write(b'["end",null]\n')
+    out.flush()
+    return 0
+
+
+def _limit() -> None:
+    import ctypes
+    import signal
+
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: die with the worker
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
+    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS + 5))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (64 << 20, 64 << 20))
+    os.nice(5)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,45 @@
+"""CSV and TSV: Markdown tables of some rows each, every one with the header."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+from .blocks import Block, Event, ParseError
+from .charset import decode
+from .tables import ROWS_PER_BLOCK, blocks
+
+
+def parse(path: Path, images) -> Iterator[Event]:
+    """Yield the rows of a delimited file; the place counts lines."""
+    line = 1
+    for text in blocks(rows(decode(path.read_bytes()))):
+        yield Block(text, "table", "line", str(line))
+        line += ROWS_PER_BLOCK
+
+
+def rows(text: str) -> Iterator[list[str]]:
+    """Yield the rows of delimited text; the delimiter is the one that splits the first lines most evenly."""
+    csv.field_size_limit(16 << 20)
+    try:
+        yield from csv.reader(io.StringIO(text, newline=""), delimiter=delimiter(text))
+    except csv.Error as error:
+        raise ParseError(f"The table cannot be read: {error}.", code="corrupt_file") from error
+
+
+def delimiter(text: str) -> str:
+    """Return the column separator of delimited text: comma, semicolon, tab or bar."""
+    lines = [line for line in text[:20000].split("\n")[:20] if line.strip()]
+    best, score = ",", 0.0
+    for candidate in ",;\t|":
+        counts = [line.count(candidate) for line in lines]
+        mean = sum(counts) / max(len(counts), 1)
+        if mean < 0.5:
+            continue
+        spread = sum(abs(count - mean) for count in counts) / len(counts)
+        value = mean / (1 + spread)
+        if value > score:
+            best, score = candidate, value
+    return best

@@ -1,0 +1,123 @@
+"""Which parser reads a file: by its content first, by its name where the content leaves it open."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from pathlib import Path
+
+from .blocks import Event, ParseError
+from .charset import looks_binary
+
+Parser = Callable[[Path, object], Iterator[Event]]
+
+_BY_NAME = {
+    "text": "txt text log properties ini conf cfg rst tex org adoc asciidoc",
+    "markdown": "md markdown mdx",
+    "html": "html htm xhtml",
+    "pdf": "pdf", "docx": "docx docm", "pptx": "pptx pptm", "xlsx": "xlsx xlsm", "epub": "epub", "mail": "eml",
+    "delimited": "csv tsv",
+    "data:parse_json": "json jsonl ndjson",
+    "data:parse_xml": "xml",
+    "subtitles": "vtt srt",
+    "source": "py js mjs cjs ts tsx jsx c h cc cpp cxx hpp cs java kt kts go rs rb php swift scala lua pl pm r jl sh "
+              "bash zsh ps1 bat sql css scss less vue svelte yaml yml toml dockerfile makefile cmake proto dart "
+              "ex exs erl hs clj m mm asm s v vhdl diff patch",
+}
+_MODULES = {extension: module for module, extensions in _BY_NAME.items() for extension in extensions.split()}
+EXTENSIONS = frozenset(_MODULES)
+_CONVERT = {"doc": "a .docx", "xls": "an .xlsx", "ppt": "a .pptx", "rtf": "a .docx", "odt": "a .docx",
+            "ods": "an .xlsx", "odp": "a .pptx", "wps": "a .docx", "et": "an .xlsx", "dps": "a .pptx",
+            "pages": "a .docx", "numbers": "an .xlsx", "key": "a .pptx", "mobi": "an .epub", "azw3": "an .epub",
+            "msg": "an .eml"}
+_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_ZIP_PARTS = (("word/", "docx"), ("ppt/", "pptx"), ("xl/", "xlsx"), ("META-INF/container.xml", "epub"))
+_BINARY = (("a picture", (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"RIFF")),
+           ("a program", (b"\x7fELF", b"MZ")), ("an archive", (b"\x1f\x8b", b"7z\xbc\xaf", b"Rar!", b"\xfd7zXZ", b"(\xb5/\xfd")),
+           ("audio or video", (b"ID3", b"OggS", b"\x1aE\xdf\xa3", b"fLaC")))
+
+
+def extension(name: str) -> str:
+    """Return the lower-case ending of a file name; a Makefile's is "makefile"."""
+    base = name.replace("\\", "/").rpartition("/")[2].lower()
+    return base.rpartition(".")[2] if "." in base else base
+
+
+def supported(name: str) -> bool:
+    """Tell whether a file of this name can be imported."""
+    return extension(name) in EXTENSIONS
+
+
+def parser_of(path: Path, name: str) -> Parser:
+    """Return the parser for a file, or raise ParseError with what to do.
+
+    A file whose content is of another known type than its name says is read as what it is.
+    """
+    ending = extension(name)
+    with open(path, "rb") as file:
+        head = file.read(4096)
+    if not head:
+        raise ParseError("The file is empty.", code="empty_file")
+    kind = _content(path, head, ending)
+    if kind is None and ending in ("pdf", "docx", "pptx", "xlsx", "epub", "docm", "pptm", "xlsm"):
+        if not looks_binary(head) and head.strip():
+            raise ParseError(f"The file is named .{ending} but its content is plain text. Rename it to .txt, or "
+                             "export it again.", code="mislabelled_file")
+        raise ParseError(f"The file is named .{ending} but its content is not, or is damaged. Export it again.",
+                         code="corrupt_file")
+    if kind is None and ending in _CONVERT:
+        raise _convert(ending)
+    if kind is None:
+        what = next((what for what, marks in _BINARY if head.startswith(marks)), None)
+        if what or looks_binary(head):
+            if ending in EXTENSIONS:
+                raise ParseError(f"The file is named .{ending} but contains {what or 'binary data'}.",
+                                 code="mislabelled_file")
+            raise ParseError(f"Files of type .{ending} cannot be read{f' (this is {what})' if what else ''}.",
+                             code="unsupported_type")
+        kind = ending if ending in EXTENSIONS else "txt"
+    return _load(_MODULES[kind])
+
+
+def _content(path: Path, head: bytes, ending: str) -> str | None:
+    """Return the type that the first bytes prove, or None."""
+    if b"%PDF-" in head[:1024] and not looks_like_code(ending):
+        return "pdf"
+    if head.startswith(_OLE):
+        data = path.read_bytes() if path.stat().st_size < 64 << 20 else head
+        if "EncryptedPackage".encode("utf-16-le") in data:
+            raise ParseError("The file is protected by a password. Save a copy without one.",
+                             code="encrypted_file")
+        raise _convert(ending if ending in _CONVERT else "doc")
+    if head.startswith(b"{\\rtf"):
+        raise _convert("rtf")
+    if head.startswith(b"PK\x03\x04") or head.startswith(b"PK\x05\x06"):
+        try:
+            names = zipfile.ZipFile(path).namelist()
+        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+            raise ParseError("The file is damaged: its container cannot be opened. Copy or export it again.",
+                             code="corrupt_file") from error
+        for mark, kind in _ZIP_PARTS:
+            if any(name.startswith(mark) for name in names):
+                return kind
+        if "content.xml" in names:
+            raise _convert(ending if ending in _CONVERT else "odt")
+        raise ParseError("The file is a zip archive. Unpack it and add the documents inside.",
+                         code="unsupported_type")
+    return None
+
+
+def looks_like_code(ending: str) -> bool:
+    """Tell whether a name says source code or Markdown, in which another format's mark may be quoted."""
+    return _MODULES.get(ending) in ("source", "markdown", "text", "html")
+
+
+def _convert(ending: str) -> ParseError:
+    return ParseError(f"Files of type .{ending} are not read directly. Convert it first: open it in your office "
+                      f"program and save it as {_CONVERT.get(ending, 'a PDF')} file.", code="convert_first")
+
+
+def _load(module: str) -> Parser:
+    module, _, function = module.partition(":")
+    return getattr(import_module(f"sparrow.knowledge.parse.{module}"), function or "parse")
