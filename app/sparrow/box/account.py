@@ -161,7 +161,7 @@ class _backoff:
 
     def __enter__(self):
         with self._lock:
-            count, until = self._failures.get(self.client, (0, 0.0))
+            _, until = self._failures.get(self.client, (0, 0.0))
         if clock.monotonic() < until:
             wait = until - clock.monotonic()
             raise TooManyRequests(f"Too many tries. Wait {round(wait + 0.5)} s.", retry_after=wait + 0.5,

@@ -8,7 +8,7 @@ import traceback
 
 from sparrow import clock
 from sparrow.jobs import kinds
-from sparrow.storage import db
+from sparrow.storage import db, queue
 from sparrow.storage.tables.jobs import jobs
 
 log = logging.getLogger(__name__)
@@ -26,6 +26,8 @@ def run_job(job_id: str) -> None:
         _settle(job_id, "failed", str(error) or type(error).__name__)
     else:
         _settle(job_id, "succeeded", None)
+    if row["key"]:
+        queue.ring(job_id)  # another job of this key may be waiting for its end
 
 
 def _claim(job_id: str):

