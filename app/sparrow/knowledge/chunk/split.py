@@ -1,0 +1,214 @@
+"""Blocks to chunks: general, parent-child, question and answer. Streams: one chunk's text is held at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from sparrow.knowledge.parse.blocks import Block
+
+from .clean import clean
+from .rules import FULL_DOCUMENT_TOKENS, Rule, Segmentation
+from .sentences import pack
+from .tokens import estimate
+
+_SMALL = 0.12  # share of the limit below which a section is joined with the next one under the same parent
+
+
+class Chunk(msgspec.Struct):
+    """A passage to index: its text, where it stands, and the children matched in its place (if any)."""
+
+    content: str
+    heading: list[str] = []
+    place_kind: str = ""
+    place: str = ""
+    kind: str = "text"
+    answer: str | None = None
+    children: list[str] = []
+    keywords: list[str] = []
+
+
+def chunks(blocks: Iterable[Block], rule: Rule, doc_form: str = "text_model") -> Iterator[Chunk]:
+    """Yield the chunks of a document by a rule; `qa_model` documents go through `qa.pairs` instead."""
+    cleaned = _cleaned(blocks, rule)
+    if doc_form == "hierarchical_model":
+        yield from _parents(cleaned, rule)
+    elif rule.mode == "automatic":
+        yield from _sections(cleaned, rule.segmentation)
+    else:
+        yield from _separated(cleaned, rule.segmentation)
+
+
+def context(chunk_heading: list[str], content: str) -> str:
+    """Return the text that is embedded and indexed: the headings above the passage, then the passage."""
+    lead = [title for title in chunk_heading if title and title not in content[:len(title) + 40]]
+    return " > ".join(lead) + "\n" + content if lead else content
+
+
+def children(text: str, segmentation: Segmentation) -> list[str]:
+    """Return the child chunks of a parent's text."""
+    out: list[str] = []
+    for part in text.split(segmentation.separator):
+        if part.strip():
+            out += pack(part, segmentation.max_tokens, segmentation.chunk_overlap)
+    return out
+
+
+def _cleaned(blocks: Iterable[Block], rule: Rule) -> Iterator[Block]:
+    for block in blocks:
+        text = clean(block.text, rule.pre, code=block.kind == "code")
+        if text:
+            block.text = text
+            yield block
+
+
+def _cut(block: Block, limit: int, overlap: int) -> list[str]:
+    """Return the parts of one block; tables keep their header, code is cut at lines."""
+    if estimate(block.text) <= limit:
+        return [block.text]
+    if block.kind == "table":
+        return _rows(block.text, limit)
+    return pack(block.text, limit, overlap)
+
+
+def _rows(text: str, limit: int) -> list[str]:
+    lines = text.split("\n")
+    head, rows = lines[:2], lines[2:]
+    room = limit - estimate("\n".join(head))
+    if room < limit // 3 or not rows:  # a header that fills the chunk is no header
+        return pack(text, limit)
+    out, current, size = [], [], 0
+    for row in rows:
+        count = estimate(row) + 1
+        if count > room:
+            if current:
+                out.append("\n".join(head + current))
+                current, size = [], 0
+            out += pack(row, limit)
+            continue
+        if current and size + count > room:
+            out.append("\n".join(head + current))
+            current, size = [], 0
+        current.append(row)
+        size += count
+    if current:
+        out.append("\n".join(head + current))
+    return out
+
+
+def _sections(blocks: Iterable[Block], segmentation: Segmentation) -> Iterator[Chunk]:
+    """Fill chunks with whole blocks; a new heading starts a new chunk unless the one before is tiny."""
+    limit, overlap = segmentation.max_tokens, segmentation.chunk_overlap
+    parts: list[tuple[str, int]] = []
+    size = body = 0
+    first: Block | None = None
+
+    def flush(carry: bool = False) -> Iterator[Chunk]:
+        nonlocal parts, size, first, body
+        if first is not None and body:
+            yield Chunk("\n\n".join(text for text, _ in parts), first.heading, first.place_kind, first.place,
+                        first.kind if len(parts) == 1 else "text")
+            tail = parts[-1] if carry and overlap and len(parts) > 1 and parts[-1][1] <= overlap else None
+            parts, size, body = ([tail] if tail else []), (tail[1] if tail else 0), 0
+        else:
+            parts, size, body = [], 0, 0
+        first = None
+
+    for block in blocks:
+        if block.kind == "heading":
+            if body and (body >= limit * _SMALL or first.heading[:-1] != block.heading[:-1]):
+                yield from flush()
+            elif size + estimate(block.text) > limit:
+                yield from flush()
+            first = first or block
+            parts.append((block.text, estimate(block.text)))
+            size += parts[-1][1]
+            continue
+        for text in _cut(block, limit - min(size if not body else 0, limit // 3), overlap):
+            count = estimate(text)
+            if body and size + count > limit:
+                yield from flush(carry=True)
+            first = first or block
+            parts.append((text, count))
+            size += count
+            body += count
+            # The heading path of a chunk is that of its text, not of a heading that only ends it.
+            if body == count:
+                first = msgspec.structs.replace(block, place=first.place, place_kind=first.place_kind)
+    if body:
+        yield from flush()
+    elif parts:  # a document of headings only
+        yield Chunk("\n".join(text for text, _ in parts), [], first.place_kind if first else "",
+                    first.place if first else "")
+
+
+def _separated(blocks: Iterable[Block], segmentation: Segmentation) -> Iterator[Chunk]:
+    """Cut the running text at the separator; parts over the limit are cut on at gentler boundaries."""
+    for text, block in _parts(blocks, segmentation.separator):
+        piece = msgspec.structs.replace(block, text=text)
+        for part in _cut(piece, segmentation.max_tokens, segmentation.chunk_overlap):
+            yield Chunk(part, block.heading, block.place_kind, block.place, block.kind)
+
+
+def _parts(blocks: Iterable[Block], separator: str) -> Iterator[tuple[str, Block]]:
+    """Yield what stands between separators with the block it begins in; headings stay with what follows."""
+    buffer = ""
+    marks: list[tuple[int, Block]] = []
+    title = ""
+
+    def take(end: int, skip: int) -> tuple[str, Block]:
+        nonlocal buffer, marks
+        text, owner = buffer[:end], marks[0][1]
+        for offset, block in marks:
+            if offset <= end:
+                owner = block if buffer[:offset].strip() == "" else owner
+        buffer = buffer[end + skip:]
+        moved = [(offset - end - skip, block) for offset, block in marks]
+        later = [mark for mark in moved if mark[0] >= 0]
+        current = [mark for mark in moved if mark[0] < 0][-1:]
+        marks = [(0, block) for _, block in current if not later or later[0][0] > 0] + later
+        return text, owner
+
+    for block in blocks:
+        if block.kind == "heading":
+            title = f"{title}\n{block.text}".strip()
+            continue
+        text = f"{title}\n{block.text}" if title else block.text
+        title = ""
+        if buffer:
+            buffer += "\n\n"
+        marks.append((len(buffer), block))
+        start = max(0, len(buffer) - len(separator))
+        buffer += text
+        while (at := buffer.find(separator, start)) >= 0:
+            part, owner = take(at, len(separator))
+            if part.strip():
+                yield part.strip("\n"), owner
+            start = 0
+    if buffer.strip():
+        yield buffer.strip("\n"), marks[0][1]
+    if title:
+        yield title, Block(title)
+
+
+def _parents(blocks: Iterable[Block], rule: Rule) -> Iterator[Chunk]:
+    if rule.parent_mode == "full-doc":
+        texts, size, first = [], 0, None
+        for block in blocks:
+            first = first or block
+            for text in _cut(block, FULL_DOCUMENT_TOKENS, 0):
+                size += estimate(text)
+                if size > FULL_DOCUMENT_TOKENS:
+                    break
+                texts.append(text)
+            if size > FULL_DOCUMENT_TOKENS:
+                break
+        if texts:
+            content = "\n\n".join(texts)
+            yield Chunk(content, [], first.place_kind, first.place, children=children(content, rule.child))
+        return
+    make = _sections if rule.mode == "automatic" else _separated
+    for parent in make(blocks, rule.segmentation):
+        parent.children = children(parent.content, rule.child)
+        yield parent

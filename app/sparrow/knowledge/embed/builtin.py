@@ -1,0 +1,76 @@
+"""The embedded model: where it is, and one lazily loaded instance a process."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sparrow import settings
+from sparrow.errors import Unavailable
+
+if TYPE_CHECKING:
+    import numpy as np
+
+PROVIDER = "sparrow"
+MODEL = "use-multilingual-v3"
+DIMENSION = 512
+
+_lock = threading.Lock()
+_model: tuple | None = None
+
+
+def folder() -> Path:
+    """Return the folder of the converted model, converting it into a cache first where no image has brought it."""
+    given = os.environ.get("SPARROW_MODEL_DIR")
+    places = [Path(given)] if given else []
+    places.append(settings.get().home_dir / "models" / MODEL)
+    places.append(Path("/usr/share/sparrow/models") / MODEL)
+    for place in places:
+        if (place / "model.json").is_file():
+            return place
+    return _converted(Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sparrow" / MODEL)
+
+
+def _converted(place: Path) -> Path:
+    if not (place / "model.json").is_file():
+        from .convert import convert
+
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with open(place.with_name(MODEL + ".lock"), "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            try:
+                convert(place)
+            except (RuntimeError, OSError) as error:
+                raise Unavailable(f"The embedded model cannot be prepared: {error}") from error
+    return place
+
+
+def encode(texts: list[str]) -> np.ndarray:
+    """Return a float32 array (texts, 512) of unit vectors."""
+    tokenizer, encoder = _load()
+    return encoder.encode(tokenizer.encode(texts))
+
+
+def warm() -> None:
+    """Load the model now, so that the first question does not wait for it."""
+    encode(["ready"])
+
+
+def _load():
+    global _model
+    if _model is None:
+        with _lock:
+            if _model is None:
+                from . import arrays
+                from .encoder import Encoder
+                from .tokenizer import Tokenizer
+
+                try:
+                    mapped, facts = arrays.load(folder())
+                except (OSError, ValueError, KeyError) as error:
+                    raise Unavailable(f"The embedded model cannot be loaded: {error}") from error
+                _model = Tokenizer(mapped), Encoder(mapped, facts)
+    return _model
