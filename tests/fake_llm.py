@@ -35,7 +35,7 @@ from collections import deque
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # `tests` is a package of the checkout
 
 FAULTS = {
     "hang": "accepts the request and never answers",
@@ -420,7 +420,7 @@ class FakeLLM:
             return serve_chat(self, c, body, chat=True)
         if path.endswith("/completions"):
             return serve_chat(self, c, body, chat=False)
-        import fake_llm_more  # the rarer kinds live in their own file
+        from tests import fake_llm_more  # the rarer kinds live in their own file
 
         return fake_llm_more.serve(self, c, path, body)
 
@@ -546,7 +546,7 @@ def stream_chat(c: Connection, p: Plan, base: dict, calls: list[dict], *,
 
 def main() -> None:
     """Serve from the command line."""
-    sys.modules.setdefault("fake_llm", sys.modules["__main__"])
+    sys.modules["tests.fake_llm"] = sys.modules[__name__]
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--host", default="127.0.0.1")

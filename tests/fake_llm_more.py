@@ -8,7 +8,7 @@ import re
 import wave
 from typing import Any
 
-from fake_llm import ERRORS, PIECES, Connection, FakeLLM, Plan, bigrams, embedding, plan, transport_fault
+from tests.fake_llm import ERRORS, PIECES, Connection, FakeLLM, Plan, bigrams, embedding, plan, transport_fault
 
 
 def serve(server: FakeLLM, c: Connection, path: str, body: Any) -> None:
