@@ -59,8 +59,8 @@
 #   # Env: NAME...           variables of the list above (or others) its output depends on
 #   # Tools: COMMAND...      host commands; rootfs/host-tools names their packages
 #
-# A stage runs again only if the hash of these changes: itself, rootfs/lib, its inputs,
-# its variables' values and the same hash of each stage it comes after.
+# A stage runs again only if the hash of these changes: itself, what it uses of
+# rootfs/lib, its inputs, its variables' values and the same hash of each stage it comes after.
 #
 # Output goes to $BUILD/log/NAME.log. `. "$SRC/rootfs/lib/stage.sh"` (or, in Python,
 # `import stage`) gives what a stage needs to talk to the person who is waiting:
@@ -148,6 +148,18 @@ hash_inputs() {
 	) | sha256sum | cut -d' ' -f1
 }
 
+# Prints the modules of rootfs/lib that stage file $1 uses.
+libraries_of() {
+	case "$1" in
+		*.py)
+			for module in stage $(sed -n 's/^import \([a-z_]*\)$/\1/p' "$1"); do
+				echo "rootfs/lib/$module.py"
+			done
+			;;
+		*) echo rootfs/lib/stage.sh ;;
+	esac
+}
+
 # Waits for the lock on the build directory, so that two builds never mix.
 lock_build() {
 	mkdir -p "$BUILD/log" "$CACHE" "$STAGES"
@@ -188,6 +200,10 @@ run_stage() {
 	file="$1" number="$2" count="$3"
 	name=$(stage_name "$file")
 	title=$(header "$file" Stage)
+	for other in $(header "$file" After); do
+		eval "[ -n \"\${key_$(printf %s "$other" | tr - _):-}\" ]" ||
+			die "Stage $name comes after $other, which has not run before it" "See the headers in rootfs/stages"
+	done
 	key=$(stage_key "$file")
 	eval "key_$(printf %s "$name" | tr - _)=\$key"
 	if built "$STAGES/$name" "$key"; then
@@ -216,14 +232,13 @@ run_stage() {
 stage_key() {
 	{
 		sha256sum <"$1"
-		hash_inputs rootfs/lib
 		# shellcheck disable=SC2046  # a list of paths
-		hash_inputs $(header "$1" Input)
+		hash_inputs $(libraries_of "$1") $(header "$1" Input)
 		for name in $(header "$1" Env) ARCH SOURCE_DATE_EPOCH; do
 			eval "printf '%s=%s\n' \"\$name\" \"\${$name:-}\""
 		done
 		for name in $(header "$1" After); do
-			eval "printf '%s=%s\n' \"\$name\" \"\${key_$(printf %s "$name" | tr - _)?stage $1 comes after $name, which did not run before it}\""
+			eval "printf '%s=%s\n' \"\$name\" \"\$key_$(printf %s "$name" | tr - _)\""
 		done
 	} | sha256sum | cut -d' ' -f1
 }
@@ -258,7 +273,7 @@ build() {
 	require_space "$BUILD" "$NEEDS_MIB"
 	choose_repositories
 	export SRC BUILD STAGES CACHE ARCH VERSION SOURCE_DATE_EPOCH JOBS
-	export APK_REPOSITORIES KEYS_DIR KEYS_HASH
+	export APK_REPOSITORIES KEYS_DIR
 	export PYTHONPATH="$SRC/rootfs/lib" PYTHONDONTWRITEBYTECODE=1 LC_ALL=C TZ=UTC
 	umask 022
 	count=$(each_stage | wc -l) number=0

@@ -7,8 +7,7 @@
 # index addresses, one a word, each followed by "#" and the hash of the index; or the
 # word "offline", for the repository that is made here. KEYS_HASH stands for the keys.
 choose_repositories() {
-	# shellcheck disable=SC2034  # exported by mkimage.sh
-	KEYS_HASH=''
+	export KEYS_HASH=''
 	if [ -n "$KEYS_DIR" ]; then
 		ls "$KEYS_DIR"/*.pub >/dev/null 2>&1 ||
 			die "There are no *.pub files in $KEYS_DIR" "Name the directory that holds the repositories' public keys"
@@ -64,13 +63,13 @@ install_packages() {
 
 # Prints the commands that the stages need and this machine lacks.
 missing_tools() {
-	# Debian keeps some of them where only root's login shell looks.
 	for stage in $(each_stage) "$SRC"/rootfs/vm/*.sh; do
 		[ -f "$stage" ] && header "$stage" Tools
 	done | tr ' ' '\n' | LC_ALL=C sort -u | while IFS= read -r tool; do
 		case "$tool" in
 			'') ;;
 			/*) [ -e "$tool" ] || echo "$tool" ;;
+			musl-gcc) [ -f /etc/alpine-release ] || command -v "$tool" >/dev/null || echo "$tool" ;;
 			py:*) python3 -c "import ${tool#py:}" 2>/dev/null || echo "$tool" ;;
 			*) command -v "$tool" >/dev/null || echo "$tool" ;;
 		esac
@@ -99,6 +98,7 @@ packages_of() {
 
 # Makes sure that every tool is there, installing what is missing after saying so.
 require_host_tools() {
+	# Debian keeps some of them where only a login shell of root looks.
 	PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
 	mkdir -p "$BUILD/log"
 	missing=$(missing_tools)

@@ -16,12 +16,16 @@ MUSL_PLATFORMS = ("musllinux_1_2_x86_64", "musllinux_1_1_x86_64")
 GLIBC_PLATFORMS = ("manylinux_2_17_x86_64", "manylinux2014_x86_64")
 
 
+def tags(platforms: tuple[str, ...], python: str) -> list[str]:
+    """Return the options that make pip choose wheels for platforms and a version of CPython, e.g. "3.13"."""
+    words = ["--only-binary=:all:", "--python-version", python, "--implementation", "cp"]
+    words += [word for platform in platforms for word in ("--platform", platform)]
+    return words + [word for abi in (f"cp{python.replace('.', '')}", "abi3", "none") for word in ("--abi", abi)]
+
+
 def download_wheels(lock: Path, into: Path, platforms: tuple[str, ...], python: str = "3.13") -> None:
     """Download the wheels of a lock for a platform and a Python version, e.g. "3.13"."""
-    tags = [word for platform in platforms for word in ("--platform", platform)]
-    abi = f"cp{python.replace('.', '')}"
-    tags += ["--python-version", python, "--implementation", "cp", "--abi", abi, "--abi", "abi3", "--abi", "none"]
-    _pip("download", "--no-deps", "--require-hashes", "--only-binary=:all:", *tags, "-d", into, "-r", lock)
+    _pip("download", "--no-deps", "--require-hashes", *tags(platforms, python), "-d", into, "-r", lock)
 
 
 def download_sdists(lock: Path, into: Path, setuptools: Path) -> None:
@@ -39,12 +43,9 @@ def download_sdists(lock: Path, into: Path, setuptools: Path) -> None:
 
 def install(lock: Path, wheels: Path, into: Path, python: str) -> None:
     """Install the locked wheels found in a folder into a site-packages folder of another root."""
-    abi = f"cp{python.replace('.', '')}"
-    tags = [word for platform in MUSL_PLATFORMS for word in ("--platform", platform)]
-    tags += ["--python-version", python, "--implementation", "cp", "--abi", abi, "--abi", "abi3", "--abi", "none"]
     _pip(
-        *("install", "--no-deps", "--require-hashes", "--only-binary=:all:", "--no-index", "--no-compile"),
-        *("--find-links", wheels, *tags, "--target", into, "-r", lock),
+        *("install", "--no-deps", "--require-hashes", "--no-index", "--no-compile", "--find-links", wheels),
+        *(*tags(MUSL_PLATFORMS, python), "--target", into, "-r", lock),
     )
 
 
