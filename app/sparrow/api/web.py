@@ -116,7 +116,7 @@ class Room:
                 [name for name in parameters if name not in ("body", "query", "form")])
             if not hidden:
                 self.operations.append(operation)
-            self.blueprint.add_url_rule(path, f"{method} {path}", self._view(operation), methods=[method])
+            self.blueprint.add_url_rule(path, f"{method} {path}".replace(".", "-"), self._view(operation), methods=[method])
             return function
 
         return declare
