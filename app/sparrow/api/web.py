@@ -116,7 +116,8 @@ class Room:
                 [name for name in parameters if name not in ("body", "query", "form")])
             if not hidden:
                 self.operations.append(operation)
-            self.blueprint.add_url_rule(path, f"{method} {path}".replace(".", "-"), self._view(operation), methods=[method])
+            endpoint = f"{method} {path}".replace(".", "-")  # Flask allows no dot in it
+            self.blueprint.add_url_rule(path, endpoint, self._view(operation), methods=[method])
             return function
 
         return declare
