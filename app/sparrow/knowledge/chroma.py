@@ -1,0 +1,244 @@
+"""Chroma as an index over the vectors in the database: a thin HTTP client, and how the two are kept alike.
+
+Chroma is a cache. Only serial numbers and vectors go there, never a text. Every vector is sent at most once
+(`knowledge_units.synced`), upserts make a repeat harmless, and a collection that lost something is dropped and made
+anew from the database. Collections are always cosine.
+"""
+
+from __future__ import annotations
+
+import base64
+import threading
+import time
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from sparrow import settings
+from sparrow.storage import db
+from sparrow.storage.tables import knowledge as t
+
+_BASE = "/api/v2/tenants/default_tenant/databases/default_database/collections"
+_BATCH = 200
+_REST = 3.0  # seconds without asking after it could not be reached
+
+_lock = threading.Lock()
+_pool = None
+_pool_url = ""
+_down_until = 0.0
+_ids: dict[str, str] = {}
+
+
+class Down(Exception):
+    """Chroma cannot be reached, or failed."""
+
+
+class Missing(Exception):
+    """The collection does not exist."""
+
+
+def up() -> bool:
+    """Tell whether Chroma answers now."""
+    try:
+        _request("GET", "/api/v2/heartbeat", timeout=1.0)
+    except (Down, Missing):
+        return False
+    return True
+
+
+def collection_name(dataset_id: str, epoch: int) -> str:
+    """Return the name of a base's collection; a new epoch is a new collection."""
+    return f"s-{dataset_id}-{epoch}"
+
+
+def query(dataset_id: str, epoch: int, vector: Any, limit: int) -> list[tuple[int, float]]:
+    """Return (serial, cosine) of the nearest vectors, best first; raise Down or Missing."""
+    name = collection_name(dataset_id, epoch)
+    body = {"query_embeddings": [vector.tolist()], "n_results": limit, "include": ["distances"]}
+    reply = _request("POST", f"{_BASE}/{_collection(name)}/query", body, timeout=5.0, forget=name)
+    ids, distances = reply["ids"][0], reply["distances"][0]
+    return [(int(serial), 1.0 - distance) for serial, distance in zip(ids, distances, strict=True)]
+
+
+def count(dataset_id: str, epoch: int) -> int:
+    """Return how many vectors a collection holds; raise Down or Missing."""
+    name = collection_name(dataset_id, epoch)
+    return int(_request("GET", f"{_BASE}/{_collection(name)}/count", timeout=5.0, forget=name))
+
+
+def drop(name: str) -> None:
+    """Delete a collection; a missing one is fine."""
+    _ids.pop(name, None)
+    try:
+        _request("DELETE", f"{_BASE}/{name}", timeout=60.0)
+    except Missing:
+        pass
+
+
+def sync(dataset_id: str) -> int:
+    """Send what Chroma lacks and delete what it should not have; return how many vectors were sent.
+
+    Safe to run twice at once and to be killed at any point. Raises Down.
+    """
+    with db.read() as tx:
+        row = _dataset(tx, dataset_id)
+    if row is None:
+        return 0
+    name, sent = collection_name(dataset_id, row["index_epoch"]), 0
+    while True:
+        with db.read() as tx:
+            batch = tx.execute(
+                sa.select(t.units.c.serial, t.embeddings.c.vector)
+                .join(t.embeddings, sa.and_(t.embeddings.c.hash == t.units.c.hash,
+                                            t.embeddings.c.model == row["model"]))
+                .where(t.units.c.dataset_id == dataset_id, t.units.c.synced.is_(False))
+                .order_by(t.units.c.serial).limit(_BATCH)).all()
+        if not batch:
+            break
+        serials = [serial for serial, _ in batch]
+        body = {"ids": [str(serial) for serial in serials],
+                "embeddings": [base64.b64encode(vector).decode() for _, vector in batch]}
+        try:
+            _request("POST", f"{_BASE}/{_collection(name, create=True)}/upsert", body, timeout=60.0, forget=name)
+        except Missing:
+            continue  # it went away between; the next round makes it again
+        with db.write() as tx:
+            tx.execute(t.units.update().where(t.units.c.serial.in_(serials)).values(synced=True))
+        sent += len(serials)
+    _remove(dataset_id, name)
+    return sent
+
+
+def _remove(dataset_id: str, name: str) -> None:
+    while True:
+        with db.read() as tx:
+            gone = list(tx.execute(sa.select(t.vector_removals.c.serial).where(
+                t.vector_removals.c.dataset_id == dataset_id).limit(_BATCH)).scalars())
+        if not gone:
+            return
+        try:
+            _request("POST", f"{_BASE}/{_collection(name)}/delete", {"ids": [str(serial) for serial in gone]},
+                     timeout=60.0, forget=name)
+        except Missing:
+            pass
+        with db.write() as tx:
+            tx.execute(t.vector_removals.delete().where(t.vector_removals.c.serial.in_(gone)))
+
+
+def check(dataset_id: str) -> bool:
+    """Compare a collection with the database and rebuild it where it lost something; return whether it was whole.
+
+    Raises Down.
+    """
+    with db.read() as tx:
+        row = _dataset(tx, dataset_id)
+        if row is None:
+            return True
+        expected = tx.execute(sa.select(sa.func.count()).select_from(t.units).where(
+            t.units.c.dataset_id == dataset_id, t.units.c.uses.like("v%"), t.units.c.synced.is_(True))).scalar()
+        pending = tx.execute(sa.select(sa.func.count()).select_from(t.vector_removals).where(
+            t.vector_removals.c.dataset_id == dataset_id)).scalar()
+    try:
+        have = count(dataset_id, row["index_epoch"])
+    except Missing:
+        have = 0
+    if expected <= have <= expected + pending:
+        sync(dataset_id)
+        return True
+    rebuild(dataset_id)
+    return False
+
+
+def rebuild(dataset_id: str) -> int:
+    """Make a base's collection anew from the database; return the number of vectors. Raises Down."""
+    with db.read() as tx:
+        row = _dataset(tx, dataset_id)
+    if row is None:
+        return 0
+    drop(collection_name(dataset_id, row["index_epoch"]))
+    with db.write() as tx:
+        tx.execute(t.units.update().where(t.units.c.dataset_id == dataset_id, t.units.c.uses.like("v%"))
+                   .values(synced=False))
+        tx.execute(t.vector_removals.delete().where(t.vector_removals.c.dataset_id == dataset_id))
+    return sync(dataset_id)
+
+
+def check_all() -> dict[str, bool]:
+    """Check every base, drop collections no base owns; return which were whole. Raises Down."""
+    with db.read() as tx:
+        rows = tx.execute(sa.select(t.datasets.c.id, t.datasets.c.index_epoch)).all()
+    wanted = {collection_name(dataset_id, epoch) for dataset_id, epoch in rows}
+    for entry in _request("GET", f"{_BASE}?limit=10000", timeout=10.0):
+        if entry["name"].startswith("s-") and entry["name"] not in wanted:
+            drop(entry["name"])
+    return {dataset_id: check(dataset_id) for dataset_id, _ in rows}
+
+
+def _dataset(tx, dataset_id: str):
+    from .embed import embedder
+
+    row = tx.execute(sa.select(t.datasets.c.index_epoch, t.datasets.c.embedding_model,
+                               t.datasets.c.embedding_model_provider).where(
+        t.datasets.c.id == dataset_id)).mappings().first()
+    if row is None:
+        return None
+    model = embedder(row["embedding_model_provider"], row["embedding_model"]).key
+    return {"index_epoch": row["index_epoch"], "model": model}
+
+
+def _collection(name: str, *, create: bool = False) -> str:
+    known = _ids.get(name)
+    if known:
+        return known
+    if create:
+        reply = _request("POST", _BASE, {"name": name, "get_or_create": True,
+                                         "configuration": {"hnsw": {"space": "cosine"}}}, timeout=30.0)
+    else:
+        reply = _request("GET", f"{_BASE}/{name}", timeout=5.0)
+    _ids[name] = reply["id"]
+    return reply["id"]
+
+
+def _request(method: str, path: str, body: Any = None, *, timeout: float, forget: str = "") -> Any:
+    global _down_until
+    import urllib3
+
+    if time.monotonic() < _down_until:
+        raise Down("Chroma did not answer a moment ago.")
+    try:
+        response = _connect().request(
+            method, path, body=msgspec.json.encode(body) if body is not None else None,
+            headers={"Content-Type": "application/json"}, retries=False,
+            timeout=urllib3.Timeout(connect=0.5, read=timeout))
+    except (urllib3.exceptions.HTTPError, OSError) as error:
+        _down_until = time.monotonic() + _REST
+        raise Down(str(error)) from error
+    if response.status == 404:
+        _ids.pop(forget, None)
+        raise Missing(path)
+    if response.status >= 400:
+        _ids.pop(forget, None)
+        raise Down(f"{response.status}: {response.data[:300].decode(errors='replace')}")
+    return msgspec.json.decode(response.data) if response.data else None
+
+
+def _connect():
+    global _pool, _pool_url, _down_until
+    url = settings.get().chroma_url
+    if _pool is None or _pool_url != url:
+        import urllib3
+
+        with _lock:
+            if _pool is None or _pool_url != url:
+                _pool = urllib3.connection_from_url(url, maxsize=8)
+                _pool_url, _down_until = url, 0.0
+                _ids.clear()
+    return _pool
+
+
+def reset() -> None:
+    """Forget what is known of the server (it was replaced); for tests."""
+    global _pool, _down_until
+    _pool, _down_until = None, 0.0
+    _ids.clear()

@@ -1,0 +1,376 @@
+"""The indexing of a document: parse, clean, split, embed, index; in batches, with progress, safe to be killed.
+
+First the document is parsed and cut into a spool file; then its chunks are embedded and stored a batch at a time.
+A batch is one transaction that also moves the progress on, so that a run after a crash goes on behind the last
+whole batch and no chunk is lost or stored twice. Chroma is brought up to date at the end; it may be away.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from sparrow import clock, settings
+from sparrow.errors import SparrowError
+from sparrow.storage import db, files, queue
+from sparrow.storage.tables import knowledge as t
+
+from . import chroma, chunk, parse, units
+from .embed import Embedder, EmbedderError, embedder
+
+log = logging.getLogger(__name__)
+
+BATCH = 100  # chunks embedded and stored at once
+TICK = 0.5  # seconds between two looks at what the user asks and two notes of progress
+KIND = "index_document"
+
+
+class _Stop(Exception):
+    """The document is gone, changed, or the user paused or cancelled (`control`); the run ends quietly."""
+
+    def __init__(self, control: str = ""):
+        super().__init__(control)
+        self.control = control
+
+
+def run_job(payload: dict[str, Any], context: Any) -> None:
+    """Index the document a job names (sparrow.jobs.kinds)."""
+    run(payload["document_id"], cancelled=context.cancelled)
+
+
+def submit(document_ids: list[str]) -> None:
+    """Queue documents for indexing, in a transaction that may already be open."""
+    with db.write() as tx:
+        jobs = [queue.add(tx, KIND, {"document_id": document_id}, key=f"document:{document_id}")
+                for document_id in document_ids]
+    for job in jobs:
+        queue.ring(job)
+
+
+def submit_sync(dataset_id: str) -> None:
+    """Queue the bringing up to date of a base's Chroma collection."""
+    queue.submit("sync_dataset", {"dataset_id": dataset_id}, key=f"sync:{dataset_id}")
+
+
+def sync_job(payload: dict[str, Any], context: Any) -> None:
+    """Bring the Chroma collection a job names up to date; a server that is away is no failure."""
+    with suppress(chroma.Down):
+        chroma.check(payload["dataset_id"])
+
+
+def remove_spool(document_id: str) -> None:
+    """Delete the chunks of a document that wait to be indexed."""
+    for file in (settings.get().db_dir / "spool").glob(f"{document_id}.*"):
+        file.unlink(missing_ok=True)
+
+
+def run(document_id: str, *, cancelled: Callable[[], bool] | None = None) -> None:
+    """Index a document, from wherever an earlier run ended. Errors end in the document's row, not here."""
+    work = _Work.begin(document_id, cancelled or (lambda: False))
+    if work is None:
+        return
+    try:
+        work.index(work.spool())
+        work.finish()
+    except _Stop as stop:
+        if stop.control:
+            with db.write() as tx:
+                settle(tx, document_id, stop.control)
+        return
+    except SparrowError as error:
+        work.fail(error.code, error.message)
+    except OSError as error:
+        full = error.errno == 28
+        work.fail("disk_full" if full else "io_error",
+                  "The disk is full. Delete documents or backups, or use a larger disk, then try again."
+                  if full else f"A file could not be read or written: {error.strerror or error}.")
+    except MemoryError:
+        work.fail("out_of_memory", "There was not enough memory to index the document. Split it.")
+    except Exception as error:
+        log.exception("indexing of %s failed", document_id)
+        work.fail("internal_error", f"The document could not be indexed ({type(error).__name__}: {error}).")
+        return
+    with suppress(chroma.Down):
+        chroma.sync(work.dataset["id"])
+
+
+class _Work:
+    """One run over one document."""
+
+    def __init__(self, document: Any, dataset: Any, cancelled: Callable[[], bool]):
+        self.document, self.dataset, self._cancelled = document, dataset, cancelled
+        self.id: str = document["id"]
+        self.rule = chunk.rules.parse(document["process_rule"], document["doc_form"])
+        self.embedder: Embedder | None = None
+        if dataset["indexing_technique"] != "economy":
+            self.embedder = embedder(dataset["embedding_model_provider"], dataset["embedding_model"])
+        self._next_look = 0.0
+
+    @classmethod
+    def begin(cls, document_id: str, cancelled: Callable[[], bool]) -> _Work | None:
+        """Load the document and mark it as being worked on; None if there is nothing to do."""
+        with db.write() as tx:
+            document = tx.execute(t.documents.select().where(t.documents.c.id == document_id)).mappings().first()
+            if document is None or document["archived"] or document["indexing_status"] in ("completed", "paused"):
+                return None
+            dataset = tx.execute(t.datasets.select().where(
+                t.datasets.c.id == document["dataset_id"])).mappings().first()
+            if dataset is None:
+                return None
+            if document["control"]:
+                settle(tx, document_id, document["control"])
+                return None
+            now = clock.now()
+            tx.execute(t.documents.update().where(t.documents.c.id == document_id).values(
+                indexing_status="parsing", stage="parsing", error=None, error_code=None, done=0, total=0, speed=0,
+                processing_started_at=document["processing_started_at"] or now, updated_at=now))
+        try:
+            return cls(document, dataset, cancelled)
+        except SparrowError as error:
+            with db.write() as tx:
+                tx.execute(t.documents.update().where(t.documents.c.id == document_id).values(
+                    indexing_status="error", stage="error", error=error.message, error_code=error.code,
+                    stopped_at=clock.now(), updated_at=clock.now()))
+            return None
+
+    # The first half: parse and split into the spool.
+
+    def spool(self) -> Path:
+        """Return the file of the document's chunks, one JSON line each, made now or by an earlier run."""
+        folder = settings.get().db_dir / "spool"
+        folder.mkdir(parents=True, exist_ok=True)
+        target = folder / f"{self.id}.{self.document['revision']}"
+        if target.exists():
+            return target
+        for old in folder.glob(f"{self.id}.*"):
+            old.unlink(missing_ok=True)
+        encode = msgspec.json.Encoder().encode
+        part = target.with_name(target.name + ".part")
+        try:
+            with open(part, "wb") as out, tempfile.TemporaryDirectory(prefix="pictures-", dir=folder) as pictures:
+                for piece in chunk.cut(self._blocks(pictures), self.rule, self.document["doc_form"],
+                                       ask=_asker(), language=self.document["doc_language"]):
+                    out.write(encode(piece) + b"\n")
+                out.flush()
+                os.fsync(out.fileno())
+            os.replace(part, target)
+        finally:
+            part.unlink(missing_ok=True)
+        now = clock.now()
+        self._note(indexing_status="splitting", stage="splitting", parsing_completed_at=now,
+                   cleaning_completed_at=now, splitting_completed_at=now)
+        return target
+
+    def _blocks(self, pictures: str) -> Iterator[parse.Block]:
+        notices: list[parse.Notice] = []
+        images: dict[int, str] = {}
+        found = False
+        for event in self._events(pictures):
+            if isinstance(event, parse.Block):
+                found = True
+                if "](image:" in event.text:
+                    event.text = _link(event.text, images)
+                yield event
+            elif isinstance(event, parse.Notice):
+                notices.append(event)
+            elif isinstance(event, parse.Image):
+                with open(event.path, "rb") as picture:
+                    images[event.number] = files.save(picture, event.name)["id"]
+                os.unlink(event.path)
+            self._look(done=event.done, total=event.total) if isinstance(event, parse.Progress) else self._look()
+        if notices or images:
+            self._note(notices=[{"code": notice.code, "message": notice.message, **notice.data}
+                                for notice in notices] or None,
+                       data_source_info={**(self.document["data_source_info"] or {}),
+                                         "images": list(images.values())} if images
+                       else self.document["data_source_info"])
+        if not found:
+            raise parse.ParseError("No text was found in the document.", code="no_text")
+
+    def _events(self, pictures: str) -> Iterator[parse.Event]:
+        file = files.get(self.document["file_id"])
+        path = files.path(file["id"])
+        if not path.exists():
+            raise parse.ParseError("The original file is missing. Upload the document again.", code="file_missing")
+        limit = settings.get().max_upload_mb << 20
+        yield from parse.read(path, file["name"], pictures, max_bytes=limit)
+
+    # The second half: embed and store.
+
+    def index(self, spool: Path) -> None:
+        """Store the chunks that are not stored yet, batch by batch."""
+        total, characters = 0, 0
+        with open(spool, "rb") as lines:
+            for line in lines:
+                total += 1
+                characters += len(line)
+        if total == 0:
+            raise parse.ParseError("No text was found in the document.", code="no_text")
+        _refuse_too_large(self.dataset, total, self.embedder)
+        start = self._stored()
+        self._note(indexing_status="indexing", stage="indexing", done=start, total=total)
+        decoder = msgspec.json.Decoder(chunk.Chunk)
+        began, position = clock.monotonic(), 0
+        batch: list[units.Draft] = []
+        with open(spool, "rb") as lines:
+            for line in lines:
+                position += 1
+                if position <= start:
+                    continue
+                batch.append(units.draft(self.dataset["id"], decoder.decode(line), position))
+                if len(batch) >= BATCH:
+                    self._store(batch, position, start, began)
+                    batch = []
+        if batch:
+            self._store(batch, position, start, began)
+
+    def _stored(self) -> int:
+        """Return up to which position the chunks of this revision are stored."""
+        with db.read() as tx:
+            return tx.execute(sa.select(sa.func.max(t.segments.c.position)).where(
+                t.segments.c.document_id == self.id, t.segments.c.origin == "file")).scalar() or 0
+
+    def _store(self, batch: list[units.Draft], position: int, start: int, began: float) -> None:
+        vectors = self._embed(batch)
+        speed = (position - start) / max(clock.monotonic() - began, 0.001)
+        words = sum(len(draft.chunk.content) + len(draft.chunk.answer or "") for draft in batch)
+        with db.write() as tx:
+            self._still_wanted(tx)
+            if self.embedder is not None:
+                units.store_vectors(tx, self.embedder.key, vectors)
+            rows = units.store(tx, self.dataset["id"], self.id, batch, vectors=self.embedder is not None)
+            tx.execute(t.documents.update().where(t.documents.c.id == self.id).values(
+                done=position, speed=round(speed, 1), updated_at=clock.now(),
+                word_count=t.documents.c.word_count + words,
+                tokens=t.documents.c.tokens + sum(row["tokens"] for row in rows)))
+        self._look()
+
+    def _embed(self, batch: list[units.Draft]) -> dict[str, bytes]:
+        if self.embedder is None:
+            return {}
+        texts = {name: text for draft in batch for name, text in zip(draft.hashes, draft.texts, strict=True)}
+        with db.read() as tx:
+            missing = units.missing_vectors(tx, self.embedder.key, list(texts))
+        wanted = [name for name in texts if name in missing]
+        out: dict[str, bytes] = {}
+        for at in range(0, len(wanted), BATCH):
+            part = wanted[at:at + BATCH]
+            array = self.embedder.encode([texts[name] for name in part])
+            self._check_dimension(int(array.shape[1]))
+            out.update((name, row.astype("<f4").tobytes()) for name, row in zip(part, array, strict=True))
+            self._look()
+        return out
+
+    def _check_dimension(self, dimension: int) -> None:
+        known = self.dataset["embedding_dimension"]
+        if known is None:
+            with db.write() as tx:
+                tx.execute(t.datasets.update().where(
+                    t.datasets.c.id == self.dataset["id"], t.datasets.c.embedding_dimension.is_(None))
+                    .values(embedding_dimension=dimension))
+                known = tx.execute(sa.select(t.datasets.c.embedding_dimension).where(
+                    t.datasets.c.id == self.dataset["id"])).scalar()
+            self.dataset = {**self.dataset, "embedding_dimension": known}
+        if dimension != known:
+            raise EmbedderError(
+                f"The embedding model returned vectors of {dimension} numbers, but this knowledge base has {known}. "
+                "Choose the model it was made with, or re-index the whole base with the new one.",
+                code="embedding_dimension")
+
+    def finish(self) -> None:
+        """Mark the document as completed and remove its spool."""
+        now = clock.now()
+        with db.write() as tx:
+            self._still_wanted(tx)
+            tx.execute(t.documents.update().where(t.documents.c.id == self.id).values(
+                indexing_status="completed", stage="done", error=None, error_code=None, completed_at=now,
+                updated_at=now))
+        remove_spool(self.id)
+
+    def fail(self, code: str, message: str) -> None:
+        """Write the error into the document's row; what is stored stays for a retry."""
+        with db.write() as tx:
+            tx.execute(t.documents.update().where(
+                t.documents.c.id == self.id, t.documents.c.revision == self.document["revision"]).values(
+                indexing_status="error", stage="error", error=message, error_code=code, stopped_at=clock.now(),
+                updated_at=clock.now()))
+        if code in ("no_text", "model_needed"):
+            remove_spool(self.id)
+
+    # What the user asks meanwhile.
+
+    def _note(self, **values: Any) -> None:
+        with db.write() as tx:
+            self._still_wanted(tx)
+            tx.execute(t.documents.update().where(t.documents.c.id == self.id).values(
+                updated_at=clock.now(), **values))
+
+    def _look(self, **progress: int) -> None:
+        """Every now and then write the progress and end the run if it is not wanted any more."""
+        now = clock.monotonic()
+        if now < self._next_look:
+            return
+        self._next_look = now + TICK
+        if self._cancelled():
+            raise _Stop
+        if progress:
+            self._note(**progress)
+        else:
+            with db.read() as tx:
+                row = tx.execute(sa.select(t.documents.c.control, t.documents.c.revision).where(
+                    t.documents.c.id == self.id)).first()
+            if row is None or row[0] or row[1] != self.document["revision"]:
+                with db.write() as tx:
+                    self._still_wanted(tx)
+
+    def _still_wanted(self, tx) -> None:
+        row = tx.execute(sa.select(t.documents.c.control, t.documents.c.revision).where(
+            t.documents.c.id == self.id)).first()
+        if row is None or row[1] != self.document["revision"]:
+            raise _Stop
+        if row[0]:
+            raise _Stop(row[0])
+
+
+def settle(tx, document_id: str, control: str) -> None:
+    """Write what the user asked as the document's state."""
+    now = clock.now()
+    if control == "pause":
+        values: dict[str, Any] = {"indexing_status": "paused", "stage": "paused", "paused_at": now}
+    else:
+        values = {"indexing_status": "error", "stage": "error", "error": "Cancelled.", "error_code": "cancelled",
+                  "stopped_at": now}
+    tx.execute(t.documents.update().where(t.documents.c.id == document_id).values(
+        control="", updated_at=now, **values))
+
+
+def _link(text: str, images: dict[int, str]) -> str:
+    for number, file_id in images.items():
+        text = text.replace(f"](image:{number})", f"](/files/{file_id}/image-preview)")
+    return text
+
+
+def _asker() -> Callable[[str], str] | None:
+    """Return a function that asks the default language model, None where there is none."""
+    try:
+        from sparrow import providers
+
+        return providers.asker()
+    except Exception:  # nothing set up: only Q&A documents of running text need it
+        return None
+
+
+def _refuse_too_large(dataset: Any, chunks: int, model: Embedder | None) -> None:
+    """Refuse an import whose index would not fit into this machine's memory, with the numbers."""
+    from .capacity import check
+
+    if model is not None:
+        check(dataset, chunks)

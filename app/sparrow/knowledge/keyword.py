@@ -1,0 +1,216 @@
+"""The keyword index: tokens that find two-character Chinese words, part numbers, error codes and model names.
+
+Chinese (and kana, hangul) runs become single characters and pairs; a compound such as "A-40/2B" becomes its parts
+and the whole without its marks, so that "A40/2B" finds it too. Both databases hold these tokens; SQLite stems the
+English ones (Porter, in FTS5).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import time
+import unicodedata
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from sparrow.storage import db
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+_CJK = "\u3400-\u9fff\uf900-\ufaff\u3041-\u30ff\uac00-\ud7a3\U00020000-\U0003ffff"
+_TOKEN = re.compile(
+    f"([{_CJK}]+)|([^\\W_{_CJK}]+(?:[-/._:+#@'&~\\\\]+[^\\W_{_CJK}]+)*(?:\\+\\+|#)?)")
+_MARKS = re.compile(r"[-/._:+#@'&~\\]+")
+_MIXED = re.compile(r"[a-z]+|\d+")
+# Words that carry no meaning in a question; kept when nothing else is left.
+_STOP = frozenset(
+    "a an and are as at be by can could do does for from has have how i if in is it its me my of on or our s should "
+    "t that the their there this to use used using was we what when where which who why will with would you your "
+    "什么 怎么 如何 哪些 哪个 怎样 为什 么样 是什 请问 可以 一个 我们 这个 那个 有哪 是否 多少 吗 的 了 是 在 和 么用 用来".split())
+_MAX_DOCUMENTS = 3000  # rows that are ranked for one question; more common words decide nothing
+_MAX_TERMS = 24
+_frequency: dict[str, tuple[float, int]] = {}
+_FREQUENCY_SECONDS = 60.0
+
+
+def tokens(text: str) -> list[str]:
+    """Return the tokens a text is found by, in order and with repeats."""
+    out: list[str] = []
+    for match in _TOKEN.finditer(unicodedata.normalize("NFKC", text).lower()):
+        if match[1]:
+            run = match[1]
+            out += run
+            out += [run[i:i + 2] for i in range(len(run) - 1)]
+        else:
+            out += _compound(match[2])
+    return out
+
+
+def query_terms(text: str) -> list[str]:
+    """Return the distinct tokens to look for: pairs for Chinese, no stop words unless there is nothing else."""
+    found: dict[str, None] = {}
+    for match in _TOKEN.finditer(unicodedata.normalize("NFKC", text).lower()):
+        if match[1]:
+            run = match[1]
+            found.update(dict.fromkeys([run[i:i + 2] for i in range(len(run) - 1)] if len(run) > 1 else [run]))
+        else:
+            found.update(dict.fromkeys(_compound(match[2])))
+    kept = [term for term in found if term not in _STOP]
+    return kept or list(found)
+
+
+def _compound(word: str) -> list[str]:
+    if word.isalpha():
+        return [word]
+    parts = [part for part in _MARKS.split(word) if part]
+    out = parts if len(parts) == 1 else [*parts, "".join(parts)]
+    if word.endswith("++"):
+        out = [*out, parts[-1] + "plusplus"]
+    elif word.endswith("#"):
+        out = [*out, parts[-1] + "sharp"]
+    for part in parts:
+        if not (part.isalpha() or part.isdigit()):
+            pieces = _MIXED.findall(part)
+            if len(pieces) > 1:
+                out = [*out, *(piece for piece in pieces if len(piece) > 1)]
+    return [part[:64] for part in out]
+
+
+def mark(dataset_id: str) -> str:
+    """Return the token that restricts a search to one knowledge base."""
+    return "ds" + dataset_id.replace("-", "") + "x"
+
+
+def prepare(dataset_id: str, text: str):
+    """Return what `add` stores for a text (computed outside the transaction)."""
+    found = tokens(text)
+    if db.dialect() == "sqlite":
+        return mark(dataset_id) + " " + " ".join(found)
+    counts = Counter(found)
+    return list(counts), [min(count, 32767) for count in counts.values()], len(found)
+
+
+def add(tx: Connection, dataset_id: str, rows: list[tuple[int, object]]) -> None:
+    """Insert (serial, prepared text) rows into the index."""
+    if not rows:
+        return
+    if db.dialect() == "sqlite":
+        tx.exec_driver_sql("INSERT INTO knowledge_fts(rowid, tokens) VALUES(?, ?)", rows)
+    else:
+        tx.exec_driver_sql(
+            "INSERT INTO knowledge_fts(serial, dataset_id, terms, counts, length) VALUES(%s, %s, %s, %s, %s) "
+            "ON CONFLICT (serial) DO NOTHING", [(serial, dataset_id, *prepared) for serial, prepared in rows])
+
+
+def remove(tx: Connection, serials: list[int]) -> None:
+    """Delete rows and their terms."""
+    if not serials:
+        return
+    if db.dialect() == "sqlite":
+        tx.exec_driver_sql("DELETE FROM knowledge_fts WHERE rowid = ?", [(serial,) for serial in serials])
+    else:
+        tx.exec_driver_sql("DELETE FROM knowledge_fts WHERE serial = ANY(%s)", (serials,))
+
+
+def search(tx: Connection, dataset_ids: list[str], query: str, limit: int) -> list[tuple[int, float]]:
+    """Return (serial, score) of the best rows, best first; scores are BM25, larger is better."""
+    terms = query_terms(query)[:_MAX_TERMS * 2]
+    if not terms or not dataset_ids:
+        return []
+    chosen = _rare(tx, terms)
+    if not chosen:
+        return []
+    if db.dialect() == "sqlite":
+        anyone = " OR ".join(f'"{term}"' for term in chosen)
+        where = " OR ".join(mark(dataset_id) for dataset_id in dataset_ids)
+        rows = tx.exec_driver_sql(
+            "SELECT rowid, -bm25(knowledge_fts) FROM knowledge_fts WHERE knowledge_fts MATCH ? "
+            "ORDER BY bm25(knowledge_fts) LIMIT ?", (f"({anyone}) AND ({where})", limit)).all()
+        return [(serial, score) for serial, score in rows]
+    return _search_postgresql(tx, dataset_ids, chosen, limit)
+
+
+def _rare(tx: Connection, terms: list[str]) -> dict[str, int]:
+    """Return the terms that are in the index with their number of rows, rarest first, while they stay few."""
+    now = time.monotonic()
+    missing = [term for term in terms if _frequency.get(term, (0, 0))[0] < now]
+    if missing:
+        if len(_frequency) > 20_000:
+            _frequency.clear()
+        for term, count in _count(tx, missing).items():
+            _frequency[term] = (now + _FREQUENCY_SECONDS if count > 50 else now + 1, count)
+    found = sorted((count, term) for term in terms if (count := _frequency.get(term, (0, 0))[1]))
+    chosen: dict[str, int] = {}
+    total = 0
+    for count, term in found[:_MAX_TERMS]:
+        if chosen and total + count > _MAX_DOCUMENTS:
+            break
+        chosen[term] = count
+        total += count
+    return chosen
+
+
+def _count(tx: Connection, terms: list[str]) -> dict[str, int]:
+    if db.dialect() == "sqlite":
+        out = {}
+        for term in terms:
+            # The vocabulary holds stems; FTS5 stems the query, the vocabulary table does not.
+            row = tx.exec_driver_sql("SELECT doc FROM knowledge_terms WHERE term = ?", (stem(term),)).first()
+            out[term] = row[0] if row else 0
+        return out
+    rows = tx.exec_driver_sql(
+        "SELECT t, (SELECT count(*) FROM knowledge_fts WHERE terms @> ARRAY[t]) FROM unnest(%s::text[]) AS t",
+        (terms,)).all()
+    return dict(rows)
+
+
+def _search_postgresql(tx, dataset_ids, chosen: dict[str, int], limit: int) -> list[tuple[int, float]]:
+    rows = tx.exec_driver_sql(
+        "SELECT serial, terms, counts, length FROM knowledge_fts WHERE dataset_id = ANY(%s) AND terms && %s::text[] "
+        "LIMIT %s", (dataset_ids, list(chosen), _MAX_DOCUMENTS)).all()
+    if not rows:
+        return []
+    total, mean = tx.exec_driver_sql("SELECT count(*), avg(length) FROM knowledge_fts").one()
+    mean = float(mean or 1)
+    idf = {term: math.log(1 + (total - count + 0.5) / (count + 0.5)) for term, count in chosen.items()}
+    scored = []
+    for serial, terms, counts, length in rows:
+        have = dict(zip(terms, counts, strict=True))
+        score = sum(idf[term] * have[term] * 2.2 / (have[term] + 1.2 * (0.25 + 0.75 * length / mean))
+                    for term in chosen if term in have)
+        scored.append((serial, score))
+    scored.sort(key=lambda item: -item[1])
+    return scored[:limit]
+
+
+def stem(word: str) -> str:
+    """Return FTS5's stem of a token (its porter tokenizer leaves other scripts and numbers alone)."""
+    if not word.isascii() or len(word) < 3:
+        return word
+    from .stemmer import porter
+
+    return porter(word)
+
+
+def highlights(query: str, text: str, limit: int = 12) -> list[str]:
+    """Return the parts of a passage that the query's words match, as they are written there."""
+    lower = text.lower()
+    stems = {stem(term) for term in query_terms(query)}
+    found: dict[str, None] = {}
+    for match in _TOKEN.finditer(lower):
+        if match[1]:
+            run, at = match[1], 0
+            while at < len(run) - 1:
+                end = at
+                while end < len(run) - 1 and run[end:end + 2] in stems:
+                    end += 1
+                if end > at:
+                    found[text[match.start() + at:match.start() + end + 1]] = None
+                at = max(end, at + 1)
+        elif any(stem(part) in stems for part in _compound(match[2])):
+            found[text[match.start():match.end()]] = None
+        if len(found) >= limit:
+            break
+    return list(found)

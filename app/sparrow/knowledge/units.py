@@ -1,0 +1,169 @@
+"""Passages into and out of the tables: rows, matchable units, keyword index, vectors, in one transaction."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import sqlalchemy as sa
+
+from sparrow import clock, ids
+from sparrow.storage import db
+from sparrow.storage.tables import knowledge as t
+
+from . import keyword
+from .chunk import Chunk, context, estimate
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+_IN = 500  # bound values of one statement
+
+
+class Draft(msgspec.Struct):
+    """A passage ready to be stored: what is computed before the transaction begins."""
+
+    chunk: Chunk
+    position: int
+    origin: str
+    texts: list[str]  # what is embedded: the passage, or its children
+    hashes: list[str]  # of `texts`
+    hash: str
+    prepared: object  # what the keyword index stores
+    keywords: list[str] | None = None
+
+
+def draft(dataset_id: str, chunk: Chunk, position: int, *, origin: str = "file") -> Draft:
+    """Return the passage with its hashes and keyword tokens."""
+    whole = context(chunk.heading, chunk.content)
+    if chunk.children:
+        texts = [context(chunk.heading[-1:], child) for child in chunk.children]
+    else:
+        texts = [whole]
+    indexed = "\n".join((whole, chunk.answer or "", " ".join(chunk.keywords or [])))
+    return Draft(chunk, position, origin, texts, [text_hash(text) for text in texts], text_hash(whole),
+                 keyword.prepare(dataset_id, indexed), chunk.keywords or None)
+
+
+def text_hash(text: str) -> str:
+    """Return the name of a text among stored vectors."""
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
+
+
+def missing_vectors(tx: Connection, model: str, hashes: list[str]) -> set[str]:
+    """Return those of the hashes that have no vector of a model yet."""
+    wanted = list(dict.fromkeys(hashes))
+    known: set[str] = set()
+    for at in range(0, len(wanted), _IN):
+        known.update(tx.execute(sa.select(t.embeddings.c.hash).where(
+            t.embeddings.c.model == model, t.embeddings.c.hash.in_(wanted[at:at + _IN]))).scalars())
+    return {value for value in wanted if value not in known}
+
+
+def store_vectors(tx: Connection, model: str, vectors: dict[str, bytes]) -> None:
+    """Insert vectors by hash; those already there stay."""
+    if vectors:
+        tx.execute(db.insert(t.embeddings).on_conflict_do_nothing(), [
+            {"model": model, "hash": name, "vector": data} for name, data in vectors.items()])
+
+
+def store(tx: Connection, dataset_id: str, document_id: str, drafts: list[Draft], *, vectors: bool
+          ) -> list[dict[str, Any]]:
+    """Insert passages with their children, units and keyword rows; return the passages' rows."""
+    if not drafts:
+        return []
+    now = clock.now()
+    rows, children, units, terms = [], [], [], []
+    count = sum(1 + len(item.chunk.children) for item in drafts)
+    serials = iter(_serials(tx, count))
+    for item in drafts:
+        chunk = item.chunk
+        segment_id = ids.new_id()
+        length = len(chunk.content) + len(chunk.answer or "")
+        rows.append({
+            "id": segment_id, "dataset_id": dataset_id, "document_id": document_id, "position": item.position,
+            "origin": item.origin, "content": chunk.content, "answer": chunk.answer, "heading": chunk.heading,
+            "place_kind": chunk.place_kind, "place": chunk.place, "kind": chunk.kind, "hash": item.hash,
+            "word_count": length, "tokens": estimate(chunk.content) + estimate(chunk.answer or ""),
+            "keywords": item.keywords, "enabled": True, "status": "completed", "hit_count": 0,
+            "indexing_at": now, "completed_at": now, "created_at": now, "updated_at": now})
+        serial = next(serials)
+        uses = "vk" if vectors and not chunk.children else "k"
+        units.append({"serial": serial, "dataset_id": dataset_id, "document_id": document_id,
+                      "segment_id": segment_id, "child_id": None, "hash": item.hash, "uses": uses,
+                      "synced": "v" not in uses})
+        terms.append((serial, item.prepared))
+        for number, (child, name) in enumerate(zip(chunk.children, item.hashes, strict=False), start=1):
+            child_id = ids.new_id()
+            children.append({"id": child_id, "dataset_id": dataset_id, "document_id": document_id,
+                             "segment_id": segment_id, "position": number, "content": child,
+                             "word_count": len(child), "type": "automatic", "created_at": now, "updated_at": now})
+            units.append({"serial": next(serials), "dataset_id": dataset_id, "document_id": document_id,
+                          "segment_id": segment_id, "child_id": child_id, "hash": name,
+                          "uses": "v" if vectors else "", "synced": not vectors})
+    tx.execute(t.segments.insert(), rows)
+    if children:
+        tx.execute(t.child_chunks.insert(), children)
+    tx.execute(t.units.insert(), [unit for unit in units if unit["uses"]])
+    keyword.add(tx, dataset_id, terms)
+    return rows
+
+
+def add_child(tx: Connection, segment: Any, child: dict[str, Any], name: str, *, vectors: bool) -> None:
+    """Insert one child chunk made by hand, with its unit."""
+    tx.execute(t.child_chunks.insert(), child)
+    if vectors:
+        tx.execute(t.units.insert(), {
+            "serial": _serials(tx, 1)[0], "dataset_id": segment["dataset_id"],
+            "document_id": segment["document_id"], "segment_id": segment["id"], "child_id": child["id"],
+            "hash": name, "uses": "v", "synced": False})
+
+
+def remove(tx: Connection, condition) -> None:
+    """Delete the units that fulfil a condition from every index, and note them for Chroma."""
+    found = tx.execute(sa.select(t.units.c.serial, t.units.c.dataset_id, t.units.c.uses).where(condition)).all()
+    if not found:
+        return
+    keyword.remove(tx, [serial for serial, _, uses in found if "k" in uses])
+    gone = [{"serial": serial, "dataset_id": dataset_id} for serial, dataset_id, uses in found if "v" in uses]
+    if gone:
+        tx.execute(db.insert(t.vector_removals).on_conflict_do_nothing(), gone)
+    tx.execute(t.units.delete().where(condition))
+
+
+def remove_segments(tx: Connection, condition) -> None:
+    """Delete passages with everything that belongs to them; the condition is on the segments table."""
+    chosen = sa.select(t.segments.c.id).where(condition)
+    remove(tx, t.units.c.segment_id.in_(chosen))
+    tx.execute(t.child_chunks.delete().where(t.child_chunks.c.segment_id.in_(chosen)))
+    tx.execute(t.segments.delete().where(condition))
+
+
+def forget(tx: Connection) -> None:
+    """Overwrite what this transaction deletes (SQLite otherwise only unlinks it from the pages)."""
+    if db.dialect() == "sqlite":
+        tx.exec_driver_sql("PRAGMA secure_delete=ON")
+
+
+def collect_vectors(tx: Connection) -> int:
+    """Delete vectors that no unit uses any more; return how many."""
+    return tx.execute(t.embeddings.delete().where(
+        ~sa.exists().where(t.units.c.hash == t.embeddings.c.hash))).rowcount
+
+
+def _serials(tx: Connection, count: int) -> list[int]:
+    """Return serial numbers never used before; the sequence moves on with the insert."""
+    if db.dialect() == "sqlite":
+        last = tx.exec_driver_sql("SELECT seq FROM sqlite_sequence WHERE name = 'knowledge_units'").scalar() or 0
+        return list(range(last + 1, last + count + 1))
+    return list(tx.exec_driver_sql(
+        "SELECT nextval(pg_get_serial_sequence('knowledge_units', 'serial')) FROM generate_series(1, %s)",
+        (count,)).scalars())
+
+
+def checkpoint() -> None:
+    """Empty SQLite's write-ahead log, which still holds deleted texts; PostgreSQL looks after its own."""
+    if db.dialect() == "sqlite":
+        with db.engine().connect() as connection:
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
