@@ -1,0 +1,145 @@
+"""Runs in progress: their events, who listens to them, and how to stop them.
+
+A run is worked on by a thread of its own. Listeners come and go; none of them holds it up or ends it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from sparrow import clock, ids
+from sparrow.errors import TooManyRequests
+
+log = logging.getLogger(__name__)
+
+MAX_RUNS = 200
+PING_SECONDS = 10.0
+# The mark of this process in rows of runs it works on.
+OWNER = ids.new_id()
+
+Event = dict[str, Any]
+
+
+class Live:
+    """One run in progress. `work` fills `result` (the blocking reply) or `error`, and emits events."""
+
+    def __init__(self, app_id: str, end_user_id: str, *, task_id: str | None = None, run_id: str | None = None):
+        self.task_id = task_id or ids.new_id()
+        self.app_id = app_id
+        self.end_user_id = end_user_id
+        self.run_id = run_id
+        self.started = clock.now()
+        self.result: dict[str, Any] | None = None
+        self.error: Event | None = None
+        self.stopped = threading.Event()
+        self.on_stop: list[Callable[[], None]] = []
+        self.done = False
+        self._events: list[Event] = []
+        self._changed = threading.Condition()
+
+    def emit(self, event: Event) -> None:
+        """Tell every listener, now and later."""
+        with self._changed:
+            self._events.append(event)
+            self._changed.notify_all()
+
+    def finish(self) -> None:
+        """Tell listeners that nothing follows."""
+        with self._changed:
+            self.done = True
+            self._changed.notify_all()
+
+    def stop(self) -> None:
+        """Ask the run to end; it does at its next chunk or node, within a second."""
+        self.stopped.set()
+        for call in self.on_stop:
+            call()
+
+    def wait(self) -> None:
+        """Return when the run has ended."""
+        with self._changed:
+            self._changed.wait_for(lambda: self.done)
+
+    def listen(self, start: int = 0) -> Iterator[list[Event]]:
+        """Yield the events from `start` on in batches as they come; an empty batch is a ping."""
+        position = start
+        while True:
+            with self._changed:
+                if not self._changed.wait_for(lambda: self.done or len(self._events) > position, PING_SECONDS):
+                    batch, done = [], False
+                else:
+                    batch, done = self._events[position:], self.done
+            position += len(batch)
+            if batch or not done:
+                yield batch
+            if done:
+                return
+
+
+_live: dict[str, Live] = {}
+_lock = threading.Lock()
+_pool: ThreadPoolExecutor | None = None
+
+
+def check_room() -> None:
+    """Raise TooManyRequests when the box has enough to do; call it before anything is stored."""
+    if len(_live) >= MAX_RUNS:
+        raise TooManyRequests("Too many requests. Please try again later.")
+
+
+def start(run: Live, work: Callable[[Live], None]) -> Live:
+    """Begin to work on a run in a thread of its own."""
+    global _pool
+    with _lock:
+        if _pool is None:
+            _pool = ThreadPoolExecutor(MAX_RUNS, thread_name_prefix="run")
+        _live[run.task_id] = run
+    _pool.submit(_work, run, work)
+    return run
+
+
+def by_task(task_id: str) -> Live | None:
+    """Return a run in progress by its task id."""
+    return _live.get(task_id)
+
+
+def by_run(run_id: str) -> Live | None:
+    """Return a run in progress by its workflow run id."""
+    return next((run for run in list(_live.values()) if run.run_id == run_id), None)
+
+
+def stop(task_id: str, app_id: str, end_user_id: str | None = None) -> None:
+    """Stop a task of an app (and of a user, if given); an unknown or finished one is no error."""
+    run = _live.get(task_id) or by_run(task_id)
+    if run is not None and run.app_id == app_id and end_user_id in (None, run.end_user_id):
+        run.stop()
+
+
+def count() -> int:
+    """Return how many runs are in progress."""
+    return len(_live)
+
+
+def _work(run: Live, work: Callable[[Live], None]) -> None:
+    try:
+        work(run)
+    except BaseException:
+        log.exception("run %s", run.task_id)
+    finally:
+        with _lock:
+            _live.pop(run.task_id, None)
+        run.finish()
+
+
+def _forget() -> None:
+    global _pool, _lock
+    _live.clear()
+    _pool, _lock = None, threading.Lock()
+
+
+os.register_at_fork(after_in_child=_forget)

@@ -1,0 +1,25 @@
+"""The opening statement of a conversation."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from sparrow.apps.prepared import Definition
+
+_SLOT = re.compile(r"\{\{([a-zA-Z_][a-zA-Z0-9_]{0,29})\}\}")
+
+
+def render(definition: Definition, inputs: dict[str, Any]) -> str:
+    """Return the app's opening statement with the inputs filled in."""
+    text = definition.features.get("opening_statement")
+    return fill(text, inputs) if isinstance(text, str) and text else ""
+
+
+def fill(text: str, inputs: dict[str, Any]) -> str:
+    """Replace each `{{name}}` by the input of that name; unknown names stay, absent values become empty."""
+    return _SLOT.sub(lambda slot: _shown(inputs[slot[1]]) if slot[1] in inputs else slot[0], text)
+
+
+def _shown(value: Any) -> str:
+    return "" if value is None else str(value)

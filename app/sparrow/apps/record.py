@@ -1,0 +1,75 @@
+"""What a message leaves in the database: a row when it begins, the answer before anybody is told it is complete."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from sparrow import clock
+from sparrow.apps import conversation, opener
+from sparrow.apps.order import Turn
+from sparrow.storage import db
+from sparrow.storage.tables.conversations import conversations, messages
+
+_INSERT_MESSAGE = messages.insert()
+_INSERT_CONVERSATION = conversations.insert()
+_FINISH = messages.update().where(messages.c.id == sa.bindparam("_id")).values(
+    {name: sa.bindparam(name) for name in ("answer", "status", "error", "details", "prompt", "tokens", "latency",
+                                           "updated_at")})
+_TOUCH = conversations.update().where(conversations.c.id == sa.bindparam("_id")).values(
+    message_count=conversations.c.message_count + 1, updated_at=sa.bindparam("updated_at"))
+
+
+def begin(turn: Turn, tx) -> None:
+    """Store a message that is about to be answered, with its conversation if that is new."""
+    order, moment = turn.order, turn.started
+    if turn.conversation is None and turn.conversation_id:
+        tx.execute(_INSERT_CONVERSATION, {
+            "id": turn.conversation_id, "app_id": order.app.id, "end_user_id": order.user.id,
+            "created_from": order.source, "name": conversation.default_name(order.query), "inputs": shown(turn.inputs),
+            "introduction": opener.render(turn.definition, turn.inputs), "status": "normal", "message_count": 0,
+            "variables": None, "pinned": False, "created_at": moment, "updated_at": moment})
+    tx.execute(_INSERT_MESSAGE, {
+        "id": turn.message_id, "app_id": order.app.id, "conversation_id": turn.conversation_id,
+        "end_user_id": order.user.id, "version_id": turn.definition.version_id, "run_id": turn.run_id,
+        "created_from": order.source, "query": order.query, "inputs": shown(turn.inputs),
+        "files": [file.to_dict() for file in turn.files] or None, "answer": "", "status": "running", "error": None,
+        "details": None, "prompt": None, "tokens": 0, "latency": 0.0, "created_at": moment, "updated_at": moment})
+
+
+def end(turn: Turn, tx, *, answer: str, status: str = "normal", error: str | None = None,
+        usage: dict[str, Any] | None = None, prompt: Any = None, **details: Any) -> None:
+    """Store a message's answer and what it took."""
+    moment = clock.now()
+    kept = {**details, "usage": usage, "retriever_resources": turn.resources, "annotation_reply": turn.annotation}
+    tx.execute(_FINISH, {
+        "_id": turn.message_id, "answer": answer, "status": status, "error": error,
+        "details": {name: value for name, value in kept.items() if value}, "prompt": prompt,
+        "tokens": (usage or {}).get("total_tokens") or 0, "latency": moment - turn.started, "updated_at": moment})
+    if turn.conversation_id:
+        tx.execute(_TOUCH, {"_id": turn.conversation_id, "updated_at": moment})
+
+
+def settle(tx) -> int:
+    """Mark the messages that a lost process left running as failed; return how many."""
+    return tx.execute(messages.update().where(messages.c.status == "running").values(
+        status="error", error="The process that answered this message was interrupted.",
+        updated_at=clock.now())).rowcount
+
+
+def save(turn: Turn, **fields: Any) -> None:
+    """`end` in a transaction of its own."""
+    with db.write() as tx:
+        end(turn, tx, **fields)
+
+
+def shown(values: dict[str, Any]) -> dict[str, Any]:
+    """Return inputs as JSON: files as dictionaries."""
+    return {name: _plain(value) for name, value in values.items()}
+
+
+def _plain(value: Any) -> Any:
+    if hasattr(value, "to_dict"):
+        return value.to_dict()
+    return [_plain(item) for item in value] if isinstance(value, list) else value

@@ -1,0 +1,126 @@
+"""What apps use of the other rooms, in one place: models, knowledge, tools, the sandbox."""
+
+from __future__ import annotations
+
+from functools import cache
+
+
+class Here:
+    """What this box has, as `dsl.review` asks for it."""
+
+    def provider(self, provider: str) -> bool:
+        """Tell whether a model provider is known and has credentials."""
+        from sparrow.providers import catalog
+
+        native = catalog.native_id(provider)
+        return native is not None and bool(hub().source.credentials(native))
+
+    def model(self, provider: str, name: str) -> bool:
+        """Tell whether the provider is known to offer a model (its own entry or the preset's)."""
+        from sparrow.providers import catalog
+
+        native = catalog.native_id(provider)
+        return native is not None and (hub().source.model(native, "llm", name) is not None
+                                       or catalog.preset_model(native, "llm", name) is not None)
+
+    def tool(self, provider_type: str, provider_id: str, tool_name: str) -> bool:
+        """Tell whether a tool exists."""
+        from sparrow.engine.ports import PortError, ToolRef
+
+        box = tools()
+        if box is None:
+            return False
+        try:
+            box.describe(ToolRef(provider_type, provider_id, tool_name))
+        except PortError:
+            return False
+        return True
+
+    def dataset(self, dataset_id: str) -> bool:
+        """Tell whether a knowledge base exists."""
+        import sqlalchemy as sa
+
+        from sparrow.storage import db
+        from sparrow.storage.tables.knowledge import datasets
+
+        with db.read() as tx:
+            return tx.execute(sa.select(datasets.c.id).where(datasets.c.id == dataset_id)).first() is not None
+
+
+@cache
+def hub():
+    """Return the one way to every model."""
+    from sparrow.providers.store import hub as shared
+
+    return shared()
+
+
+def knowledge():
+    """Return the engine's port to the knowledge bases; None while that room is not there."""
+    try:
+        from sparrow.knowledge import port
+    except ImportError:
+        return None
+    return port.Port()
+
+
+def tools():
+    """Return the engine's port to tools; None while that room is not there."""
+    try:
+        from sparrow.tools import port
+    except ImportError:
+        return None
+    return port.Port()
+
+
+
+def http():
+    """Return the engine's port to the outside, behind the allow/deny list; None while that room is not there."""
+    try:
+        from sparrow.tools.outbound import Client
+    except ImportError:
+        return None
+    return Client()
+
+
+def post_json(address: str, body: dict, headers: dict[str, str], timeout: float) -> bytes:
+    """Post JSON to an admin's service and return the reply's bytes; raise BadRequest."""
+    import msgspec
+
+    from sparrow.engine.ports import Cancel, HttpRequest, PortError
+    from sparrow.errors import BadRequest
+
+    fields = [("Content-Type", "application/json"), *headers.items()]
+    try:
+        reply = http().request(HttpRequest("POST", address, fields, body=msgspec.json.encode(body),
+                                           connect_timeout=timeout, read_timeout=timeout), Cancel())
+    except PortError as error:
+        raise BadRequest(f"{address} cannot be reached: {error}") from error
+    if reply.status >= 300:
+        raise BadRequest(f"{address} answered {reply.status}.")
+    return reply.content
+
+
+def extract(name: str, content: bytes) -> str:
+    """Return the text of a document; raise PortError."""
+    from sparrow.engine.ports import PortError
+    from sparrow.knowledge import parse
+
+    try:
+        return parse.text(name, content)
+    except Exception as error:
+        raise PortError(str(error), type(error).__name__) from error
+
+
+def embed(provider: str, model: str, texts: list[str]):
+    """Return the vectors of texts by a model; without a name, by the box's own one."""
+    from sparrow.knowledge import embed as room
+
+    return room.embed(provider, model, texts)
+
+
+def flagged(text: str) -> bool:
+    """Ask the provider's moderation model about a text."""
+    hub_ = hub()
+    ref = hub_.default("moderation")
+    return bool(ref) and hub_.moderate(ref, text)
