@@ -1,0 +1,138 @@
+import { ActionIcon, Alert, Text, Tooltip, UnstyledButton } from '@mantine/core';
+import { IconAlertTriangle, IconRefresh, IconThumbDown, IconThumbDownFilled, IconThumbUp, IconThumbUpFilled } from '@tabler/icons-react';
+import { lazy, Suspense, type ReactNode } from 'react';
+import { useTranslation } from 'react-i18next';
+
+import type { Citation } from '@/api/types';
+import { Copy } from '@/ui/Copy';
+import { count } from '@/ui/format';
+
+import css from './Chat.module.css';
+import { useRunErrorText } from './errors';
+import { splitThinking, type Turn } from './turns';
+
+const Markdown = lazy(() => import('./Markdown'));
+
+/** The answer of one turn: thoughts, text, sources, and what can be done with it. */
+export function Answer({
+  turn,
+  avatar,
+  trace,
+  onCite,
+  onRate,
+  onRetry,
+}: {
+  turn: Turn;
+  avatar: ReactNode;
+  trace?: ReactNode;
+  onCite: (citation: Citation) => void;
+  onRate?: (rating: 'like' | 'dislike' | null) => void;
+  onRetry?: () => void;
+}) {
+  const { t } = useTranslation();
+  const errorText = useRunErrorText();
+  const live = turn.status === 'waiting' || turn.status === 'streaming';
+  const sources = turn.citations;
+  const parts = splitThinking(turn.answer);
+  return (
+    <div className={css.answer}>
+      {avatar}
+      <div style={{ minWidth: 0, paddingTop: 3 }}>
+        {trace}
+        {turn.thoughts
+          .filter((thought) => thought.tool)
+          .map((thought) => (
+            <details key={thought.id} className={css.tool}>
+              <summary>{t(thought.observation ? 'chat:toolDone' : 'chat:toolRunning', { name: thought.tool.split(';').join(', ') })}</summary>
+              <pre>{thought.input}</pre>
+              {thought.observation ? <pre>{thought.observation}</pre> : null}
+            </details>
+          ))}
+        <Suspense fallback={<Text style={{ whiteSpace: 'pre-wrap' }}>{turn.answer}</Text>}>
+          {parts.map((part, i) =>
+            part.kind === 'thinking' ? (
+              <details key={i} className={css.thinking}>
+                <summary>{t(part.open && live ? 'chat:thinkingNow' : 'chat:thoughts')}</summary>
+                <Markdown text={part.text} />
+              </details>
+            ) : (
+              <Markdown
+                key={i}
+                text={part.text}
+                positions={sources.map((s) => s.position)}
+                onCite={(position) => {
+                  const source = sources.find((s) => s.position === position);
+                  if (source) onCite(source);
+                }}
+              />
+            ),
+          )}
+        </Suspense>
+        {live && !turn.answer ? (
+          <span className={css.dots} role="status" aria-label={t('chat:working')}>
+            <i />
+            <i />
+            <i />
+          </span>
+        ) : null}
+        {turn.status === 'failed' ? (
+          <Alert color="brick" variant="light" mt="xs" icon={<IconAlertTriangle size={20} />} title={t('chat:failed')} role="alert">
+            {errorText(turn.error)}
+          </Alert>
+        ) : null}
+        {turn.status === 'stopped' ? (
+          <Text c="dimmed" fz="sm" mt={6}>
+            {t('chat:stopped')}
+          </Text>
+        ) : null}
+        {sources.length > 0 ? (
+          <div className={css.cites} role="list" aria-label={t('chat:sources')}>
+            {sources.map((source) => (
+              <div key={source.segment_id || source.position} role="listitem" style={{ maxWidth: '100%' }}>
+                <UnstyledButton className={css.cite} onClick={() => onCite(source)} data-testid="citation">
+                  <b>{source.position}</b>
+                  <span>
+                    {source.document_name}
+                    {source.page ? ` · ${t('chat:page', { n: source.page })}` : ''}
+                  </span>
+                </UnstyledButton>
+              </div>
+            ))}
+          </div>
+        ) : null}
+        {live ? null : (
+          <div className={css.actions}>
+            {turn.answer ? <Copy value={turn.answer} label={t('chat:copyAnswer')} size="sm" /> : null}
+            {onRate && turn.messageId && turn.status === 'done' ? (
+              <>
+                <Tooltip label={t('chat:like')}>
+                  <ActionIcon size="sm" aria-label={t('chat:like')} aria-pressed={turn.rating === 'like'} onClick={() => onRate(turn.rating === 'like' ? null : 'like')}>
+                    {turn.rating === 'like' ? <IconThumbUpFilled size={16} /> : <IconThumbUp size={16} />}
+                  </ActionIcon>
+                </Tooltip>
+                <Tooltip label={t('chat:dislike')}>
+                  <ActionIcon size="sm" aria-label={t('chat:dislike')} aria-pressed={turn.rating === 'dislike'} onClick={() => onRate(turn.rating === 'dislike' ? null : 'dislike')}>
+                    {turn.rating === 'dislike' ? <IconThumbDownFilled size={16} /> : <IconThumbDown size={16} />}
+                  </ActionIcon>
+                </Tooltip>
+              </>
+            ) : null}
+            {onRetry ? (
+              <Tooltip label={t('chat:again')}>
+                <ActionIcon size="sm" aria-label={t('chat:again')} onClick={onRetry}>
+                  <IconRefresh size={16} />
+                </ActionIcon>
+              </Tooltip>
+            ) : null}
+            {turn.usage?.total_tokens ? (
+              <Text span fz="xs" ml={8} className="sp-num">
+                {t('chat:usage', { tokens: count(turn.usage.total_tokens) })}
+                {turn.usage.latency ? ` · ${turn.usage.latency.toFixed(1)} s` : ''}
+              </Text>
+            ) : null}
+          </div>
+        )}
+      </div>
+    </div>
+  );
+}

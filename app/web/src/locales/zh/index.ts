@@ -1,0 +1,14 @@
+import auth from './auth.json';
+import box from './box.json';
+import chat from './chat.json';
+import common from './common.json';
+import errors from './errors.json';
+import flow from './flow.json';
+import knowledge from './knowledge.json';
+import logs from './logs.json';
+import models from './models.json';
+import prompt from './prompt.json';
+import share from './share.json';
+import studio from './studio.json';
+
+export default { auth, box, chat, common, errors, flow, knowledge, logs, models, prompt, share, studio };

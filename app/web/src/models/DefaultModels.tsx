@@ -1,0 +1,59 @@
+import { Select, SimpleGrid } from '@mantine/core';
+import { useQueryClient } from '@tanstack/react-query';
+import { useTranslation } from 'react-i18next';
+
+import type { ModelType } from '@/api/types';
+import { done } from '@/ui/notify';
+import { Section } from '@/ui/states';
+import { useAct } from '@/ui/useAct';
+
+import { modelApi, useDefaultModels, useModels } from './api';
+
+const SHOWN = ['llm', 'text-embedding', 'rerank'] as const;
+
+function DefaultModel({ type }: { type: (typeof SHOWN)[number] }) {
+  const { t } = useTranslation();
+  const client = useQueryClient();
+  const models = useModels(type);
+  const defaults = useDefaultModels();
+  const save = useAct((value: { type: ModelType; provider: string; model: string }) =>
+    modelApi.setDefaults({ [value.type]: { provider: value.provider, model: value.model } }), {
+    done: async () => {
+      await client.invalidateQueries({ queryKey: ['default-models'] });
+      done(t('state.saved'));
+    },
+  });
+  const list = models.data?.data ?? [];
+  const now = defaults.data?.[type];
+  return (
+    <Select
+      label={t(`models:type.${type}`)}
+      description={t(`models:default.${type}`)}
+      placeholder={list.length ? t('models:default.choose') : t('models:default.none')}
+      disabled={!list.length || save.isPending}
+      searchable
+      allowDeselect={false}
+      value={now ? JSON.stringify([now.provider, now.model]) : null}
+      data={list.map((m) => ({ value: JSON.stringify([m.provider, m.model]), label: `${m.model} · ${m.provider}` }))}
+      onChange={(value) => {
+        if (!value) return;
+        const [provider = '', model = ''] = JSON.parse(value) as string[];
+        save.mutate({ type, provider, model });
+      }}
+    />
+  );
+}
+
+/** The models used where nothing else was chosen. */
+export function DefaultModelsSection() {
+  const { t } = useTranslation();
+  return (
+    <Section title={t('models:default.title')} description={t('models:default.text')}>
+      <SimpleGrid cols={{ base: 1, sm: 3 }}>
+        {SHOWN.map((type) => (
+          <DefaultModel key={type} type={type} />
+        ))}
+      </SimpleGrid>
+    </Section>
+  );
+}

@@ -1,0 +1,75 @@
+import { Group, Skeleton, Text } from '@mantine/core';
+import { IconApi, IconChevronLeft, IconHistory, IconPencilBolt, IconSchema } from '@tabler/icons-react';
+import { useTranslation } from 'react-i18next';
+import { Link, NavLink, Outlet, useNavigate, useOutletContext, useParams } from 'react-router';
+
+import type { App } from '@/api/types';
+import { AppIcon } from '@/ui/AppIcon';
+import { usePageTitle } from '@/ui/Page';
+import { Failed } from '@/ui/states';
+import css from '@/ui/Tabs.module.css';
+
+import { useApp } from './api';
+import { AppMenu } from './AppCard';
+
+export function isGraph(app: App): boolean {
+  return app.mode === 'advanced-chat' || app.mode === 'workflow';
+}
+
+/** The app that the surrounding frame shows. */
+export function useFrameApp(): App {
+  return useOutletContext<App>();
+}
+
+/** Head and tabs of one app. */
+export default function AppFrame() {
+  const { t } = useTranslation();
+  const { appId = '' } = useParams();
+  const navigate = useNavigate();
+  const app = useApp(appId);
+  usePageTitle(app.data?.name ?? '');
+  if (app.error && !app.data) return <Failed error={app.error} retry={() => app.refetch()} />;
+  const editor = app.data && isGraph(app.data) ? 'flow' : 'prompt';
+  const tabs = [
+    { to: editor, label: t(`studio:tab.${editor}`), icon: editor === 'flow' ? IconSchema : IconPencilBolt },
+    { to: 'api', label: t('studio:tab.api'), icon: IconApi },
+    { to: 'logs', label: t('studio:tab.logs'), icon: IconHistory },
+  ];
+  return (
+    <div className={css.frame}>
+      <header className={css.head}>
+        <Link to="/apps" className={css.back} aria-label={t('studio:back')}>
+          <IconChevronLeft size={20} />
+        </Link>
+        {app.data ? (
+          <Group gap={10} wrap="nowrap" className={css.title}>
+            <AppIcon app={app.data} size={34} />
+            <div style={{ minWidth: 0 }}>
+              <Text fw={650} truncate component="h1" lh={1.25} m={0}>
+                {app.data.name}
+              </Text>
+              <Text c="dimmed" fz="xs" truncate>
+                {t(`studio:mode.${app.data.mode}.name`)}
+              </Text>
+            </div>
+          </Group>
+        ) : (
+          <Skeleton w={180} h={34} />
+        )}
+        <nav className={css.tabs} aria-label={t('studio:tab.label')}>
+          {tabs.map(({ to, label, icon: Icon }) => (
+            <NavLink key={to} to={`/apps/${appId}/${to}`} className={css.tab}>
+              <Icon size={18} stroke={1.7} aria-hidden /> <span>{label}</span>
+            </NavLink>
+          ))}
+        </nav>
+        {app.data ? (
+          <div className={css.menu}>
+            <AppMenu app={app.data} onDeleted={() => void navigate('/apps')} />
+          </div>
+        ) : null}
+      </header>
+      {app.data ? <Outlet context={app.data} key={appId} /> : null}
+    </div>
+  );
+}

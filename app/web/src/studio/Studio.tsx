@@ -1,0 +1,111 @@
+import { Button, Group, Pagination, SegmentedControl, SimpleGrid, Stack, TextInput } from '@mantine/core';
+import { useDebouncedValue } from '@mantine/hooks';
+import { IconFileImport, IconPlus, IconSearch } from '@tabler/icons-react';
+import { keepPreviousData, useQuery } from '@tanstack/react-query';
+import { useState } from 'react';
+import { useTranslation } from 'react-i18next';
+import { useSearchParams } from 'react-router';
+
+import { Page } from '@/ui/Page';
+import { CardSkeletons, Empty, Failed } from '@/ui/states';
+
+import { appApi, MODES } from './api';
+import { AppCard } from './AppCard';
+import { CreateApp } from './CreateApp';
+import { FirstSteps } from './FirstSteps';
+import { ImportApp } from './ImportApp';
+
+export default function Studio() {
+  const { t } = useTranslation();
+  const [params, setParams] = useSearchParams();
+  const [name, setName] = useState('');
+  const [wanted] = useDebouncedValue(name, 250);
+  const [mode, setMode] = useState('all');
+  const [page, setPage] = useState(1);
+  const [importing, setImporting] = useState(false);
+  const creating = params.has('create');
+  const setCreating = (open: boolean) => setParams(open ? { create: '1' } : {}, { replace: true });
+
+  const apps = useQuery({
+    queryKey: ['apps', 'list', page, wanted, mode],
+    queryFn: () => appApi.list(page, wanted, mode),
+    placeholderData: keepPreviousData,
+  });
+  const filtered = Boolean(wanted) || mode !== 'all';
+  const none = apps.data?.total === 0 && !filtered;
+
+  return (
+    <Page
+      wide
+      title={t('studio:title')}
+      description={none ? undefined : t('studio:text')}
+      actions={
+        <>
+          <Button variant="default" leftSection={<IconFileImport size={18} />} onClick={() => setImporting(true)}>
+            {t('studio:import.action')}
+          </Button>
+          <Button leftSection={<IconPlus size={18} />} onClick={() => setCreating(true)}>
+            {t('studio:create.action')}
+          </Button>
+        </>
+      }
+    >
+      {none ? (
+        <FirstSteps onCreate={() => setCreating(true)} />
+      ) : (
+        <Stack gap="lg">
+          <Group gap="sm">
+            <TextInput
+              aria-label={t('studio:search')}
+              placeholder={t('studio:search')}
+              leftSection={<IconSearch size={16} />}
+              value={name}
+              onChange={(event) => {
+                setName(event.currentTarget.value);
+                setPage(1);
+              }}
+              w={{ base: '100%', xs: 260 }}
+            />
+            <div style={{ overflowX: 'auto', maxWidth: '100%' }}>
+              <SegmentedControl
+                aria-label={t('studio:filter')}
+                value={mode}
+                onChange={(value) => {
+                  setMode(value);
+                  setPage(1);
+                }}
+                data={[
+                  { value: 'all', label: t('studio:all') },
+                  ...MODES.map((value) => ({ value, label: t(`studio:mode.${value}.name`) })),
+                ]}
+              />
+            </div>
+          </Group>
+          {apps.isPending ? (
+            <CardSkeletons />
+          ) : apps.error ? (
+            <Failed error={apps.error} retry={() => apps.refetch()} />
+          ) : apps.data.data.length === 0 ? (
+            <Empty title={t('studio:noMatch')}>{t('studio:noMatchText')}</Empty>
+          ) : (
+            <SimpleGrid cols={{ base: 1, sm: 2, lg: 3, xl: 4 }} component="ul" p={0} m={0} style={{ listStyle: 'none' }}>
+              {apps.data.data.map((app) => (
+                <AppCard key={app.id} app={app} />
+              ))}
+            </SimpleGrid>
+          )}
+          {apps.data && apps.data.total > apps.data.limit ? (
+            <Pagination
+              value={page}
+              onChange={setPage}
+              total={Math.ceil(apps.data.total / apps.data.limit)}
+              aria-label={t('studio:pages')}
+            />
+          ) : null}
+        </Stack>
+      )}
+      <CreateApp open={creating} onClose={() => setCreating(false)} />
+      <ImportApp open={importing} onClose={() => setImporting(false)} />
+    </Page>
+  );
+}

@@ -1,0 +1,32 @@
+import { useTranslation } from 'react-i18next';
+
+import { ApiError } from '@/api/http';
+import en from '@/locales/en/errors.json';
+
+type Code = keyof typeof en;
+
+/** The reader's words for an error code; empty for codes that have none. */
+export function useCodeText(): (code: string) => string {
+  const { t } = useTranslation();
+  return (code) => (Object.hasOwn(en, code) ? t(`errors:${code as Code}`) : '');
+}
+
+/** Says in plain words what went wrong and what to do about it. */
+export function useErrorText(): (error: unknown) => string {
+  const { t, i18n } = useTranslation();
+  const byCode = useCodeText();
+  return (error) => {
+    if (!(error instanceof ApiError)) return error instanceof Error ? error.message : t('error.unknown');
+    if (error.status === 0) return t('error.network');
+    if (error.status === 413) return t('error.tooLarge');
+    if (error.status === 429) return t('error.tooMany', { seconds: error.retryAfter ?? 10 });
+    // The server speaks English; in another language its codes are said in that language where possible.
+    const own = byCode(error.code);
+    if (own && (i18n.language !== 'en' || !error.message)) return own;
+    if (error.message) return error.message;
+    if (error.status >= 502 && error.status <= 504) return t('error.starting');
+    if (error.status === 404) return t('error.notFound');
+    if (error.status >= 500) return t('error.server');
+    return t('error.unknown');
+  };
+}
