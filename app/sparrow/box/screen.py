@@ -45,7 +45,7 @@ class Screen:
         self.restarts: dict[str, int] = {}
         self.given_up: dict[str, float] = {}
         self.restarting: set[str] = set()
-        self.addresses = network.addresses()
+        self.addresses = _addresses(settings)
         self.renewal: subprocess.Popen | None = None
         self.buffer = bytearray()
         self.ticks = 0
@@ -222,7 +222,7 @@ class Screen:
         with suppress(BlockingIOError):
             while self.link.recv(65536):
                 pass
-        found = network.addresses()
+        found = _addresses(self.settings)
         if found != self.addresses:
             self.addresses = found
             self._check_certificate()
@@ -289,7 +289,7 @@ def snapshot() -> str:
     except Unavailable:
         programs = []
     problems = health.judge_programs(programs, settings) + health.judge_data(settings)[1]
-    return screen_text.plain(_facts(settings, network.addresses(), programs, problems))
+    return screen_text.plain(_facts(settings, _addresses(settings), programs, problems))
 
 
 def main() -> None:
@@ -318,6 +318,11 @@ def _consoles(settings: Settings) -> dict[Path, bool]:
         serial = [name for name in active if not _is_screen(name) and name != "tty0"]
         named = " ".join(["/dev/tty1", *(f"/dev/{name}" for name in serial)])
     return {Path(name): _is_screen(Path(name).name) for name in named.split()}
+
+
+def _addresses(settings: Settings) -> list[str]:
+    """Return the addresses Caddy answers on."""
+    return [settings.bind] if settings.bind not in ("", "0.0.0.0", "::") else network.addresses()
 
 
 def _is_screen(name: str) -> bool:

@@ -220,7 +220,9 @@ def _lock(run: Path) -> int:
         os.close(lock)
         raise Unavailable("Sparrow already runs on this folder. Stop that one first, or name another with --data.")
     os.ftruncate(lock, 0)
-    os.write(lock, json.dumps({"pid": os.getpid(), "url": _url()}).encode())
+    told = {name: value for name, value in os.environ.items()
+            if name.startswith("SPARROW_") and name != "SPARROW_ADMIN_PASSWORD"}
+    os.write(lock, json.dumps({"pid": os.getpid(), "url": _url(), "environment": told}).encode())
     return lock
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import tempfile
 from pathlib import Path
@@ -27,6 +28,10 @@ def use(data: str) -> None:
     path = Path(data).expanduser().absolute()
     if not path.is_dir():
         raise Unavailable(f"There is no folder {path}.")
+    try:  # its ports
+        os.environ.update(json.loads((run_dir(path) / ".lock").read_text())["environment"])
+    except (OSError, ValueError, KeyError):
+        pass  # it does not run now
     os.environ["SPARROW_DATA_DIR"] = str(path)
     os.environ["SPARROW_RUN_DIR"] = str(run_dir(path))
     os.environ["SPARROW_DEV"] = "true"
