@@ -122,11 +122,19 @@ class Room:
 
         return declare
 
+    def decoder(self, body: Any) -> Callable[[], Any]:
+        """Return what reads a request's body as that type; a room may word its errors otherwise."""
+        return _body_decoder(body, self.strict)
+
+    def convert(self, values: dict[str, Any], target: Any) -> Any:
+        """Return query or form fields as a struct."""
+        return _convert(values, target)
+
     def _view(self, operation: Operation) -> Callable:
         function, status = operation.function, operation.status
         guard = None if operation.public else self.guard
-        decode = _body_decoder(operation.body, self.strict) if operation.body is not None else None
-        query, form = operation.query, operation.form
+        decode = self.decoder(operation.body) if operation.body is not None else None
+        query, form, convert = operation.query, operation.form, self.convert
 
         def view(**arguments):
             if guard is not None:
@@ -134,9 +142,9 @@ class Room:
             if decode is not None:
                 arguments["body"] = decode()
             if query is not None:
-                arguments["query"] = _convert(_first_values(request.args), query)
+                arguments["query"] = convert(_first_values(request.args), query)
             if form is not None:
-                arguments["form"] = _convert(_first_values(request.form), form)
+                arguments["form"] = convert(_first_values(request.form), form)
             result = function(**arguments)
             return result if isinstance(result, Response) else reply(result, status)
 

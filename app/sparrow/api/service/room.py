@@ -1,0 +1,125 @@
+"""The service room's way to read requests: errors are worded as Dify's validation (pydantic's) words them.
+
+Clients in the field show these texts and some match on them, so they are part of the wire contract.
+"""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from flask import request
+
+from sparrow.api.web import Room, invalid
+from sparrow.errors import BadRequest, SparrowError
+from sparrow.ids import is_uuid
+
+_HELP = "https://errors.pydantic.dev/2.12/v/"
+_TYPES = {str: ("string_type", "a valid string"), dict: ("dict_type", "a valid dictionary"),
+          list: ("list_type", "a valid list"), bool: ("bool_type", "a valid boolean"),
+          int: ("int_type", "a valid integer")}
+
+
+class ServiceRoom(Room):
+    """A room whose structs may set `needs_user` (a `user` must be there, of any type) and `uuids` (field names)."""
+
+    def decoder(self, body: Any) -> Callable[[], Any]:
+        """Return what reads a JSON body as a struct."""
+        needs_user = getattr(body, "needs_user", False)
+
+        def decode():
+            data = request.get_data(cache=False)
+            if needs_user and request.mimetype != "application/json":
+                raise SparrowError("Did not attempt to load JSON data because the request Content-Type was not "
+                                   "'application/json'.", code="unsupported_media_type", status=415)
+            try:
+                value = msgspec.json.decode(data or b"{}")
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+                raise BadRequest(f"The body is not valid JSON: {error}", code="bad_request") from None
+            if not isinstance(value, dict):
+                raise BadRequest("The body must be a JSON object.", code="bad_request")
+            if needs_user:
+                if not value.get("user"):
+                    raise BadRequest("Arg user must be provided.")
+                value["user"] = str(value["user"])
+            return self.convert(value, body, strict=True)
+
+        return decode
+
+    def convert(self, values: dict[str, Any], target: Any, *, strict: bool = False) -> Any:
+        """Return fields as a struct; raise BadRequest in pydantic's words."""
+        for name in getattr(target, "uuids", ()):
+            value = values.get(name)
+            if value == "" or value is None:
+                values.pop(name, None)
+            elif isinstance(value, str) and not is_uuid(value):
+                raise _error(target, [(name, *_bad_uuid(target, name), value)])
+        try:
+            return msgspec.convert(values, target, strict=strict)
+        except msgspec.ValidationError as error:
+            found = _problems(target, values, strict)
+            raise (_error(target, found) if found else invalid(error)) from None
+
+
+def _problems(target: Any, values: dict[str, Any], strict: bool) -> list[tuple[str, str, str, Any]]:
+    """Return (field, kind, message, input) for each field that does not fit."""
+    found = []
+    hints = typing.get_type_hints(target, include_extras=True)
+    for field in msgspec.structs.fields(target):
+        if field.name not in values:
+            if field.required:
+                found.append((field.name, "missing", "Field required", values))
+            continue
+        value = values[field.name]
+        try:
+            msgspec.convert(value, hints[field.name], strict=strict)
+        except msgspec.ValidationError:
+            found.append((field.name, *_expected(hints[field.name], value), value))
+    return found
+
+
+def _expected(hint: Any, value: Any) -> tuple[str, str]:
+    bounds: list[Any] = []
+    while typing.get_origin(hint) is typing.Annotated:
+        bounds, hint = list(hint.__metadata__), typing.get_args(hint)[0]
+    options = [option for option in typing.get_args(hint) if option is not type(None)]
+    if typing.get_origin(hint) is typing.Literal or (options and typing.get_origin(options[0]) is typing.Literal):
+        words = [repr(word) for part in options for word in (typing.get_args(part) or (part,))]
+        return "literal_error", "Input should be " + ", ".join(words[:-1]) + (" or " if words[1:] else "") + words[-1]
+    for bound in bounds:
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            return "int_parsing", "Input should be a valid integer, unable to parse string as an integer"
+        if bound.ge is not None and number < bound.ge:
+            return "greater_than_equal", f"Input should be greater than or equal to {bound.ge}"
+        if bound.le is not None and number > bound.le:
+            return "less_than_equal", f"Input should be less than or equal to {bound.le}"
+    for option in options or [hint]:
+        known = _TYPES.get(typing.get_origin(option) or option)
+        if known:
+            return known[0], f"Input should be {known[1]}"
+    return "value_error", "Value error, this value does not fit"
+
+
+def _bad_uuid(target: Any, name: str) -> tuple[str, str]:
+    subject = f"{name} must" if getattr(target, "needs_user", False) else "must"
+    return "value_error", f"Value error, {subject} be a valid UUID"
+
+
+def _error(target: Any, found: list[tuple[str, str, str, Any]]) -> BadRequest:
+    lines = [f"{len(found)} validation error{'s' if found[1:] else ''} for {target.__name__}"]
+    for name, kind, message, value in found:
+        shown = repr(value)
+        if len(shown) > 50:
+            shown = f"{shown[:25]}...{shown[-24:]}"
+        lines += [name, f"  {message} [type={kind}, input_value={shown}, input_type={type(value).__name__}]",
+                  f"    For further information visit {_HELP}{kind}"]
+    return BadRequest("\n".join(line for line in lines if line))
+
+
+def value_error(target: Any, message: str, values: dict[str, Any]) -> BadRequest:
+    """Return the error of a check over several fields."""
+    return _error(target, [("", "value_error", f"Value error, {message}", values)])
