@@ -361,11 +361,16 @@ def _link(text: str, images: dict[int, str]) -> str:
 def _asker() -> Callable[[str], str] | None:
     """Return a function that asks the default language model, None where there is none."""
     try:
-        from sparrow import providers
+        from sparrow.messages import Message
+        from sparrow.providers.store import hub
 
-        return providers.asker()
-    except Exception:  # nothing set up: only Q&A documents of running text need it
+        model = hub().default("llm")
+    except Exception:  # only Q&A documents of running text need one, and they say so
         return None
+    if model is None:
+        return None
+    return lambda prompt: "".join(
+        part.text for part in hub().chat(model, [Message("user", prompt)], stream=False))
 
 
 def _refuse_too_large(dataset: Any, chunks: int, model: Embedder | None) -> None:

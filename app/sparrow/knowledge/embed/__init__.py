@@ -61,11 +61,11 @@ class Embedder(msgspec.Struct, frozen=True):
         return array / np.where(norms > 1e-12, norms, 1.0)
 
     def _remote(self, texts: list[str], kind: Kind) -> list[list[float]]:
-        from sparrow import providers
         from sparrow.messages import ModelError, ModelRef
+        from sparrow.providers.store import hub
 
         try:
-            return providers.embed(ModelRef(self.provider, self.model), texts, kind)
+            return hub().embed(ModelRef(self.provider, self.model), texts, kind)
         except ModelError as error:
             raise EmbedderError(f"The embedding model {self.model} of {self.provider} failed: {error}") from error
 
@@ -78,3 +78,8 @@ def embedder(provider: str | None, model: str | None) -> Embedder:
     if not model:
         raise BadRequest("embedding_model is missing.", params="embedding_model")
     return Embedder(provider, model)
+
+
+def embed(provider: str, model: str, texts: list[str]) -> np.ndarray:
+    """Return the unit vectors of texts by a provider's model; without names, by the embedded one."""
+    return embedder(provider, model).encode(texts)

@@ -112,3 +112,13 @@ def _end(process: subprocess.Popen) -> None:
     for pipe in (process.stdout, process.stderr):
         with suppress(Exception):
             pipe.close()
+
+
+def text(name: str, content: bytes) -> str:
+    """Return the text of a document given as bytes; raise ParseError."""
+    import tempfile
+
+    with tempfile.NamedTemporaryFile() as copy:
+        copy.write(content)
+        copy.flush()
+        return "\n\n".join(event.text for event in read(copy.name, name) if isinstance(event, Block))

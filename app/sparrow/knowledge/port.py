@@ -1,0 +1,66 @@
+"""The engine's port to the knowledge bases (sparrow.engine.ports.Knowledge)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .retrieve import Passage, retrieve
+
+
+class Port:
+    """Answers retrieval requests of nodes and chat apps."""
+
+    def retrieve(self, request: Any, cancel: Any = None) -> list[dict[str, Any]]:
+        """Return passages as the engine's nodes and the citations need them, best first; raise PortError."""
+        from sparrow.engine.ports import PortError
+        from sparrow.errors import SparrowError
+
+        settings = self._settings(request)
+        try:
+            found = retrieve(request.query, list(request.dataset_ids), settings, rerank=_rerank, source="app")
+        except SparrowError as error:
+            raise PortError(error.message, type(error).__name__) from error
+        return [_entry(number, passage) for number, passage in enumerate(found, start=1)]
+
+    @staticmethod
+    def _settings(request: Any) -> dict[str, Any] | None:
+        """Return the request's settings as a retrieval_model; None leaves each base its own."""
+        config = request.config or {}
+        given: dict[str, Any] = {}
+        for name in ("top_k", "score_threshold", "reranking_enable", "reranking_mode", "search_method"):
+            if config.get(name) is not None:
+                given[name] = config[name]
+        model = config.get("reranking_model") or {}
+        if model:
+            given["reranking_model"] = {
+                "reranking_provider_name": model.get("reranking_provider_name") or model.get("provider") or "",
+                "reranking_model_name": model.get("reranking_model_name") or model.get("model") or ""}
+        if config.get("weights") and (config.get("reranking_mode") == "weighted_score"):
+            given["weights"] = config["weights"]
+        if request.filter_mode == "manual" and request.filter_conditions:
+            given["metadata_filtering_conditions"] = request.filter_conditions
+        return given or None
+
+
+def _rerank(provider: str, model: str, query: str, texts: list[str]) -> list[float]:
+    from sparrow.messages import ModelRef
+    from sparrow.providers.store import hub
+
+    return hub().rerank(ModelRef(provider, model), query, texts)
+
+
+def _entry(position: int, passage: Passage) -> dict[str, Any]:
+    content = passage.content if passage.answer is None else \
+        f"question:{passage.content} answer:{passage.answer}"
+    return {
+        "content": content, "title": passage.document_name, "files": [], "summary": None,
+        "metadata": {
+            "_source": "knowledge", "position": position, "dataset_id": passage.dataset_id,
+            "dataset_name": passage.dataset_name, "document_id": passage.document_id,
+            "document_name": passage.document_name, "data_source_type": passage.data_source_type,
+            "segment_id": passage.segment_id, "retriever_from": "workflow", "score": passage.score,
+            "segment_hit_count": passage.hit_count, "segment_word_count": passage.word_count,
+            "segment_position": passage.position, "segment_index_node_hash": passage.hash,
+            "doc_metadata": passage.doc_metadata, "page": passage.page, "heading": " > ".join(passage.heading),
+            "place_kind": passage.place_kind, "place": passage.place, "highlights": passage.highlights,
+            "child_chunks": passage.children}}

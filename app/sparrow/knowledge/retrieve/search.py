@@ -1,0 +1,294 @@
+"""One question, one ranked list of passages.
+
+Vector and keyword candidates are joined by score, not by rank: the cosine of every candidate (also of those only
+the keywords found) is spread to 0..1 and the keyword hits add a bonus that falls with their rank. Rank fusion was
+measured to bury the right answer whenever the question is in another language than the text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from sparrow.storage import db
+from sparrow.storage.tables import knowledge as t
+
+from .. import chroma, external, keyword, vectors
+from ..embed import Embedder, embedder
+from . import filters, usage
+from .settings import RetrievalSettings, parse
+
+CANDIDATES = 60
+KEYWORD_BONUS = 0.3
+EXACT_BELOW = 2000  # vectors: below this NumPy is faster than asking another process
+_IN = 500
+
+Rerank = Callable[[str, str, str, list[str]], list[float]]  # provider, model, query, texts to scores 0..1
+
+
+class Passage(msgspec.Struct):
+    """A passage with its score (0..1, larger is better) and where it stands."""
+
+    segment_id: str
+    dataset_id: str
+    dataset_name: str
+    document_id: str
+    document_name: str
+    content: str
+    answer: str | None
+    score: float
+    position: int
+    heading: list[str]
+    place_kind: str
+    place: str
+    highlights: list[str]
+    children: list[dict[str, Any]]
+    data_source_type: str
+    word_count: int
+    tokens: int
+    hit_count: int
+    hash: str
+    keywords: list[str] | None
+    doc_metadata: dict[str, Any] | None
+    file_id: str | None = None
+    created_at: float = 0.0
+
+    @property
+    def page(self) -> int | None:
+        """Return the page (or slide) number, None where the format has none."""
+        return int(self.place) if self.place_kind in ("page", "slide") and self.place.isdigit() else None
+
+
+class _Hit(msgspec.Struct):
+    serial: int
+    segment_id: str
+    child_id: str | None
+    hash: str
+    dataset_id: str
+    cosine: float | None = None
+    bm25_rank: int | None = None
+    bm25: float = 0.0
+    score: float = 0.0
+
+
+def retrieve(query: str, dataset_ids: list[str], retrieval_model: dict[str, Any] | RetrievalSettings | None = None,
+             *, rerank: Rerank | None = None, source: str = "app", app_id: str | None = None,
+             count_hits: bool = True) -> list[Passage]:
+    """Return the passages of some bases that answer a question, best first.
+
+    `retrieval_model` is Dify's object; without it each base's own settings apply (and the first base's top_k).
+    `rerank` asks a rerank model; it is used where the settings name one. Bases that do not exist are left out.
+    """
+    query = query.strip()
+    if not query or not dataset_ids:
+        return []
+    with db.read() as tx:
+        bases = [dict(row) for row in tx.execute(t.datasets.select().where(
+            t.datasets.c.id.in_(dataset_ids))).mappings()]
+    if not bases:
+        return []
+    bases.sort(key=lambda row: dataset_ids.index(row["id"]))
+    given = retrieval_model if isinstance(retrieval_model, RetrievalSettings) else (
+        parse(retrieval_model) if retrieval_model else None)
+    found: list[Passage] = []
+    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for base in bases:
+        settings = given or parse(base["retrieval_model"])
+        if base["provider"] == "external":
+            found += external.retrieve(base, query, settings)
+            continue
+        method = settings.method
+        if base["indexing_technique"] == "economy":
+            method = "keyword_search"
+        groups.setdefault((method, _model(base).key), []).append(base)
+    top = given or parse(bases[0]["retrieval_model"])
+    for (method, _), group in groups.items():
+        settings = given or parse(group[0]["retrieval_model"])
+        found += _search(query, group, method, settings)
+    found.sort(key=lambda passage: -passage.score)
+    if top.rerank and rerank and found:
+        found = found[:max(CANDIDATES, top.top_k)]
+        scores = rerank(*top.rerank, query, [passage.content for passage in found])
+        for passage, score in zip(found, scores, strict=True):
+            passage.score = float(score)
+        found.sort(key=lambda passage: -passage.score)
+    if top.threshold is not None:
+        found = [passage for passage in found if passage.score >= top.threshold]
+    found = found[:top.top_k]
+    if count_hits:
+        usage.note(query, [base["id"] for base in bases], [passage.segment_id for passage in found], source, app_id)
+    return found
+
+
+def _model(base: dict[str, Any]) -> Embedder:
+    return embedder(base["embedding_model_provider"], base["embedding_model"])
+
+
+def _search(query: str, bases: list[dict[str, Any]], method: str, settings: RetrievalSettings) -> list[Passage]:
+    """Search bases that share a method and an embedding model."""
+    chosen = [base["id"] for base in bases]
+    wanted = max(CANDIDATES, settings.top_k * 3)
+    with db.read() as tx:
+        allowed = _allowed_documents(tx, chosen, settings.conditions)
+        if allowed is not None and not allowed:
+            return []
+        hits: dict[int, _Hit] = {}
+        if method in ("full_text_search", "keyword_search", "hybrid_search"):
+            more = wanted if allowed is None else wanted * 10
+            rows = keyword.search(tx, chosen, query, more)
+            known = _units(tx, [serial for serial, _ in rows], allowed)
+            rank = 0
+            for serial, score in rows:
+                if serial in known and rank < wanted:
+                    rank += 1
+                    known[serial].bm25_rank, known[serial].bm25 = rank, score
+                    hits[serial] = known[serial]
+    if method in ("semantic_search", "hybrid_search"):
+        model = _model(bases[0])
+        vector = model.encode([query], "query")[0]
+        near: list[tuple[int, float]] = []
+        for base in bases:
+            near += _nearest(base, model, vector, wanted, allowed)
+        near.sort(key=lambda item: -item[1])
+        with db.read() as tx:
+            known = _units(tx, [serial for serial, _ in near[:wanted * 2]], allowed)
+            for serial, cosine in near[:wanted * 2]:
+                if serial in known:
+                    hits.setdefault(serial, known[serial]).cosine = cosine
+            _fill_cosines(tx, hits, model, vector)
+    return _passages(query, bases, _ranked(list(hits.values()), method, settings), max(settings.top_k * 2, 20))
+
+
+def _nearest(base: dict[str, Any], model: Embedder, vector, limit: int, allowed: set[str] | None
+             ) -> list[tuple[int, float]]:
+    """Return the nearest units of one base: from Chroma, or exactly where that is better or all there is."""
+    u = t.units.c
+    with db.read() as tx:
+        serials = None
+        if allowed is not None:
+            serials = set(tx.execute(sa.select(u.serial).where(
+                u.dataset_id == base["id"], u.uses.like("v%"), u.document_id.in_(list(allowed)))).scalars())
+            few = True
+        else:
+            few = len(tx.execute(sa.select(u.serial).where(u.dataset_id == base["id"]).limit(EXACT_BELOW)).all()) \
+                < EXACT_BELOW
+        # What Chroma has not got yet must be found as well.
+        behind = tx.execute(sa.select(u.serial).where(
+            u.dataset_id == base["id"], u.synced.is_(False)).limit(1)).first() is not None
+    if not few and not behind:
+        try:
+            return chroma.query(base["id"], base["index_epoch"], vector, limit)
+        except chroma.Missing:
+            usage.heal(base["id"])
+        except chroma.Down:
+            pass
+    return vectors.search(base["id"], base["index_epoch"], model.key, vector, limit, allowed=serials)
+
+
+def _allowed_documents(tx, dataset_ids: list[str], conditions: dict[str, Any] | None) -> set[str] | None:
+    """Return the documents that may be used, None where all may (then nothing has to be filtered)."""
+    d = t.documents.c
+    usable = sa.and_(d.enabled.is_(True), d.archived.is_(False))
+    if not conditions or not conditions.get("conditions"):
+        barred = tx.execute(sa.select(d.id).where(d.dataset_id.in_(dataset_ids), sa.not_(usable)).limit(1)).first()
+        if barred is None:
+            return None
+        return set(tx.execute(sa.select(d.id).where(d.dataset_id.in_(dataset_ids), usable)).scalars())
+    rows = tx.execute(t.documents.select().where(d.dataset_id.in_(dataset_ids), usable)).mappings()
+    return {row["id"] for row in rows if filters.matches(filters.values_of(row), conditions)}
+
+
+def _units(tx, serials: list[int], allowed: set[str] | None) -> dict[int, _Hit]:
+    """Return the units that exist, of passages that are enabled and documents that may be used."""
+    u, s = t.units.c, t.segments.c
+    out: dict[int, _Hit] = {}
+    for at in range(0, len(serials), _IN):
+        for row in tx.execute(
+                sa.select(u.serial, u.segment_id, u.child_id, u.hash, u.dataset_id, u.document_id)
+                .join(t.segments, s.id == u.segment_id)
+                .where(u.serial.in_(serials[at:at + _IN]), s.enabled.is_(True))):
+            if allowed is None or row[5] in allowed:
+                out[row[0]] = _Hit(*row[:5])
+    return out
+
+
+def _fill_cosines(tx, hits: dict[int, _Hit], model: Embedder, vector) -> None:
+    """Give the candidates that only the keywords found their cosine too."""
+    import numpy as np
+
+    lacking = [hit for hit in hits.values() if hit.cosine is None]
+    if not lacking:
+        return
+    names = list({hit.hash for hit in lacking})
+    blobs = dict(tx.execute(sa.select(t.embeddings.c.hash, t.embeddings.c.vector).where(
+        t.embeddings.c.model == model.key, t.embeddings.c.hash.in_(names))).all())
+    for hit in lacking:
+        data = blobs.get(hit.hash)
+        if data is not None and len(data) == len(vector) * 4:
+            hit.cosine = float(np.frombuffer(data, dtype="<f4") @ vector)
+
+
+def _ranked(hits: list[_Hit], method: str, settings: RetrievalSettings) -> list[_Hit]:
+    """Give each hit its score and return them best first."""
+    if method == "semantic_search":
+        for hit in hits:
+            hit.score = min(max(hit.cosine or 0.0, 0.0), 1.0)
+    elif method in ("full_text_search", "keyword_search"):
+        best = max((hit.bm25 for hit in hits), default=0) or 1.0
+        for hit in hits:
+            hit.score = max(hit.bm25, 0.0) / best if best > 0 else 0.0
+    else:
+        cosines = [hit.cosine for hit in hits if hit.cosine is not None]
+        low, high = min(cosines, default=0.0), max(cosines, default=0.0)
+        best = max((hit.bm25 for hit in hits), default=0) or 1.0
+        for hit in hits:
+            near = (hit.cosine - low) / (high - low) if hit.cosine is not None and high > low else 0.0
+            if settings.weights is not None:
+                hit.score = settings.weights[0] * near + settings.weights[1] * max(hit.bm25, 0.0) / best
+            else:
+                bonus = KEYWORD_BONUS / hit.bm25_rank if hit.bm25_rank else 0.0
+                hit.score = (near + bonus) / (1 + KEYWORD_BONUS)
+    hits.sort(key=lambda hit: -hit.score)
+    return hits
+
+
+def _passages(query: str, bases: list[dict[str, Any]], hits: list[_Hit], limit: int) -> list[Passage]:
+    """Resolve units to passages: children to their parent, with the best of their scores."""
+    scores: dict[str, float] = {}
+    children: dict[str, dict[str, float]] = {}
+    for hit in hits:
+        if hit.segment_id not in scores and len(scores) >= limit:
+            continue
+        scores.setdefault(hit.segment_id, hit.score)
+        if hit.child_id:
+            children.setdefault(hit.segment_id, {}).setdefault(hit.child_id, hit.score)
+    if not scores:
+        return []
+    names = {base["id"]: base["name"] for base in bases}
+    with db.read() as tx:
+        rows = {row["id"]: row for row in tx.execute(
+            sa.select(t.segments, t.documents.c.name.label("document_name"), t.documents.c.doc_metadata,
+                      t.documents.c.data_source_type, t.documents.c.file_id)
+            .join(t.documents, t.documents.c.id == t.segments.c.document_id)
+            .where(t.segments.c.id.in_(list(scores)))).mappings()}
+        wanted = [child for found in children.values() for child in found]
+        texts = {row["id"]: row for row in tx.execute(t.child_chunks.select().where(
+            t.child_chunks.c.id.in_(wanted))).mappings()} if wanted else {}
+    out = []
+    for segment_id, score in scores.items():
+        row = rows.get(segment_id)
+        if row is None:
+            continue
+        matched = [{"id": child, "content": texts[child]["content"], "position": texts[child]["position"],
+                    "score": round(value, 6)} for child, value in children.get(segment_id, {}).items()
+                   if child in texts]
+        out.append(Passage(
+            segment_id, row["dataset_id"], names.get(row["dataset_id"], ""), row["document_id"],
+            row["document_name"], row["content"], row["answer"], round(score, 6), row["position"],
+            row["heading"] or [], row["place_kind"], row["place"], keyword.highlights(query, row["content"]),
+            matched, row["data_source_type"], row["word_count"], row["tokens"], row["hit_count"], row["hash"],
+            row["keywords"], row["doc_metadata"], row["file_id"], row["created_at"]))
+    return out

@@ -1,0 +1,66 @@
+"""Retrieval settings: Dify's `retrieval_model` object, checked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from sparrow.errors import BadRequest
+
+METHODS = ("semantic_search", "full_text_search", "hybrid_search", "keyword_search")
+MAX_TOP_K = 100
+
+
+class RetrievalSettings(msgspec.Struct):
+    """How to search. `weights` is (vector, keyword) where the user chose them, None for the measured default."""
+
+    method: str = "hybrid_search"
+    top_k: int = 4
+    threshold: float | None = None
+    weights: tuple[float, float] | None = None
+    rerank: tuple[str, str] | None = None  # provider, model
+    conditions: dict[str, Any] | None = None
+
+
+def parse(given: dict[str, Any] | None) -> RetrievalSettings:
+    """Return the settings of a `retrieval_model` object; raise BadRequest that names the field."""
+    given = given or {}
+    out = RetrievalSettings()
+    method = given.get("search_method") or "hybrid_search"
+    if method not in METHODS:
+        raise BadRequest(f"search_method must be one of {', '.join(METHODS)}.", params="search_method")
+    out.method = method
+    top_k = given.get("top_k")
+    if top_k is not None:
+        if isinstance(top_k, bool) or not isinstance(top_k, int | float) or not 1 <= top_k <= MAX_TOP_K:
+            raise BadRequest(f"top_k must be from 1 to {MAX_TOP_K}.", params="top_k")
+        out.top_k = int(top_k)
+    threshold = given.get("score_threshold")
+    if threshold is not None and given.get("score_threshold_enabled", True):
+        if isinstance(threshold, bool) or not isinstance(threshold, int | float) or not 0 <= threshold <= 1:
+            raise BadRequest("score_threshold must be from 0 to 1.", params="score_threshold")
+        out.threshold = float(threshold)
+    weights = given.get("weights") or {}
+    if isinstance(weights, dict):
+        vector = (weights.get("vector_setting") or {}).get("vector_weight")
+        keyword = (weights.get("keyword_setting") or {}).get("keyword_weight")
+        if isinstance(vector, int | float) or isinstance(keyword, int | float):
+            vector = 1 - keyword if vector is None else vector
+            keyword = 1 - vector if keyword is None else keyword
+            if not (0 <= vector <= 1 and 0 <= keyword <= 1):
+                raise BadRequest("weights must be from 0 to 1.", params="weights")
+            out.weights = (float(vector), float(keyword))
+    model = given.get("reranking_model") or {}
+    if given.get("reranking_enable") and given.get("reranking_mode") != "weighted_score" and isinstance(model, dict):
+        provider = model.get("reranking_provider_name") or model.get("provider") or ""
+        name = model.get("reranking_model_name") or model.get("model") or ""
+        if name:
+            out.rerank = (provider, name)
+    conditions = given.get("metadata_filtering_conditions")
+    if conditions:
+        if not isinstance(conditions, dict):
+            raise BadRequest("metadata_filtering_conditions must be an object.",
+                             params="metadata_filtering_conditions")
+        out.conditions = conditions
+    return out
