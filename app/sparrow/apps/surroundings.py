@@ -124,3 +124,23 @@ def flagged(text: str) -> bool:
     hub_ = hub()
     ref = hub_.default("moderation")
     return bool(ref) and hub_.moderate(ref, text)
+
+
+def get(address: str, limit: int) -> bytes:
+    """Return what an address holds, at most `limit` bytes; raise BadRequest."""
+    from sparrow.engine.ports import Cancel, HttpRequest, PortError
+    from sparrow.errors import BadRequest
+
+    client = http()
+    if client is None or not address.startswith(("http://", "https://")):
+        raise BadRequest("Invalid URL", params="yaml_url")
+    # A page of GitHub that shows a file leads to the file itself.
+    if address.startswith("https://github.com/") and "/blob/" in address:
+        address = address.replace("https://github.com/", "https://raw.githubusercontent.com/").replace("/blob/", "/", 1)
+    try:
+        reply = client.request(HttpRequest("GET", address, read_timeout=10, max_text=limit, max_binary=limit), Cancel())
+    except PortError as error:
+        raise BadRequest(f"Error fetching YAML from URL: {error}", params="yaml_url") from error
+    if reply.status >= 300:
+        raise BadRequest(f"Error fetching YAML from URL: it answered {reply.status}", params="yaml_url")
+    return reply.content

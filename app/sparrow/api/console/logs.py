@@ -1,0 +1,190 @@
+"""What happened: conversations, messages, runs and their nodes; the admin's ratings; annotations."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from sparrow.api.console import console
+from sparrow.api.service.conversations import message_shown
+from sparrow.api.web import OK, Page, Result
+from sparrow.apps import annotation, conversation, log, message, user
+from sparrow.apps import app as apps
+
+Text = Annotated[str, msgspec.Meta(min_length=1)]
+
+
+class LogQuery(Page, kw_only=True):
+    """Which conversations."""
+
+    keyword: str = ""
+    start: float | None = None
+    end: float | None = None
+
+
+class RunQuery(Page, kw_only=True):
+    """Which runs."""
+
+    status: str = ""
+
+
+class MessageQuery(msgspec.Struct):
+    """Which messages."""
+
+    conversation_id: str
+    first_id: str | None = None
+    limit: Annotated[int, msgspec.Meta(ge=1, le=100)] = 20
+
+
+class Rating(msgspec.Struct):
+    """What the admin thinks of an answer."""
+
+    rating: Literal["like", "dislike"] | None = None
+    content: str | None = None
+
+
+class Annotation(msgspec.Struct):
+    """A question and its fixed answer."""
+
+    question: Text
+    answer: Text
+    message_id: str | None = None
+
+
+class KeywordPage(Page, kw_only=True):
+    """A page of what contains a word."""
+
+    keyword: str = ""
+
+
+class AnnotationReply(msgspec.Struct):
+    """How annotations are matched."""
+
+    embedding_provider_name: str = ""
+    embedding_model_name: str = ""
+    score_threshold: float = 0.9
+
+
+@console.get("/apps/<app_id>/chat-conversations", tag="logs")
+def list_conversations(app_id: str, query: LogQuery) -> dict[str, Any]:
+    """List an app's conversations, newest first."""
+    apps.get(app_id)
+    rows, total = log.conversations_of(app_id, keyword=query.keyword, start=query.start, end=query.end,
+                                       offset=query.offset(), limit=query.limit)
+    names = user.names({row.end_user_id for row in rows})
+    return _page(query, total, [{
+        "id": row.id, "name": row.name, "summary": row.name, "inputs": row.inputs, "status": row.status,
+        "from_source": row.created_from, "from_end_user_id": row.end_user_id, "message_count": row.message_count,
+        "from_end_user_session_id": names[row.end_user_id].session_id if row.end_user_id in names else None,
+        "created_at": int(row.created_at), "updated_at": int(row.updated_at)} for row in rows])
+
+
+@console.get("/apps/<app_id>/chat-messages", tag="logs")
+def list_messages(app_id: str, query: MessageQuery) -> dict[str, Any]:
+    """List the messages of a conversation with what they took."""
+    row = conversation.get(app_id, query.conversation_id)
+    rows, more = message.find(row.id, first_id=query.first_id, limit=query.limit)
+    rated, judged = (message.ratings([item.id for item in rows], source) for source in ("user", "admin"))
+    return {"limit": query.limit, "has_more": more, "data": [{
+        **message_shown(item, rated.get(item.id)), "message": item.prompt or [], "workflow_run_id": item.run_id,
+        "message_tokens": item.tokens, "provider_response_latency": round(item.latency, 3),
+        "admin_feedback": {"rating": judged[item.id].rating} if item.id in judged else None,
+        "metadata": {"usage": message.details(item, "usage"),
+                     "retriever_resources": message.details(item, "retriever_resources", [])}} for item in rows]}
+
+
+@console.post("/apps/<app_id>/messages/<message_id>/feedbacks", tag="logs")
+def rate(app_id: str, message_id: str, body: Rating) -> Result:
+    """Rate an answer as the admin."""
+    message.rate(message.get(app_id, message_id), body.rating, body.content, source="admin")
+    return OK
+
+
+@console.get("/apps/<app_id>/workflow-runs", tag="logs")
+def list_runs(app_id: str, query: RunQuery) -> dict[str, Any]:
+    """List runs of a workflow or chatflow, newest first."""
+    apps.get(app_id)
+    rows, total = log.runs_of(app_id, status=query.status, offset=query.offset(), limit=query.limit)
+    return _page(query, total, [_run(row) for row in rows])
+
+
+@console.get("/apps/<app_id>/workflow-runs/<run_id>", tag="logs")
+def get_run(app_id: str, run_id: str) -> dict[str, Any]:
+    """Get a run with its inputs and outputs."""
+    row = log.run_of(app_id, run_id)
+    return {**_run(row), "inputs": row.inputs, "outputs": row.outputs}
+
+
+@console.get("/apps/<app_id>/workflow-runs/<run_id>/node-executions", tag="logs")
+def list_nodes(app_id: str, run_id: str) -> dict[str, Any]:
+    """List the nodes of a run in the order they ended."""
+    log.run_of(app_id, run_id)
+    return {"data": [{
+        "id": row.execution_id, "index": row.position, "node_id": row.node_id, "node_type": row.node_type,
+        "title": row.title, "status": row.status, "inputs": row.inputs, "process_data": row.process_data,
+        "outputs": row.outputs, "error": row.error, "elapsed_time": row.elapsed_time,
+        "execution_metadata": row.metadata, "created_at": row.created_at, "finished_at": row.finished_at}
+        for row in log.nodes_of(run_id)]}
+
+
+@console.get("/apps/<app_id>/annotations", tag="annotations")
+def list_annotations(app_id: str, query: KeywordPage) -> dict[str, Any]:
+    """List an app's annotations."""
+    apps.get(app_id)
+    rows, total = annotation.find(app_id, keyword=query.keyword, offset=query.offset(), limit=query.limit)
+    return _page(query, total, [annotation_shown(row) for row in rows])
+
+
+@console.post("/apps/<app_id>/annotations", status=201, tag="annotations")
+def create_annotation(app_id: str, body: Annotation) -> dict[str, Any]:
+    """Give a question a fixed answer."""
+    return annotation_shown(annotation.create(app_id, body.question, body.answer, message_id=body.message_id))
+
+
+@console.post("/apps/<app_id>/annotations/<annotation_id>", tag="annotations")
+def change_annotation(app_id: str, annotation_id: str, body: Annotation) -> dict[str, Any]:
+    """Change an annotation."""
+    return annotation_shown(annotation.change(app_id, annotation_id, body.question, body.answer))
+
+
+@console.delete("/apps/<app_id>/annotations/<annotation_id>", status=204, tag="annotations")
+def delete_annotation(app_id: str, annotation_id: str) -> None:
+    """Delete an annotation."""
+    annotation.delete(app_id, annotation_id)
+
+
+@console.post("/apps/<app_id>/annotation-reply/enable", tag="annotations")
+def enable_annotations(app_id: str, body: AnnotationReply) -> Result:
+    """Answer questions that match an annotation with it."""
+    apps.get(app_id)
+    annotation.enable(app_id, provider=body.embedding_provider_name, model=body.embedding_model_name,
+                      score_threshold=body.score_threshold)
+    return OK
+
+
+@console.post("/apps/<app_id>/annotation-reply/disable", tag="annotations")
+def disable_annotations(app_id: str) -> Result:
+    """Always ask the model."""
+    apps.get(app_id)
+    annotation.disable(app_id)
+    return OK
+
+
+def annotation_shown(row) -> dict[str, Any]:
+    """Return an annotation as clients see it."""
+    return {"id": row.id, "question": row.question, "answer": row.answer, "hit_count": row.hit_count,
+            "created_at": int(row.created_at)}
+
+
+def _run(row) -> dict[str, Any]:
+    return {"id": row.id, "version_id": row.version_id, "status": row.status, "error": row.error,
+            "elapsed_time": row.elapsed_time, "total_tokens": row.total_tokens, "total_steps": row.total_steps,
+            "exceptions_count": row.exceptions_count, "triggered_from": row.triggered_from,
+            "created_from": row.created_from, "message_id": row.message_id, "created_at": int(row.created_at),
+            "finished_at": int(row.finished_at) if row.finished_at else None}
+
+
+def _page(query: Page, total: int, data: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"data": data, "has_more": query.offset() + len(data) < total, "limit": query.limit, "page": query.page,
+            "total": total}

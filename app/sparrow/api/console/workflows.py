@@ -1,0 +1,135 @@
+"""The draft of a workflow or chatflow, its published versions, and going back to one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from sparrow.api.console import console
+from sparrow.api.web import OK, Page, Result
+from sparrow.apps import app as apps
+from sparrow.apps import version
+from sparrow.dsl.document import GRAPH_MODES
+from sparrow.errors import BadRequest
+
+TAG = "workflows"
+
+
+class Draft(msgspec.Struct):
+    """A draft to save. `hash` is that of the draft it was made from: another one in between is a 409."""
+
+    graph: dict[str, Any]
+    features: dict[str, Any] = {}
+    environment_variables: list[dict[str, Any]] | None = None
+    conversation_variables: list[dict[str, Any]] | None = None
+    hash: str | None = None
+
+
+class Publish(msgspec.Struct):
+    """A name and notes for the version."""
+
+    marked_name: str = ""
+    marked_comment: str = ""
+
+
+class Describe(msgspec.Struct):
+    """A new name, new notes; what is absent stays."""
+
+    marked_name: str | None = None
+    marked_comment: str | None = None
+
+
+class DiffQuery(msgspec.Struct):
+    """The other side of a comparison: a version id, or "draft"."""
+
+    to: str = "draft"
+
+
+@console.get("/apps/<app_id>/workflows/draft", tag=TAG)
+def get_draft(app_id: str) -> dict[str, Any]:
+    """Get the draft."""
+    return shown(version.draft(_graph(app_id).id))
+
+
+@console.post("/apps/<app_id>/workflows/draft", tag=TAG)
+def save_draft(app_id: str, body: Draft) -> dict[str, Any]:
+    """Save the draft; the reply has its new hash."""
+    row = _graph(app_id)
+    content = dict(version.draft(row.id).content)
+    content.update(graph=body.graph, features=body.features)
+    for name in ("environment_variables", "conversation_variables"):
+        value = getattr(body, name)
+        if value is not None:
+            content[name] = value
+        elif name == "environment_variables":
+            content[name] = version.shown(version.draft(row.id)).get(name) or []
+    saved = version.save_draft(row.id, content, expected_hash=body.hash)
+    return {"result": "success", "hash": saved.hash, "updated_at": int(saved.updated_at)}
+
+
+@console.post("/apps/<app_id>/workflows/publish", tag=TAG)
+def publish(app_id: str, body: Publish) -> dict[str, Any]:
+    """Publish the draft."""
+    row = version.publish(_graph(app_id).id, name=body.marked_name, notes=body.marked_comment)
+    return {"result": "success", "id": row.id, "number": row.number, "created_at": int(row.created_at)}
+
+
+@console.get("/apps/<app_id>/workflows", tag=TAG)
+def list_versions(app_id: str, query: Page) -> dict[str, Any]:
+    """List published versions, newest first."""
+    app = apps.get(app_id)
+    rows, total = version.find(app_id, offset=query.offset(), limit=query.limit)
+    return {"data": [{**_head(row), "live": row.id == app.published_id} for row in rows],
+            "has_more": query.offset() + len(rows) < total, "limit": query.limit, "page": query.page, "total": total}
+
+
+@console.get("/apps/<app_id>/workflows/<version_id>", tag=TAG)
+def get_version(app_id: str, version_id: str) -> dict[str, Any]:
+    """Get one version with its content."""
+    return shown(version.get(app_id, version_id))
+
+
+@console.patch("/apps/<app_id>/workflows/<version_id>", tag=TAG)
+def describe_version(app_id: str, version_id: str, body: Describe) -> dict[str, Any]:
+    """Name a version."""
+    return _head(version.describe(app_id, version_id, name=body.marked_name, notes=body.marked_comment))
+
+
+@console.delete("/apps/<app_id>/workflows/<version_id>", status=204, tag=TAG)
+def delete_version(app_id: str, version_id: str) -> None:
+    """Delete a version that is not live."""
+    version.delete(apps.get(app_id), version_id)
+
+
+@console.get("/apps/<app_id>/workflows/<version_id>/diff", tag=TAG)
+def diff(app_id: str, version_id: str, query: DiffQuery) -> dict[str, Any]:
+    """Compare a version with another one or with the draft."""
+    app = apps.get(app_id)
+    other = version.current(app) if query.to == "draft" else version.get(app_id, query.to)
+    return version.diff(version.get(app_id, version_id).content, other.content)
+
+
+@console.post("/apps/<app_id>/workflows/<version_id>/restore", tag=TAG)
+def restore(app_id: str, version_id: str) -> Result:
+    """Make a version the draft (a graph) or live again (other apps)."""
+    version.restore(apps.get(app_id), version_id)
+    return OK
+
+
+def shown(row) -> dict[str, Any]:
+    """Return a version with its content; secrets are hidden."""
+    return {**_head(row), **version.shown(row), "hash": row.hash}
+
+
+def _head(row) -> dict[str, Any]:
+    return {"id": row.id, "number": row.number, "version": "draft" if row.number == version.DRAFT else str(row.number),
+            "marked_name": row.name, "marked_comment": row.notes, "created_at": int(row.created_at),
+            "updated_at": int(row.updated_at)}
+
+
+def _graph(app_id: str):
+    row = apps.get(app_id)
+    if row.mode not in GRAPH_MODES:
+        raise BadRequest("Only workflows and chatflows have a draft.", code="app_unavailable")
+    return row

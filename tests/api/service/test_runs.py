@@ -1,0 +1,92 @@
+"""Runs are independent of their client: they go on, stop within a second, and are settled after a crash."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import requests
+
+from .conftest import MODEL
+
+
+def ask(live, key, body, **options):
+    """Post a chat message."""
+    return requests.post(f"{live.url}/v1/chat-messages", headers={"Authorization": f"Bearer {key}"},
+                         json={"inputs": {}, "user": "u1", "auto_generate_name": False, **body}, **options)
+
+
+def wait_for(check, seconds=5.0):
+    """Return what `check` returns as soon as it is true."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        value = check()
+        if value:
+            return value
+        time.sleep(0.02)
+    raise AssertionError("it did not happen in time")
+
+
+def stored(live, app_id):
+    """Return the messages of the newest conversation, as the console shows them."""
+    talks = live.admin.get(f"/apps/{app_id}/chat-conversations").json["data"]
+    if not talks:
+        return []
+    return live.admin.get(f"/apps/{app_id}/chat-messages?conversation_id={talks[0]['id']}").json["data"]
+
+
+def test_a_client_that_leaves_does_not_end_the_run(live):
+    app_id, key = live.new_app(model=MODEL)
+    response = ask(live, key, {"query": "<<tokens:10>><<slow:30>>", "response_mode": "streaming"}, stream=True)
+    next(response.iter_lines())
+    response.close()
+    assert wait_for(lambda: [item for item in stored(live, app_id) if item["answer"].endswith("w10")])
+
+
+def test_stop_within_a_second(live):
+    app_id, key = live.new_app(model=MODEL)
+    response = ask(live, key, {"query": "<<tokens:200>><<slow:100>>", "response_mode": "streaming"}, stream=True)
+    lines = response.iter_lines(decode_unicode=True)
+    first = json.loads(next(line for line in lines if line.startswith("data: "))[6:])
+    began = time.monotonic()
+    stopped = requests.post(f"{live.url}/v1/chat-messages/{first['task_id']}/stop", json={"user": "u1"},
+                            headers={"Authorization": f"Bearer {key}"})
+    assert stopped.json() == {"result": "success"}
+    rest = [json.loads(line[6:])["event"] for line in lines if line.startswith("data: ")]
+    assert time.monotonic() - began < 1
+    assert rest[-1] == "message_end"
+    assert stored(live, app_id)[0]["answer"].startswith("w1")
+
+
+def test_another_user_cannot_stop_it(live):
+    _, key = live.new_app(model=MODEL)
+    response = ask(live, key, {"query": "<<tokens:5>><<slow:60>>", "response_mode": "streaming"}, stream=True)
+    lines = response.iter_lines(decode_unicode=True)
+    first = json.loads(next(line for line in lines if line.startswith("data: "))[6:])
+    requests.post(f"{live.url}/v1/chat-messages/{first['task_id']}/stop", json={"user": "u2"},
+                  headers={"Authorization": f"Bearer {key}"})
+    text = first["answer"] + "".join(json.loads(line[6:]).get("answer", "") for line in lines
+                                     if line.startswith("data: "))
+    assert text == "w1 w2 w3 w4 w5"
+
+
+def test_what_a_lost_process_left_is_settled(live):
+    from sparrow.apps import settle
+    from sparrow.storage import db
+    from sparrow.storage.tables.conversations import messages
+
+    app_id, key = live.new_app(model=MODEL)
+    ask(live, key, {"query": "hello"})
+    with db.write() as tx:
+        tx.execute(messages.update().values(status="running", answer=""))
+    assert settle.settle() == 1
+    assert stored(live, app_id)[0]["status"] == "error"
+
+
+def test_debug_chat_of_an_unsaved_configuration(live):
+    app_id, _ = live.new_app(model=MODEL)
+    reply = live.admin.post(f"/apps/{app_id}/chat-messages", json={
+        "query": "<<upper>> shout", "response_mode": "blocking", "model_config": {"model": MODEL, "pre_prompt": "P"}})
+    assert reply.status_code == 200, reply.text
+    assert reply.json["answer"] == "SHOUT"
+    assert live.fake.requests[-1]["body"]["messages"][0]["content"] == "P\n"
