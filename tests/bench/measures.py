@@ -1,0 +1,216 @@
+"""What is measured, in the order it is measured on one stack. Goals are those of the design."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+
+from tests.bench.stack import ROOT, Console, Stack
+
+
+@dataclass(frozen=True)
+class Row:
+    """One figure; `at_least` turns the goal round."""
+
+    what: str
+    value: float
+    unit: str
+    goal: float | None = None
+    at_least: bool = False
+
+    @property
+    def met(self) -> bool:
+        """Tell whether the goal is reached."""
+        return self.goal is None or (self.value >= self.goal if self.at_least else self.value <= self.goal)
+
+    def as_dict(self) -> dict:
+        """Return the row for the JSON file."""
+        return {**asdict(self), "met": self.met}
+
+
+def run(stack: Stack, only: set[str]) -> Iterator[Row]:
+    """Yield the figures. `only` limits them to some of: size, start, memory, idle, chat, ingest."""
+    def wanted(name: str) -> bool:
+        return not only or name in only
+
+    if wanted("size"):
+        yield from sizes()
+    wall = stack.start()
+    if wanted("start"):
+        time.sleep(3)
+        yield Row("start: CPU of all processes", stack.cpu_seconds(), "s", 5)
+        yield Row("start: wall to the first HTTPS 200", wall, "s", 6)
+    if wanted("memory"):
+        time.sleep(max(0, 30 - (time.monotonic() - stack.started)))
+        yield from memory(stack, "30 s after start", 240)
+    if wanted("idle"):
+        before = stack.cpu_seconds()
+        time.sleep(60)
+        yield Row("idle CPU over 60 s", (stack.cpu_seconds() - before) / 60 * 100, "%", 0.3)
+    if not (wanted("chat") or wanted("ingest")):
+        return
+    with FakeModel() as model:
+        console = Console(stack)
+        provider(console, model.port)
+        if wanted("chat"):
+            yield from chat(stack, console)
+        if wanted("ingest"):
+            yield from ingest(stack, console)
+        if wanted("memory"):
+            yield from memory(stack, "after the load and the ingest", 340)
+
+
+def sizes() -> Iterator[Row]:
+    """Yield the sizes of what `mkimage.sh build` made, where it has."""
+    for pattern, goal in (("*.img.zst", 150), ("*.qcow2", None)):
+        for path in sorted((ROOT / "build" / "output").glob(pattern)):
+            yield Row(f"size of {path.name}", path.stat().st_size / 1e6, "MB", goal)
+    for path in sorted((ROOT / "build" / "stages").glob("*/*.squashfs")):
+        yield Row(f"size of {path.name}", path.stat().st_size / 1e6, "MB")
+
+
+def memory(stack: Stack, when: str, goal: float) -> Iterator[Row]:
+    """Yield PSS by program and in total."""
+    for name, megabytes in stack.memory().items():
+        yield Row(f"PSS {when}: {name}", megabytes, "MB", goal if name == "total" else None)
+
+
+class FakeModel:
+    """tests/fake_llm.py without delay, as a process of its own."""
+
+    def __enter__(self):
+        from tests.conftest import free_port
+
+        self.port = free_port()
+        self.process = subprocess.Popen(
+            [sys.executable, str(ROOT / "tests" / "fake_llm.py"), "--port", str(self.port), "--no-record"],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(0.7)
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+
+
+def provider(console: Console, port: int) -> None:
+    """Add the fake model to the box."""
+    console.call("POST", "/model-providers/openai-compatible/credentials",
+                 {"name": "bench", "base_url": f"http://127.0.0.1:{port}/v1", "api_key": "none"})
+    console.call("POST", "/model-providers/openai-compatible/models",
+                 {"model": "fake-llm", "type": "llm", "features": [], "context_size": 128000})
+
+
+def chat_app(console: Console, **config) -> tuple[str, str]:
+    """Create a chat app on the fake model; return its id and an API key."""
+    app_id = console.call("POST", "/apps", {"name": "bench", "mode": "chat"})["id"]
+    console.call("POST", f"/apps/{app_id}/model-config", {
+        "model": {"provider": "openai-compatible", "name": "fake-llm", "mode": "chat", "completion_params": {}},
+        "pre_prompt": "You are a helpful assistant.", **config})
+    return app_id, console.call("POST", f"/apps/{app_id}/api-keys", {})["token"]
+
+
+def chat(stack: Stack, console: Console) -> Iterator[Row]:
+    """Yield the cost of a chat request through Caddy and gunicorn with a model that answers at once."""
+    _, key = chat_app(console)
+    client = Chat(stack, key)
+    for _ in range(30):
+        client.ask()
+    before = stack.cpu_seconds()
+    latencies = [client.ask() for _ in range(300)]
+    yield Row("chat: server CPU per request (1 client)", (stack.cpu_seconds() - before) / 300 * 1000, "ms", 4)
+    yield Row("chat: p50 at 1 client", statistics.median(latencies) * 1000, "ms", 6)
+    first = [client.first_token() for _ in range(100)]
+    yield Row("chat: first streamed token, p50", statistics.median(first) * 1000, "ms", 6)
+    for clients in (8, 32):
+        before, count, seconds = stack.cpu_seconds(), *load(stack, key, clients, 6.0)
+        yield Row(f"chat: requests/s at {clients} clients", count / seconds, "1/s", 300, at_least=True)
+        yield Row(f"chat: server CPU per request ({clients} clients)",
+                  (stack.cpu_seconds() - before) / max(count, 1) * 1000, "ms", 4)
+
+
+class Chat:
+    """One client of the service API, on one kept-alive connection."""
+
+    def __init__(self, stack: Stack, key: str):
+        self.connection = stack.connect()
+        self.headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+
+    def ask(self, mode: str = "blocking") -> float:
+        """Send one chat message and return the seconds to the whole answer."""
+        start = time.perf_counter()
+        self._post(mode).read()
+        return time.perf_counter() - start
+
+    def first_token(self) -> float:
+        """Return the seconds to the first piece of a streamed answer."""
+        start = time.perf_counter()
+        reply = self._post("streaming")
+        while True:
+            line = reply.readline()
+            if line.startswith(b"data:") and json.loads(line[5:]).get("event") == "message":
+                break
+        elapsed = time.perf_counter() - start
+        reply.read()
+        return elapsed
+
+    def _post(self, mode: str):
+        self.connection.request("POST", "/v1/chat-messages", json.dumps({
+            "query": "hello", "inputs": {}, "user": "bench", "response_mode": mode,
+            "auto_generate_name": False}), self.headers)
+        reply = self.connection.getresponse()
+        if reply.status != 200:
+            raise RuntimeError(f"{reply.status}: {reply.read()[:300]!r}")
+        return reply
+
+
+def load(stack: Stack, key: str, clients: int, seconds: float) -> tuple[int, float]:
+    """Let some clients ask as fast as they can; return how many answers came in how many seconds."""
+    counts = [0] * clients
+    deadline = time.monotonic() + seconds
+
+    def work(number: int) -> None:
+        client = Chat(stack, key)
+        while time.monotonic() < deadline:
+            client.ask()
+            counts[number] += 1
+
+    start = time.monotonic()
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(clients)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return sum(counts), time.monotonic() - start
+
+
+def ingest(stack: Stack, console: Console) -> Iterator[Row]:
+    """Yield the cost of indexing 1,000 chunks with the embedded model, and of a query."""
+    dataset = console.call("POST", "/datasets", {"name": f"bench {time.time():.0f}"})["id"]
+    text = "\n\n".join(f"Part {n}-40/{n % 7}B of pump {n}: replace the seal after {n * 10} hours. "
+                       f"第 {n} 号泵的密封圈每运行 {n * 10} 小时更换一次。" for n in range(1000))
+    file_id = console.upload("parts.txt", text.encode())
+    before, start = stack.cpu_seconds(), time.monotonic()
+    console.call("POST", f"/datasets/{dataset}/documents", {"file_ids": [file_id], "process_rule": {
+        "mode": "custom", "rules": {"pre_processing_rules": [], "segmentation": {
+            "separator": "\n\n", "max_tokens": 60, "chunk_overlap": 0}}}})
+    while True:
+        document = console.call("GET", f"/datasets/{dataset}/documents")["data"][0]
+        if document["indexing_status"] in ("completed", "error") or time.monotonic() - start > 300:
+            break
+        time.sleep(0.2)
+    yield Row("ingest 1,000 chunks, embedded model: wall", time.monotonic() - start, "s")
+    yield Row("ingest 1,000 chunks, embedded model: CPU", stack.cpu_seconds() - before, "s")
+    times = []
+    for number in range(40):
+        begin = time.perf_counter()
+        console.call("POST", f"/datasets/{dataset}/hit-testing", {"query": f"seal of pump {number * 20}"})
+        times.append(time.perf_counter() - begin)
+    yield Row("retrieval: hybrid query p50 through HTTPS", statistics.median(times[5:]) * 1000, "ms")
+
