@@ -59,11 +59,3 @@ def make_index(folder: Path, description: str) -> None:
     """Write the signed index of the packages in a folder."""
     words = ["--description", description, "--sign-key", signing_key(), "--keys-dir", signing_key().parent]
     stage.run(APK, "mkndx", *words, "--output", folder / "Packages.adb", *sorted(folder.glob("*.apk")), quiet=True)
-
-
-def set_times(tree: Path, when: int) -> None:
-    """Give everything in a tree one modification time."""
-    for folder, names, files in os.walk(tree, topdown=False):
-        for name in names + files:
-            os.utime(os.path.join(folder, name), (when, when), follow_symlinks=False)
-    os.utime(tree, (when, when))

@@ -86,3 +86,24 @@ def copy_tree(source: Path, target: Path) -> None:
     if target.exists():
         shutil.rmtree(target)
     run("cp", "-a", "--reflink=auto", source, target, quiet=True)
+
+
+def in_root(root: Path, *command: object, binds: dict[Path, str] | None = None) -> str:
+    """Run a command in a root file system, in a mount namespace of its own.
+
+    `binds` are directories of the host that the command sees at a place in the root, which must be an
+    empty directory there. Nothing stays mounted, whatever happens.
+    """
+    mounts = "".join(f"mount --bind '{source}' '{root}{place}' && " for source, place in (binds or {}).items())
+    script = f'{mounts}mount --bind /dev "{root}/dev" && exec chroot "{root}" "$@"'
+    environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/tmp", "LC_ALL": "C.UTF-8", "PYTHONHASHSEED": "0"}
+    environment |= {"PYTHONDONTWRITEBYTECODE": "1", "SOURCE_DATE_EPOCH": str(EPOCH)}
+    return run("unshare", "-m", "sh", "-c", script, "sh", *command, env={**environment, "PATH": os.environ["PATH"]})
+
+
+def set_times(tree: Path, when: int) -> None:
+    """Give everything in a tree one modification time."""
+    for folder, names, files in os.walk(tree, topdown=False):
+        for name in names + files:
+            os.utime(os.path.join(folder, name), (when, when), follow_symlinks=False)
+    os.utime(tree, (when, when))

@@ -83,7 +83,7 @@ def repacked(package: apkdb.Package, scripts: dict[str, dict[str, Path]]) -> apk
     for entry in package.files:
         shutil.copy2(BASE / entry.path, tree / entry.path, follow_symlinks=False)
         own(tree / entry.path, entry)
-    apk.set_times(tree, int(package.fields["t"]))
+    stage.set_times(tree, int(package.fields["t"]))
     return apk.Recipe(
         package.name,
         package.version,
@@ -187,7 +187,7 @@ def initramfs() -> apk.Recipe:
 
 def recipe(name: str, version: str, tree: Path, description: str, licence: str, **info: str) -> apk.Recipe:
     """Return the recipe of a package that is Sparrow's own."""
-    apk.set_times(tree, stage.EPOCH)
+    stage.set_times(tree, stage.EPOCH)
     info = {"description": description, "license": licence, "origin": "sparrow", "build-time": str(stage.EPOCH), **info}
     return apk.Recipe(name, f"{version}-r0", tree, info)
 
