@@ -24,6 +24,8 @@ class JobContext:
 # kind: (module, function, seconds it may take); imported at first use, in the child process that runs the job.
 KINDS: dict[str, tuple[str, str, int]] = {
     "index_document": ("sparrow.knowledge.indexing", "run_job", 6 * 3600),
+    "sync_dataset": ("sparrow.knowledge.indexing", "sync_job", 3600),
+    "reindex_dataset": ("sparrow.knowledge.reindex", "run_job", 6 * 3600),
 }
 
 

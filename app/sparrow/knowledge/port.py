@@ -17,7 +17,7 @@ class Port:
 
         settings = self._settings(request)
         try:
-            found = retrieve(request.query, list(request.dataset_ids), settings, rerank=_rerank, source="app")
+            found = retrieve(request.query, list(request.dataset_ids), settings, rerank=rerank, source="app")
         except SparrowError as error:
             raise PortError(error.message, type(error).__name__) from error
         return [_entry(number, passage) for number, passage in enumerate(found, start=1)]
@@ -42,7 +42,8 @@ class Port:
         return given or None
 
 
-def _rerank(provider: str, model: str, query: str, texts: list[str]) -> list[float]:
+def rerank(provider: str, model: str, query: str, texts: list[str]) -> list[float]:
+    """Ask a provider's rerank model; return a score for each text."""
     from sparrow.messages import ModelRef
     from sparrow.providers.store import hub
 

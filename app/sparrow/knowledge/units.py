@@ -164,6 +164,13 @@ def _serials(tx: Connection, count: int) -> list[int]:
 
 def checkpoint() -> None:
     """Empty SQLite's write-ahead log, which still holds deleted texts; PostgreSQL looks after its own."""
-    if db.dialect() == "sqlite":
-        with db.engine().connect() as connection:
-            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    if db.dialect() != "sqlite":
+        return
+    from pysqlite3 import dbapi2
+
+    # A connection of its own: the one that writes must not be inside a transaction.
+    connection = dbapi2.connect(str(db.engine().url.database), timeout=5, isolation_level=None)
+    try:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    finally:
+        connection.close()

@@ -1,0 +1,87 @@
+"""Re-index a base with another embedding model while the old index serves.
+
+The new vectors are made beside the old ones (they are stored by model); when all are there, one transaction
+switches the base over and begins a new epoch, so that every index is made anew from them.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+import sqlalchemy as sa
+
+from sparrow import clock
+from sparrow.storage import db, queue
+from sparrow.storage.tables import knowledge as t
+
+from . import chroma, chunk, units, vectors
+from .embed import embedder
+
+_BATCH = 100
+
+
+def submit(dataset_id: str) -> None:
+    """Queue the re-index of a base."""
+    queue.submit("reindex_dataset", {"dataset_id": dataset_id}, key=f"reindex:{dataset_id}")
+
+
+def run_job(payload: dict[str, Any], context: Any) -> None:
+    """Re-index the base a job names."""
+    run(payload["dataset_id"], cancelled=context.cancelled)
+
+
+def run(dataset_id: str, *, cancelled=lambda: False) -> None:
+    """Embed what lacks a vector of the next model, then switch; a run after a crash goes on where it was."""
+    with db.read() as tx:
+        base = tx.execute(t.datasets.select().where(t.datasets.c.id == dataset_id)).mappings().first()
+    if base is None or not base["next_embedding_model"]:
+        return
+    model = embedder(base["next_embedding_provider"], base["next_embedding_model"])
+    dimension = None
+    while not cancelled():
+        wanted = _lacking(dataset_id, model.key)
+        if not wanted:
+            break
+        names = list(wanted)
+        array = model.encode([wanted[name] for name in names])
+        dimension = int(array.shape[1])
+        with db.write() as tx:
+            units.store_vectors(tx, model.key, {
+                name: row.astype("<f4").tobytes() for name, row in zip(names, array, strict=True)})
+    else:
+        return
+    if dimension is None:
+        dimension = len(model.encode(["dimension"])[0])
+    old = chroma.collection_name(dataset_id, base["index_epoch"])
+    with db.write() as tx:
+        tx.execute(t.datasets.update().where(t.datasets.c.id == dataset_id).values(
+            embedding_model=model.model, embedding_model_provider=model.provider, embedding_dimension=dimension,
+            next_embedding_model=None, next_embedding_provider=None, indexing_technique="high_quality",
+            index_epoch=base["index_epoch"] + 1, updated_at=clock.now()))
+        # An economical base had no vectors: now its passages get them.
+        children = sa.select(t.child_chunks.c.segment_id).where(t.child_chunks.c.dataset_id == dataset_id)
+        tx.execute(t.units.update().where(
+            t.units.c.dataset_id == dataset_id, t.units.c.uses == "k",
+            t.units.c.segment_id.not_in(children)).values(uses="vk"))
+        tx.execute(t.units.update().where(t.units.c.dataset_id == dataset_id, t.units.c.uses.like("v%"))
+                   .values(synced=False))
+        tx.execute(t.vector_removals.delete().where(t.vector_removals.c.dataset_id == dataset_id))
+    vectors.drop(dataset_id)
+    with suppress(chroma.Down):
+        chroma.drop(old)
+        chroma.sync(dataset_id)
+
+
+def _lacking(dataset_id: str, key: str) -> dict[str, str]:
+    """Return {hash: text} of the next units without a vector of a model."""
+    u, s, c = t.units.c, t.segments.c, t.child_chunks.c
+    with db.read() as tx:
+        rows = tx.execute(
+            sa.select(u.hash, s.heading, s.content, c.content)
+            .join(t.segments, s.id == u.segment_id).outerjoin(t.child_chunks, c.id == u.child_id)
+            .outerjoin(t.embeddings, sa.and_(t.embeddings.c.hash == u.hash, t.embeddings.c.model == key))
+            .where(u.dataset_id == dataset_id, t.embeddings.c.hash.is_(None)).order_by(u.serial)
+            .limit(_BATCH)).all()
+    return {name: chunk.context((heading or [])[-1:], child) if child is not None
+            else chunk.context(heading or [], content) for name, heading, content, child in rows}

@@ -1,0 +1,271 @@
+"""Passages and their child chunks: look up, add, change, delete, switch off; neighbours of a passage."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from sparrow import clock, ids
+from sparrow.errors import BadRequest, NotFound
+from sparrow.storage import db
+from sparrow.storage.tables import knowledge as t
+
+from . import chunk, indexing, units
+from .embed import embedder
+
+MAX_CHARS = 40_000
+
+
+def get(dataset_id: str, segment_id: str, document_id: str | None = None) -> dict[str, Any]:
+    """Return a passage's row; raise NotFound."""
+    s = t.segments.c
+    where = [s.id == segment_id, s.dataset_id == dataset_id]
+    if document_id:
+        where.append(s.document_id == document_id)
+    with db.read() as tx:
+        row = tx.execute(t.segments.select().where(*where)).mappings().first()
+    if row is None:
+        raise NotFound("Segment not found.")
+    return dict(row)
+
+
+def search(document_id: str, *, page: int = 1, limit: int = 20, keyword_: str = "",
+           status: list[str] | None = None, enabled: bool | None = None) -> tuple[list[dict[str, Any]], int]:
+    """Return one page of a document's passages in order, and their number."""
+    s = t.segments.c
+    where = [s.document_id == document_id]
+    if keyword_:
+        where.append(sa.or_(s.content.icontains(keyword_, autoescape=True),
+                            s.answer.icontains(keyword_, autoescape=True)))
+    if status:
+        where.append(s.status.in_(status))
+    if enabled is not None:
+        where.append(s.enabled.is_(enabled))
+    with db.read() as tx:
+        total = tx.execute(sa.select(sa.func.count()).select_from(t.segments).where(*where)).scalar() or 0
+        rows = tx.execute(t.segments.select().where(*where).order_by(s.position)
+                          .limit(limit).offset((page - 1) * limit)).mappings().all()
+    return [dict(row) for row in rows], total
+
+
+def neighbours(row: dict[str, Any], count: int = 1) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return the passages before and after one, nearest last and first."""
+    s = t.segments.c
+    with db.read() as tx:
+        before = tx.execute(t.segments.select().where(
+            s.document_id == row["document_id"], s.position < row["position"])
+            .order_by(s.position.desc()).limit(count)).mappings().all()
+        after = tx.execute(t.segments.select().where(
+            s.document_id == row["document_id"], s.position > row["position"])
+            .order_by(s.position).limit(count)).mappings().all()
+    return [dict(item) for item in reversed(before)], [dict(item) for item in after]
+
+
+def add(dataset: dict[str, Any], document: dict[str, Any], entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Add passages by hand at the end of a document; each entry has content, and may have answer, keywords."""
+    if not entries:
+        raise BadRequest("Segments is required.", params="segments")
+    if document["indexing_status"] != "completed":
+        raise NotFound("Document is not completed.")
+    if not document["enabled"]:
+        raise NotFound("Document is disabled.")
+    drafted = []
+    for entry in entries:
+        content, answer = _checked(document, entry.get("content"), entry.get("answer"))
+        drafted.append(chunk.Chunk(content, answer=answer, keywords=[str(word) for word in entry.get("keywords") or []],
+                                   children=_children(document, content)))
+    # Positions are given inside the transaction; drafts need them only as a number to carry.
+    drafts = [units.draft(dataset["id"], piece, 0, origin="user") for piece in drafted]
+    vectors = _embed(dataset, drafts)
+    with db.write() as tx:
+        last = tx.execute(sa.select(sa.func.max(t.segments.c.position)).where(
+            t.segments.c.document_id == document["id"])).scalar() or 0
+        for number, item in enumerate(drafts, start=1):
+            item.position = last + number
+        units.store_vectors(tx, _key(dataset), vectors)
+        rows = units.store(tx, dataset["id"], document["id"], drafts, vectors=_has_vectors(dataset))
+        _count_words(tx, document["id"])
+    indexing.submit_sync(dataset["id"])
+    return [get(dataset["id"], row["id"]) for row in rows]
+
+
+def update(dataset: dict[str, Any], document: dict[str, Any], row: dict[str, Any], *, content: str | None = None,
+           answer: str | None = None, keywords: list[str] | None = None, enabled: bool | None = None,
+           regenerate: bool = False) -> dict[str, Any]:
+    """Change a passage; a changed text is embedded and indexed anew, its children made again if asked."""
+    now = clock.now()
+    if enabled is not None and enabled != row["enabled"]:
+        with db.write() as tx:
+            tx.execute(t.segments.update().where(t.segments.c.id == row["id"]).values(
+                enabled=enabled, disabled_at=None if enabled else now, updated_at=now))
+    changes = (content is not None and content != row["content"]) or (answer is not None and answer != row["answer"]) \
+        or (keywords is not None and keywords != row["keywords"]) or regenerate
+    if changes:
+        text, said = _checked(document, row["content"] if content is None else content,
+                              row["answer"] if answer is None else answer)
+        words = row["keywords"] if keywords is None else [str(word) for word in keywords]
+        kept = _stored_children(row["id"])
+        children = _children(document, text) if regenerate or (kept and text != row["content"]) else \
+            [child["content"] for child in kept]
+        draft = units.draft(dataset["id"], chunk.Chunk(
+            text, row["heading"] or [], row["place_kind"], row["place"], row["kind"], said, children, words or []),
+            row["position"], origin=row["origin"])
+        vectors = _embed(dataset, [draft])
+        with db.write() as tx:
+            units.forget(tx)
+            units.remove_segments(tx, t.segments.c.id == row["id"])
+            units.store_vectors(tx, _key(dataset), vectors)
+            made = units.store(tx, dataset["id"], document["id"], [draft], vectors=_has_vectors(dataset))[0]
+            # The passage keeps its identity.
+            for table in (t.units, t.child_chunks):
+                tx.execute(table.update().where(table.c.segment_id == made["id"]).values(segment_id=row["id"]))
+            tx.execute(t.segments.update().where(t.segments.c.id == made["id"]).values(
+                id=row["id"], created_at=row["created_at"], hit_count=row["hit_count"],
+                enabled=row["enabled"] if enabled is None else enabled))
+            units.collect_vectors(tx)
+            _count_words(tx, document["id"])
+        indexing.submit_sync(dataset["id"])
+    return get(dataset["id"], row["id"])
+
+
+def delete(dataset_id: str, document_id: str, segment_ids: list[str]) -> None:
+    """Delete passages from every store."""
+    with db.write() as tx:
+        units.forget(tx)
+        units.remove_segments(tx, sa.and_(t.segments.c.id.in_(segment_ids), t.segments.c.document_id == document_id))
+        units.collect_vectors(tx)
+        _count_words(tx, document_id)
+    indexing.submit_sync(dataset_id)
+
+
+def children_of(segment_ids: list[str]) -> dict[str, list[dict[str, Any]]]:
+    """Return {passage id: child chunks in order}."""
+    out: dict[str, list[dict[str, Any]]] = {segment_id: [] for segment_id in segment_ids}
+    with db.read() as tx:
+        for row in tx.execute(t.child_chunks.select().where(t.child_chunks.c.segment_id.in_(segment_ids))
+                              .order_by(t.child_chunks.c.position)).mappings():
+            out[row["segment_id"]].append(dict(row))
+    return out
+
+
+def add_child(dataset: dict[str, Any], segment: dict[str, Any], content: str) -> dict[str, Any]:
+    """Add a child chunk to a parent passage."""
+    content = _text(content, "content")
+    now = clock.now()
+    name = units.text_hash(chunk.context((segment["heading"] or [])[-1:], content))
+    vectors = _vectors(dataset, {name: chunk.context((segment["heading"] or [])[-1:], content)})
+    child = {"id": ids.new_id(), "dataset_id": dataset["id"], "document_id": segment["document_id"],
+             "segment_id": segment["id"], "content": content, "word_count": len(content), "type": "customized",
+             "created_at": now, "updated_at": now}
+    with db.write() as tx:
+        child["position"] = (tx.execute(sa.select(sa.func.max(t.child_chunks.c.position)).where(
+            t.child_chunks.c.segment_id == segment["id"])).scalar() or 0) + 1
+        units.store_vectors(tx, _key(dataset), vectors)
+        units.add_child(tx, segment, child, name, vectors=_has_vectors(dataset))
+    indexing.submit_sync(dataset["id"])
+    return child
+
+
+def child(segment_id: str, child_id: str) -> dict[str, Any]:
+    """Return a child chunk; raise NotFound."""
+    with db.read() as tx:
+        row = tx.execute(t.child_chunks.select().where(
+            t.child_chunks.c.id == child_id, t.child_chunks.c.segment_id == segment_id)).mappings().first()
+    if row is None:
+        raise NotFound("Child chunk not found.")
+    return dict(row)
+
+
+def update_child(dataset: dict[str, Any], segment: dict[str, Any], row: dict[str, Any], content: str
+                 ) -> dict[str, Any]:
+    """Change a child chunk's text."""
+    content = _text(content, "content")
+    text = chunk.context((segment["heading"] or [])[-1:], content)
+    name = units.text_hash(text)
+    vectors = _vectors(dataset, {name: text})
+    values = {**row, "content": content, "word_count": len(content), "type": "customized",
+              "updated_at": clock.now()}
+    with db.write() as tx:
+        units.forget(tx)
+        units.remove(tx, t.units.c.child_id == row["id"])
+        tx.execute(t.child_chunks.delete().where(t.child_chunks.c.id == row["id"]))
+        units.store_vectors(tx, _key(dataset), vectors)
+        units.add_child(tx, segment, values, name, vectors=_has_vectors(dataset))
+        units.collect_vectors(tx)
+    indexing.submit_sync(dataset["id"])
+    return values
+
+
+def delete_child(dataset_id: str, child_id: str) -> None:
+    """Delete a child chunk."""
+    with db.write() as tx:
+        units.forget(tx)
+        units.remove(tx, t.units.c.child_id == child_id)
+        tx.execute(t.child_chunks.delete().where(t.child_chunks.c.id == child_id))
+        units.collect_vectors(tx)
+    indexing.submit_sync(dataset_id)
+
+
+def _stored_children(segment_id: str) -> list[dict[str, Any]]:
+    return children_of([segment_id])[segment_id]
+
+
+def _checked(document: dict[str, Any], content: Any, answer: Any) -> tuple[str, str | None]:
+    content = _text(content, "content")
+    if document["doc_form"] == "qa_model":
+        if not isinstance(answer, str) or not answer.strip():
+            raise BadRequest("Answer is required.", params="answer")
+        return content, answer.strip()
+    return content, answer if isinstance(answer, str) and answer else None
+
+
+def _text(value: Any, name: str) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise BadRequest("Content is empty.", params=name)
+    if len(value) > MAX_CHARS:
+        raise BadRequest(f"Content is limited to {MAX_CHARS} characters.", params=name)
+    return value.strip().replace("\x00", "")
+
+
+def _children(document: dict[str, Any], content: str) -> list[str]:
+    if document["doc_form"] != "hierarchical_model":
+        return []
+    from .chunk.split import children
+
+    return children(content, chunk.rules.parse(document["process_rule"], document["doc_form"]).child)
+
+
+def _has_vectors(dataset: dict[str, Any]) -> bool:
+    return dataset["indexing_technique"] != "economy"
+
+
+def _key(dataset: dict[str, Any]) -> str:
+    return embedder(dataset["embedding_model_provider"], dataset["embedding_model"]).key
+
+
+def _embed(dataset: dict[str, Any], drafts: list[units.Draft]) -> dict[str, bytes]:
+    return _vectors(dataset, {name: text for draft in drafts
+                              for name, text in zip(draft.hashes, draft.texts, strict=True)})
+
+
+def _vectors(dataset: dict[str, Any], texts: dict[str, str]) -> dict[str, bytes]:
+    if not _has_vectors(dataset) or not texts:
+        return {}
+    names = list(texts)
+    array = embedder(dataset["embedding_model_provider"], dataset["embedding_model"]).encode(
+        [texts[name] for name in names])
+    known = dataset["embedding_dimension"]
+    if known and array.shape[1] != known:
+        raise BadRequest(f"The embedding model returned vectors of {array.shape[1]} numbers, but this knowledge "
+                         f"base has {known}.", code="embedding_dimension")
+    return {name: row.astype("<f4").tobytes() for name, row in zip(names, array, strict=True)}
+
+
+def _count_words(tx, document_id: str) -> None:
+    s = t.segments.c
+    words, tokens = tx.execute(sa.select(sa.func.sum(s.word_count), sa.func.sum(s.tokens)).where(
+        s.document_id == document_id)).one()
+    tx.execute(t.documents.update().where(t.documents.c.id == document_id).values(
+        word_count=int(words or 0), tokens=int(tokens or 0), updated_at=clock.now()))
+

@@ -1,0 +1,143 @@
+"""Knowledge through the console's API: from an upload to a cited passage."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+TEXT = """# Pump A-40/2B manual
+
+## Pressure
+
+The working pressure of the pump is 2.2 bar. Above 3 bar the safety valve opens.
+
+## 故障代码
+
+错误代码 E1234 表示电源电压过低。请检查电源线和保险丝。
+
+## Maintenance
+
+Change the oil filter every 500 hours, and clean the housing with a dry cloth.
+"""
+
+
+@pytest.fixture
+def dataset(admin) -> dict:
+    """An empty base."""
+    reply = admin.post("/datasets", json={"name": "Manuals"})
+    assert reply.status_code == 201, reply.text
+    return reply.json
+
+
+def upload(admin, dataset: dict, name: str, data: bytes, **options) -> dict:
+    """Upload a file, add it to the base and index it here and now; return the document."""
+    from sparrow.knowledge import indexing
+
+    file = admin.post("/files/upload", data={"file": (io.BytesIO(data), name)}).json
+    reply = admin.post(f"/datasets/{dataset['id']}/documents", json={"file_ids": [file["id"]], **options})
+    assert reply.status_code == 200, reply.text
+    document = reply.json["documents"][0]
+    assert document["display_status"] == "queuing"
+    indexing.run(document["id"])
+    return admin.get(f"/datasets/{dataset['id']}/documents/{document['id']}").json
+
+
+def ask(admin, dataset: dict, query: str, **model) -> list[dict]:
+    """Return the records of a hit test."""
+    body = {"query": query, **({"retrieval_model": model} if model else {})}
+    reply = admin.post(f"/datasets/{dataset['id']}/hit-testing", json=body)
+    assert reply.status_code == 200, reply.text
+    return reply.json["records"]
+
+
+def test_upload_to_cited_passage(admin, dataset):
+    document = upload(admin, dataset, "pump.md", TEXT.encode())
+    assert document["indexing_status"] == "completed", document["error"]
+    assert document["done"] == document["total"] == document["segment_count"] > 0
+    for query, wanted in (("What is the working pressure?", "2.2 bar"), ("E1234 是什么故障", "电源电压过低"),
+                          ("A-40/2B", "A-40/2B"), ("保险丝", "保险丝"), ("how often must the oil filter be changed",
+                                                                     "500 hours")):
+        records = ask(admin, dataset, query)
+        assert wanted in records[0]["segment"]["content"] + str(records[0]["segment"]["heading"]), (query, records)
+        assert 0 < records[0]["score"] <= 1
+        assert records[0]["segment"]["document"]["name"] == "pump.md"
+    around = admin.get(f"/datasets/{dataset['id']}/segments/{records[0]['segment']['id']}").json
+    assert around["document"]["id"] == document["id"]
+    assert around["before"] or around["after"]
+    assert admin.get(f"/datasets/{dataset['id']}/indexing-status").json["data"] == []
+
+
+def test_estimate_shows_chunks_before_indexing(admin):
+    file = admin.post("/files/upload", data={"file": (io.BytesIO(TEXT.encode()), "pump.md")}).json
+    reply = admin.post("/datasets/indexing-estimate", json={
+        "file_id": file["id"], "process_rule": {"mode": "custom", "rules": {
+            "segmentation": {"separator": "\\n\\n", "max_tokens": 100}}}})
+    assert reply.status_code == 200, reply.text
+    assert reply.json["total_segments"] == len(reply.json["preview"]) == 3
+    bad = admin.post("/datasets/indexing-estimate", json={
+        "file_id": file["id"], "process_rule": {"mode": "custom", "rules": {"segmentation": {"max_tokens": 5}}}})
+    assert bad.status_code == 400
+    assert "max_tokens" in bad.json["message"]
+
+
+def test_a_file_that_cannot_be_read_ends_in_its_documents_state(admin, dataset):
+    document = upload(admin, dataset, "broken.pdf", b"%PDF-1.4 nothing")
+    assert document["display_status"] == "error"
+    assert document["error_code"] == "corrupt_file"
+    assert admin.post(f"/datasets/{dataset['id']}/documents/{document['id']}/retry").status_code == 200
+    assert admin.delete(f"/datasets/{dataset['id']}/documents/{document['id']}").status_code == 200
+
+
+def test_deleted_text_is_in_no_file(admin, dataset, sqlite_database):
+    document = upload(admin, dataset, "secret.txt", "The launch word is Rumpelstilzchen-77.".encode())
+    assert ask(admin, dataset, "launch word")
+    admin.delete(f"/datasets/{dataset['id']}/documents/{document['id']}")
+    assert ask(admin, dataset, "launch word") == []
+    found = [path for path in sqlite_database.rglob("*") if path.is_file()
+             and b"rumpelstil" in path.read_bytes().lower()]
+    assert found == []
+
+
+def test_disabled_documents_and_passages_are_not_found(admin, dataset):
+    document = upload(admin, dataset, "pump.md", TEXT.encode())
+    path = f"/datasets/{dataset['id']}/documents"
+    assert admin.post(f"{path}/status/disable", json={"document_ids": [document["id"]]}).status_code == 200
+    assert ask(admin, dataset, "working pressure") == []
+    admin.post(f"{path}/status/enable", json={"document_ids": [document["id"]]})
+    best = ask(admin, dataset, "working pressure")[0]["segment"]["id"]
+    admin.patch(f"{path}/{document['id']}/segments/{best}", json={"enabled": False})
+    assert best not in [record["segment"]["id"] for record in ask(admin, dataset, "working pressure")]
+
+
+def test_passages_can_be_added_changed_and_deleted(admin, dataset):
+    document = upload(admin, dataset, "pump.md", TEXT.encode())
+    path = f"/datasets/{dataset['id']}/documents/{document['id']}/segments"
+    added = admin.post(path, json={"segments": [{"content": "The warranty lasts 36 months.", "keywords": ["w"]}]})
+    assert added.status_code == 200, added.text
+    segment = added.json[0]
+    assert ask(admin, dataset, "how long is the warranty")[0]["segment"]["id"] == segment["id"]
+    changed = admin.patch(f"{path}/{segment['id']}", json={"content": "The guarantee is sixty weeks long."})
+    assert changed.json["id"] == segment["id"]
+    assert "sixty" in ask(admin, dataset, "guarantee weeks")[0]["segment"]["content"]
+    assert admin.delete(f"{path}/{segment['id']}").status_code == 200
+    assert admin.get(f"/datasets/{dataset['id']}/segments/{segment['id']}").status_code == 404
+
+
+def test_parent_child(admin, dataset):
+    document = upload(admin, dataset, "pump.md", TEXT.encode(), doc_form="hierarchical_model",
+                      process_rule={"mode": "hierarchical", "rules": {"parent_mode": "full-doc", "segmentation": {
+                          "separator": "\\n\\n", "max_tokens": 500}, "subchunk_segmentation": {
+                          "separator": "\\n", "max_tokens": 60}}})
+    assert document["segment_count"] == 1
+    record = ask(admin, dataset, "safety valve")[0]
+    assert "Change the oil filter" in record["segment"]["content"]
+    assert "safety valve" in max(record["child_chunks"], key=lambda child: child["score"])["content"]
+
+
+def test_names_and_unknown_ids_are_clear_errors(admin, dataset):
+    assert admin.post("/datasets", json={"name": "Manuals"}).status_code == 409
+    assert admin.post("/datasets", json={"name": " "}).status_code == 400
+    assert admin.get("/datasets/nothing").status_code == 404
+    assert admin.post(f"/datasets/{dataset['id']}/hit-testing", json={"query": "x", "retrieval_model": {
+        "search_method": "magic"}}).status_code == 400
