@@ -166,13 +166,15 @@ def reset(settings: Settings | None = None) -> None:
     _settings = settings
 
 
-def load(environ: dict[str, str] | None = None) -> Settings:
-    """Read the settings from the environment and the file; raise SettingsError for what makes no sense."""
+def load(environ: dict[str, str] | None = None, *, file: bool = True) -> Settings:
+    """Read the settings from the environment and the file; raise SettingsError for what makes no sense.
+
+    `file=False` is for programs whose user may not read the file, which may hold passwords.
+    """
     environ = dict(os.environ) if environ is None else environ
     dev = _flag("dev", environ.get(PREFIX + "DEV") or "false", PREFIX + "DEV")
     data_dir = Path(environ.get(PREFIX + "DATA_DIR") or "/data").absolute()
-    file = data_dir / "config" / "sparrow.toml"
-    given = _from_file(file)
+    given = _from_file(data_dir / "config" / "sparrow.toml") if file else {}
     for name in (entry.name for entry in fields(Settings)):
         text = environ.get(PREFIX + name.upper())
         if text:

@@ -32,9 +32,10 @@ def main(arguments: list[str]) -> None:
         sys.exit(f"There is no program {program!r}; there are {', '.join(LAUNCHERS)}.")
     end_with_parent()
     try:
-        settings = _settings.get()
         if program not in ("api", "worker"):  # nobody else needs it
             os.environ.pop("SPARROW_ADMIN_PASSWORD", None)
+        # What these three need of the file is in the environment (sparrow.box.supervise).
+        settings = _settings.load(file=program not in ("redis", "chroma", "caddy"))
         LAUNCHERS[program](settings)
     except SparrowError as error:
         print(f"{program}: {error.message}", file=sys.stderr, flush=True)
@@ -78,6 +79,7 @@ def chroma(settings: Settings) -> None:
 def api(settings: Settings) -> None:
     """Bring the database up to date if needed, then become gunicorn."""
     wait("the data folder", lambda: _writable(settings.db_dir))
+    _share_database(settings)
     if not _migrated(settings):
         done = subprocess.run([sys.executable, "-P", "-m", "sparrow.cli", "migrate"], check=False)
         if done.returncode:
@@ -176,14 +178,38 @@ def _locked(descriptor: int) -> bool:
     return True
 
 
-def _migrated(settings: Settings) -> bool:
-    """Tell whether the SQLite database is at the newest revision, without importing SQLAlchemy (0.3 s)."""
+def _database_file(settings: Settings) -> Path | None:
+    """Return the file of the SQLite database, None for another kind."""
     from urllib.parse import unquote, urlsplit
 
     url = urlsplit(settings.database_url)
-    if not url.scheme.startswith("sqlite"):
+    return Path(unquote(url.path[1:])) if url.scheme.startswith("sqlite") else None
+
+
+def _share_database(settings: Settings) -> None:
+    """Let the group write to the database: SQLite makes its file for the owner alone, and copies that mode to
+    the files beside it."""
+    path = _database_file(settings)
+    if path is None:
+        return
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o660)
+        try:
+            if os.fstat(descriptor).st_uid == os.geteuid():
+                os.fchmod(descriptor, 0o660)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        from sparrow.box import layout
+
+        raise layout.explain(path, error)
+
+
+def _migrated(settings: Settings) -> bool:
+    """Tell whether the SQLite database is at the newest revision, without importing SQLAlchemy (0.3 s)."""
+    path = _database_file(settings)
+    if path is None:
         return False  # `migrate` asks the server itself
-    path = Path(unquote(url.path[1:]))
     versions = Path(_settings.__file__).parent / "storage" / "migrations" / "versions"
     try:
         head = max(file.name.split("_")[0] for file in versions.glob("[0-9]*.py"))

@@ -52,6 +52,9 @@ def environment(settings: Settings) -> dict[str, str]:
     own = settings.dev
     users = {f"SPARROW_USER_{program.upper()}": str(os.geteuid()) if own else user
              for program, user in layout.USERS.items()}
+    for name in ("hostname", "bind", "http_port", "https_port", "chroma_port", "max_upload_mb", "web_dir", "log_level"):
+        # For the programs that may not read the settings file; none of these is secret.
+        result["SPARROW_" + name.upper()] = str(getattr(settings, name))
     result.update(
         users,
         HOME=str(settings.run_dir),
