@@ -76,7 +76,7 @@ def full(facts: Facts) -> str:
         left += ["No network address yet: plug in a network cable."]
     if facts.code:
         left += ["", f"Setup code:  {_BOLD}{facts.code}{_NORMAL}"]
-    left += ["", *(f"{name:8} {_WORDS.get(status, status)}" for name, status in facts.programs)]
+    left += ["", *(f"{name:8} {_WORDS.get(status, status)}"[:left_width] for name, status in facts.programs)]
     rows = []
     for index in range(max(len(left), len(code) + 1)):
         text = left[index] if index < len(left) else ""
@@ -89,7 +89,7 @@ def full(facts: Facts) -> str:
     port = "" if facts.http_port == 80 else f":{facts.http_port}"
     host = f"[{facts.addresses[0]}]" if facts.addresses and ":" in facts.addresses[0] else (
         facts.addresses[0] if facts.addresses else f"{facts.hostname}.local")
-    rows += ["", f" To trust this box: http://{host}{port}/ca  (compare the SHA-256 there with this)",
+    rows += ["", f" To trust this box open http://{host}{port}/ca and compare:"[:WIDTH],
              f"   {facts.fingerprint[:half]}", f"   {facts.fingerprint[half:]}"]
     return _CLEAR + "\n".join(rows[:HEIGHT - 1]) + "\n"
 

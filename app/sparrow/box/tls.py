@@ -251,7 +251,9 @@ def _key_pem(key) -> bytes:
 
 
 def _der(pem: str) -> bytes:
-    body = pem.split("-----BEGIN CERTIFICATE-----")[1].split("-----END CERTIFICATE-----")[0]
+    body = pem.partition("-----BEGIN CERTIFICATE-----")[2].partition("-----END CERTIFICATE-----")[0]
+    if not body:
+        raise ValueError("no certificate")
     return base64.b64decode("".join(body.split()), validate=True)
 
 
