@@ -1,5 +1,5 @@
 import i18next from 'i18next';
-import { initReactI18next } from 'react-i18next';
+import { initReactI18next, useTranslation as useNamespaces } from 'react-i18next';
 
 import type en from './locales/en';
 
@@ -10,6 +10,13 @@ declare module 'i18next' {
     defaultNS: 'common';
     resources: typeof en;
   }
+}
+
+const NAMESPACES = ['common', 'auth', 'box', 'chat', 'errors', 'flow', 'knowledge', 'logs', 'models', 'prompt', 'studio'] as const;
+
+/** Texts of every namespace: `t('action.save')` is of common, `t('auth:login.title')` of auth. */
+export function useTranslation() {
+  return useNamespaces(NAMESPACES);
 }
 
 const STORE = 'sparrow-language';

@@ -39,7 +39,6 @@ export const router = createBrowserRouter([
     children: [
       { element: <Guard door="setup" />, children: [page('/setup', () => import('./auth/Setup'))] },
       { element: <Guard door="login" />, children: [page('/login', () => import('./auth/Login'))] },
-      page('/chat/:code', () => import('./share/SharePage')),
       {
         element: <Guard door="console" />,
         children: [

@@ -11,10 +11,10 @@ export interface Page<T> {
 export interface Session {
   setup: boolean;
   authenticated: boolean;
-  csrf_token: string;
+  csrf_token: string | null;
   version: string;
-  language: string;
-  name: string;
+  language: string | null;
+  name: string | null;
 }
 
 export interface Health {
@@ -23,6 +23,7 @@ export interface Health {
   programs: { name: string; state: string; since?: number | null; detail?: string | null }[];
   disk?: { total: number; free: number };
   memory?: { total?: number; available?: number; free?: number; used?: number };
+  problems?: { level: string; what: string; message: string }[];
 }
 
 export type AppMode = 'chat' | 'completion' | 'agent-chat' | 'advanced-chat' | 'workflow';
@@ -125,6 +126,8 @@ export interface Model {
   features: string[];
   context_size: number | null;
   enabled: boolean;
+  /** The admin added it, and may take it away. */
+  custom?: boolean;
 }
 
 export interface ListedModel extends Model {

@@ -1,5 +1,5 @@
 import { Group, PasswordInput, Progress, Stack, Text } from '@mantine/core';
-import { useTranslation } from 'react-i18next';
+import { useTranslation } from '@/i18n';
 
 import { MIN_LENGTH, strength } from './strength';
 

@@ -1,7 +1,7 @@
 import { Button, Group, SegmentedControl, Stack, Stepper, Text, TextInput } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
-import { useTranslation } from 'react-i18next';
+import { useTranslation } from '@/i18n';
 
 import { ApiError, http } from '@/api/http';
 import { currentLanguage, serverLanguage, switchLanguage, type Language } from '@/i18n';

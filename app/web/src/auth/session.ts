@@ -7,7 +7,7 @@ export const SESSION_KEY = ['session'] as const;
 
 export async function fetchSession(): Promise<Session> {
   const session = await http.get<Session>('/session');
-  setCsrfToken(session.csrf_token);
+  setCsrfToken(session.csrf_token ?? '');
   return session;
 }
 

@@ -1,7 +1,7 @@
 import { ActionIcon, Alert, Text, Tooltip, UnstyledButton } from '@mantine/core';
 import { IconAlertTriangle, IconRefresh, IconThumbDown, IconThumbDownFilled, IconThumbUp, IconThumbUpFilled } from '@tabler/icons-react';
 import { lazy, Suspense, type ReactNode } from 'react';
-import { useTranslation } from 'react-i18next';
+import { useTranslation } from '@/i18n';
 
 import type { Citation } from '@/api/types';
 import { Copy } from '@/ui/Copy';

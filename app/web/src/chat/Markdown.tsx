@@ -1,5 +1,5 @@
 import { useMemo, type MouseEvent } from 'react';
-import { useTranslation } from 'react-i18next';
+import { useTranslation } from '@/i18n';
 
 import css from './Markdown.module.css';
 import { render } from './render';

@@ -2,7 +2,7 @@ import { Alert, Anchor, Badge, Button, Drawer, Group, Skeleton, Stack, Text } fr
 import { IconDownload, IconExternalLink, IconFileText } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { useEffect, useRef } from 'react';
-import { useTranslation } from 'react-i18next';
+import { useTranslation } from '@/i18n';
 import { Link } from 'react-router';
 
 import { http, url } from '@/api/http';

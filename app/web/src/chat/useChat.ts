@@ -17,12 +17,19 @@ export interface ChatPort {
   single?: boolean;
 }
 
+interface Run {
+  abort: AbortController;
+  stopped: boolean;
+  taskId?: string;
+  turn: Turn;
+}
+
 /** A running conversation with an app: sends questions, gathers the streamed answers, stops them. */
 export function useChat(port: ChatPort) {
   const [turns, setTurns] = useState<Turn[]>([]);
   const [busy, setBusy] = useState(false);
   const conversation = useRef('');
-  const running = useRef<{ abort: AbortController; stopped: boolean; taskId?: string; turn: Turn } | null>(null);
+  const running = useRef<Run | null>(null);
   const latest = useRef(port);
   useEffect(() => {
     latest.current = port;
@@ -33,7 +40,7 @@ export function useChat(port: ChatPort) {
   const ask = useCallback(
     async (query: string, inputs: Record<string, unknown>, files?: unknown[]) => {
       if (running.current) return;
-      const run: NonNullable<typeof running.current> = { abort: new AbortController(), stopped: false, turn: newTurn(query) };
+      const run: Run = { abort: new AbortController(), stopped: false, turn: newTurn(query) };
       running.current = run;
       setBusy(true);
       setTurns((all) => (latest.current.single ? [run.turn] : [...all, run.turn]));

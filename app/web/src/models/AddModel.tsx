@@ -1,7 +1,7 @@
 import { Button, Checkbox, Group, Modal, NumberInput, Select, Stack, TextInput } from '@mantine/core';
 import { useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
-import { useTranslation } from 'react-i18next';
+import { useTranslation } from '@/i18n';
 
 import type { ModelType, Provider } from '@/api/types';
 import { useErrorText } from '@/ui/errors';

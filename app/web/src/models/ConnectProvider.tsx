@@ -2,7 +2,7 @@ import { Alert, Anchor, Button, Checkbox, Group, Modal, PasswordInput, Stack, Te
 import { IconCheck, IconPlugConnected, IconPlugConnectedX } from '@tabler/icons-react';
 import { useQueryClient } from '@tanstack/react-query';
 import { useMemo, useState } from 'react';
-import { useTranslation } from 'react-i18next';
+import { useTranslation } from '@/i18n';
 
 import type { Credential, Provider } from '@/api/types';
 import { useErrorText } from '@/ui/errors';

@@ -1,7 +1,7 @@
 import { SimpleGrid, Stack, Text, TextInput, Title, UnstyledButton } from '@mantine/core';
 import { IconPlus, IconSearch } from '@tabler/icons-react';
 import { useState } from 'react';
-import { useTranslation } from 'react-i18next';
+import { useTranslation } from '@/i18n';
 
 import type { Provider } from '@/api/types';
 import { Page } from '@/ui/Page';

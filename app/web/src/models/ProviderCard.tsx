@@ -2,7 +2,7 @@ import { ActionIcon, Badge, Button, Collapse, Group, Paper, Stack, Text, Tooltip
 import { IconChevronDown, IconKey, IconPencil, IconPlus, IconTrash } from '@tabler/icons-react';
 import { useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
-import { useTranslation } from 'react-i18next';
+import { useTranslation } from '@/i18n';
 
 import type { Credential, Model, Provider } from '@/api/types';
 import { useConfirm } from '@/ui/confirm';
@@ -33,7 +33,7 @@ export function ProviderCard({ provider }: { provider: Provider }) {
   const removeKey = useAct((id: string) => modelApi.removeCredential(provider.provider, id), { done: refresh });
   const removeModel = useAct((m: Model) => modelApi.removeModel(provider.provider, m.type, m.model), { done: refresh });
   // The embedding model in the box needs no key and cannot be taken away.
-  const builtIn = provider.credentials.length === 0 && provider.defaults.key_required === false && !provider.defaults.base_url;
+  const builtIn = provider.credentials.length === 0;
 
   return (
     <Paper withBorder radius="lg" p={{ base: 'md', sm: 'lg' }} bg="var(--sp-card)" component="article" aria-label={label}>
@@ -113,7 +113,7 @@ export function ProviderCard({ provider }: { provider: Provider }) {
                     ))}
                 </Group>
               </div>
-              {builtIn ? null : (
+              {builtIn || model.custom === false ? null : (
                 <ActionIcon
                   aria-label={t('models:removeModel', { name: model.model })}
                   onClick={() =>

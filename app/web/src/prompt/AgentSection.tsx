@@ -1,5 +1,5 @@
 import { NumberInput, Select, SimpleGrid, Switch, Text } from '@mantine/core';
-import { useTranslation } from 'react-i18next';
+import { useTranslation } from '@/i18n';
 
 import { Section } from '@/ui/states';
 

@@ -1,6 +1,6 @@
 import { Combobox, Text, useCombobox } from '@mantine/core';
 import { useId, useRef, useState, type KeyboardEvent } from 'react';
-import { useTranslation } from 'react-i18next';
+import { useTranslation } from '@/i18n';
 
 import css from './Prompt.module.css';
 

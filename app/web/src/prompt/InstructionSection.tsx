@@ -1,7 +1,7 @@
 import { ActionIcon, Badge, Button, Group, Menu, Text } from '@mantine/core';
 import { IconPencil, IconPlus, IconTrash, IconVariable } from '@tabler/icons-react';
 import { useState } from 'react';
-import { useTranslation } from 'react-i18next';
+import { useTranslation } from '@/i18n';
 
 import type { InputForm, ModelConfig } from '@/api/types';
 import { entries, promptVariables, type FormEntry } from '@/chat/inputs';

@@ -2,7 +2,7 @@ import { ActionIcon, Button, Checkbox, Group, Modal, NumberInput, Select, Slider
 import { IconAdjustmentsHorizontal, IconBook2, IconPlus, IconX } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
-import { useTranslation } from 'react-i18next';
+import { useTranslation } from '@/i18n';
 import { Link } from 'react-router';
 
 import { http } from '@/api/http';

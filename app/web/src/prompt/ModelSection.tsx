@@ -1,6 +1,6 @@
 import { Alert, Button, Checkbox, Group, NumberInput, Popover, Select, Slider, Stack, TagsInput, Text } from '@mantine/core';
 import { IconAdjustmentsHorizontal, IconAlertTriangle } from '@tabler/icons-react';
-import { useTranslation } from 'react-i18next';
+import { useTranslation } from '@/i18n';
 import { Link } from 'react-router';
 
 import { useModels } from '@/models/api';

@@ -1,7 +1,7 @@
 import { Button, Center, Group, Loader, SegmentedControl, Text, Tooltip } from '@mantine/core';
 import { IconAlertTriangle, IconCheck, IconMessagePlus } from '@tabler/icons-react';
 import { useEffect, useMemo, useState } from 'react';
-import { useTranslation } from 'react-i18next';
+import { useTranslation } from '@/i18n';
 
 import { http } from '@/api/http';
 import { Chat } from '@/chat/Chat';

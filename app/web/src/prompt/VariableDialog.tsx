@@ -1,6 +1,6 @@
 import { Button, Checkbox, Group, Modal, NumberInput, Select, Stack, TagsInput, TextInput } from '@mantine/core';
 import { useState } from 'react';
-import { useTranslation } from 'react-i18next';
+import { useTranslation } from '@/i18n';
 
 import type { InputKind } from '@/api/types';
 import { INPUT_KINDS, type FormEntry } from '@/chat/inputs';
@@ -50,7 +50,7 @@ export function VariableDialog({
           />
           <TextInput
             label={t('prompt:variables.name')}
-            description={t('prompt:variables.nameText')}
+            description={t('prompt:variables.nameText', { name: '{{name}}' })}
             data-autofocus
             required
             withAsterisk={false}

@@ -2,7 +2,7 @@ import { ActionIcon, Alert, Button, Group, Modal, SegmentedControl, Stack, Table
 import { IconKey, IconPlus, IconTrash } from '@tabler/icons-react';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
-import { useTranslation } from 'react-i18next';
+import { useTranslation } from '@/i18n';
 
 import { http } from '@/api/http';
 import type { ApiKey } from '@/api/types';

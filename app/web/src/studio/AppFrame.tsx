@@ -1,6 +1,6 @@
 import { Group, Skeleton, Text } from '@mantine/core';
 import { IconApi, IconChevronLeft, IconHistory, IconPencilBolt, IconSchema } from '@tabler/icons-react';
-import { useTranslation } from 'react-i18next';
+import { useTranslation } from '@/i18n';
 import { Link, NavLink, Outlet, useNavigate, useOutletContext, useParams } from 'react-router';
 
 import type { App } from '@/api/types';

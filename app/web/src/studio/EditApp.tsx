@@ -1,7 +1,7 @@
 import { Button, ColorInput, Group, Modal, Stack, Textarea, TextInput } from '@mantine/core';
 import { useQueryClient } from '@tanstack/react-query';
 import { useEffect, useState } from 'react';
-import { useTranslation } from 'react-i18next';
+import { useTranslation } from '@/i18n';
 
 import type { App } from '@/api/types';
 import { AppIcon } from '@/ui/AppIcon';

@@ -2,7 +2,7 @@ import { Alert, Button, FileButton, Group, List, Modal, Stack, Text, Textarea } 
 import { IconAlertTriangle, IconCheck, IconFileUpload } from '@tabler/icons-react';
 import { useQueryClient } from '@tanstack/react-query';
 import { useState, type DragEvent } from 'react';
-import { useTranslation } from 'react-i18next';
+import { useTranslation } from '@/i18n';
 import { useNavigate } from 'react-router';
 
 import type { ImportResult } from '@/api/types';

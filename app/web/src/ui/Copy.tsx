@@ -1,6 +1,6 @@
 import { ActionIcon, CopyButton, Tooltip } from '@mantine/core';
 import { IconCheck, IconCopy } from '@tabler/icons-react';
-import { useTranslation } from 'react-i18next';
+import { useTranslation } from '@/i18n';
 
 export function Copy({ value, label, size = 'md' }: { value: string; label?: string; size?: 'sm' | 'md' }) {
   const { t } = useTranslation();

@@ -1,7 +1,7 @@
 import { ActionIcon, Tooltip } from '@mantine/core';
 import { IconApps, IconBooks, IconCpu, IconLogout, IconSearch, IconServer2 } from '@tabler/icons-react';
 import { lazy, Suspense, useEffect, useRef, useState } from 'react';
-import { useTranslation } from 'react-i18next';
+import { useTranslation } from '@/i18n';
 import { Link, NavLink, Outlet, useLocation } from 'react-router';
 
 import { useLogout } from '@/auth/session';

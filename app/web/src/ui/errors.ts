@@ -1,4 +1,4 @@
-import { useTranslation } from 'react-i18next';
+import { useTranslation } from '@/i18n';
 
 import { ApiError } from '@/api/http';
 import en from '@/locales/en/errors.json';

@@ -1,0 +1,67 @@
+import '@xyflow/react/dist/style.css';
+
+import { Badge, Text, useComputedColorScheme } from '@mantine/core';
+import { Background, Controls, Handle, MiniMap, Position, ReactFlow, type Edge, type Node, type NodeProps } from '@xyflow/react';
+import { useQuery } from '@tanstack/react-query';
+import { useMemo, useState } from 'react';
+import { useTranslation } from '@/i18n';
+
+import { http } from '@/api/http';
+import { Chat } from '@/chat/Chat';
+import { entries, type Inputs } from '@/chat/inputs';
+import { useChat } from '@/chat/useChat';
+import { useFrameApp } from '@/studio/AppFrame';
+import { AppIcon } from '@/ui/AppIcon';
+import { Failed, RowSkeletons } from '@/ui/states';
+
+import { CompletionPanel } from '@/prompt/CompletionPanel';
+import css from './Flow.module.css';
+import { layout, type Draft, type FlowData } from './graph';
+import { Trace } from './Trace';
+
+function FlowNode({ data }: NodeProps<Node<FlowData>>) {
+  return (
+    <div className={css.node} data-group={data.container || undefined}>
+      <Handle type="target" position={Position.Left} id="target" isConnectable={false} />
+      <Text fz="sm" fw={600} truncate>{data.title}</Text>
+      <Badge size="xs" variant="light" tt="none">{data.kind}</Badge>
+      {data.handles.map((handle, i) => (
+        <Handle key={handle} type="source" position={Position.Right} id={handle} isConnectable={false} style={{ top: `${((i + 1) / (data.handles.length + 1)) * 100}%` }} />
+      ))}
+    </div>
+  );
+}
+
+const TYPES = { step: FlowNode };
+
+/** The graph of an app to look at, and the app to run, with the trace of its steps. */
+export default function FlowPage() {
+  const { t } = useTranslation();
+  const app = useFrameApp();
+  const scheme = useComputedColorScheme('light');
+  const [values, setValues] = useState<Inputs>({});
+  const draft = useQuery({ queryKey: ['apps', 'draft', app.id], queryFn: () => http.get<Draft>(`/apps/${app.id}/workflows/draft`) });
+  const chat = useChat({ path: `/apps/${app.id}/chat-messages` });
+  const graph = useMemo(() => (draft.data ? layout(draft.data) : null), [draft.data]);
+  if (draft.isPending) return <div style={{ padding: 32 }}><RowSkeletons /></div>;
+  if (!graph) return <Failed error={draft.error} retry={() => draft.refetch()} />;
+  const form = entries(graph.form);
+  return (
+    <div className={css.page}>
+      <div className={css.canvas} aria-label={t('flow:graph')} role="region">
+        <ReactFlow<Node<FlowData>, Edge> nodes={graph.nodes} edges={graph.edges} nodeTypes={TYPES} colorMode={scheme} fitView minZoom={0.1} nodesDraggable={false} nodesConnectable={false} edgesFocusable={false}>
+          <Background />
+          <MiniMap pannable zoomable className={css.map} />
+          <Controls showInteractive={false} />
+        </ReactFlow>
+      </div>
+      <section className={css.run} aria-label={t('flow:run')}>
+        {app.mode === 'workflow' ? (
+          <CompletionPanel appId={app.id} path={`/apps/${app.id}/workflows/draft/run`} stop={(task) => `/apps/${app.id}/workflow-runs/tasks/${task}/stop`} form={form} values={values} onValues={setValues} before={() => Promise.resolve()} disabled={false} />
+        ) : (
+          <Chat chat={chat} avatar={<AppIcon app={app} size={32} />} opener={graph.opener} suggestions={graph.questions} form={form} values={values} onValues={setValues} openSources trace={(turn) => <Trace steps={turn.steps} />} />
+        )}
+      </section>
+    </div>
+  );
+}

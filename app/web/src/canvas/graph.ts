@@ -1,0 +1,51 @@
+import type { Edge, Node } from '@xyflow/react';
+
+import type { InputField, InputForm } from '@/api/types';
+
+export interface FlowData extends Record<string, unknown> {
+  title: string;
+  kind: string;
+  container: boolean;
+  handles: string[];
+}
+
+interface RawNode {
+  id: string;
+  type?: string;
+  position?: { x: number; y: number };
+  parentId?: string;
+  width?: number;
+  height?: number;
+  data: { type?: string; title?: string; variables?: (InputField & { type?: string })[] };
+}
+
+export interface Draft {
+  graph?: { nodes?: RawNode[]; edges?: { id: string; source: string; target: string; sourceHandle?: string | null }[] };
+  features?: { opening_statement?: string; suggested_questions?: string[] };
+}
+
+/** What React Flow draws of a stored graph; notes and container entries are left out. */
+export function layout(draft: Draft): { nodes: Node<FlowData>[]; edges: Edge[]; form: InputForm; opener: string; questions: string[] } {
+  const raw = (draft.graph?.nodes ?? []).filter((n) => n.data.type);
+  const links = draft.graph?.edges ?? [];
+  const containers = new Set(['iteration', 'loop']);
+  const nodes = raw
+    // A parent must come before its children.
+    .sort((a, b) => Number(Boolean(a.parentId)) - Number(Boolean(b.parentId)))
+    .map<Node<FlowData>>((node) => {
+      const container = containers.has(node.data.type ?? '');
+      const handles = [...new Set(links.filter((e) => e.source === node.id).map((e) => e.sourceHandle ?? 'source'))];
+      return {
+        id: node.id,
+        type: 'step',
+        position: node.position ?? { x: 0, y: 0 },
+        ...(node.parentId && raw.some((n) => n.id === node.parentId) ? { parentId: node.parentId } : {}),
+        ...(container && node.width && node.height ? { style: { width: node.width, height: node.height } } : {}),
+        data: { title: node.data.title ?? node.data.type ?? '', kind: node.data.type ?? '', container, handles: handles.length ? handles : ['source'] },
+      };
+    });
+  const edges = links.map<Edge>((e) => ({ id: e.id, source: e.source, target: e.target, sourceHandle: e.sourceHandle ?? 'source', targetHandle: 'target' }));
+  const start = raw.find((n) => n.data.type === 'start');
+  const form = (start?.data.variables ?? []).map((field) => ({ [field.type ?? 'text-input']: field }));
+  return { nodes, edges, form, opener: draft.features?.opening_statement ?? '', questions: draft.features?.suggested_questions ?? [] };
+}

@@ -1,0 +1,58 @@
+import { Skeleton, Text } from '@mantine/core';
+import { IconChevronLeft, IconFiles, IconSettings, IconZoomQuestion } from '@tabler/icons-react';
+import { useTranslation } from '@/i18n';
+import { Link, NavLink, Outlet, useOutletContext, useParams } from 'react-router';
+
+import type { Dataset } from '@/api/types';
+import { usePageTitle } from '@/ui/Page';
+import { Failed } from '@/ui/states';
+import css from '@/ui/Tabs.module.css';
+
+import { useDataset } from './api';
+
+export function useFrameDataset(): Dataset {
+  return useOutletContext<Dataset>();
+}
+
+/** Head and tabs of one knowledge base. */
+export default function DatasetFrame() {
+  const { t } = useTranslation();
+  const { datasetId = '' } = useParams();
+  const dataset = useDataset(datasetId);
+  usePageTitle(dataset.data?.name ?? '');
+  if (dataset.error && !dataset.data) return <Failed error={dataset.error} retry={() => dataset.refetch()} />;
+  const tabs = [
+    { to: `/knowledge/${datasetId}`, end: true, label: t('knowledge:tab.documents'), icon: IconFiles },
+    { to: `/knowledge/${datasetId}/test`, end: false, label: t('knowledge:tab.test'), icon: IconZoomQuestion },
+    { to: `/knowledge/${datasetId}/settings`, end: false, label: t('knowledge:tab.settings'), icon: IconSettings },
+  ];
+  return (
+    <div className={css.frame}>
+      <header className={css.head}>
+        <Link to="/knowledge" className={css.back} aria-label={t('knowledge:back')}>
+          <IconChevronLeft size={20} />
+        </Link>
+        {dataset.data ? (
+          <div className={css.title}>
+            <Text fw={650} truncate component="h1" lh={1.25} m={0}>
+              {dataset.data.name}
+            </Text>
+            <Text c="dimmed" fz="xs">
+              {t('knowledge:documents', { count: dataset.data.document_count })}
+            </Text>
+          </div>
+        ) : (
+          <Skeleton w={180} h={34} />
+        )}
+        <nav className={css.tabs} aria-label={t('knowledge:tab.label')}>
+          {tabs.map(({ to, end, label, icon: Icon }) => (
+            <NavLink key={to} to={to} end={end} className={css.tab}>
+              <Icon size={18} stroke={1.7} aria-hidden /> <span>{label}</span>
+            </NavLink>
+          ))}
+        </nav>
+      </header>
+      {dataset.data ? <Outlet context={dataset.data} key={datasetId} /> : null}
+    </div>
+  );
+}

@@ -1,0 +1,126 @@
+import { Badge, Button, Drawer, Group, Pagination, Stack, Table, Text, UnstyledButton } from '@mantine/core';
+import { IconRefresh } from '@tabler/icons-react';
+import { keepPreviousData, useQuery } from '@tanstack/react-query';
+import { useState } from 'react';
+import { useTranslation } from '@/i18n';
+
+import { http } from '@/api/http';
+import type { Citation, Conversation, LogMessage, Page as PageOf } from '@/api/types';
+import { Answer } from '@/chat/Answer';
+import css from '@/chat/Chat.module.css';
+import SourceDrawer from '@/chat/SourceDrawer';
+import type { Turn } from '@/chat/turns';
+import { useFrameApp } from '@/studio/AppFrame';
+import { AppIcon } from '@/ui/AppIcon';
+import { ago, count, dateTime } from '@/ui/format';
+import { Page } from '@/ui/Page';
+import { Empty, Failed, RowSkeletons } from '@/ui/states';
+
+/** A logged message as the chat shows it. */
+export function toTurn(message: LogMessage): Turn {
+  const failed = message.status === 'error' || Boolean(message.error);
+  return {
+    key: message.id,
+    messageId: message.id,
+    query: message.query,
+    answer: message.answer,
+    status: failed ? 'failed' : 'done',
+    ...(failed ? { error: { code: 'completion_request_error', message: message.error ?? '' } } : {}),
+    citations: message.retriever_resources ?? message.metadata?.retriever_resources ?? [],
+    usage: message.metadata?.usage,
+    thoughts: [],
+    steps: [],
+    rating: message.feedback?.rating ?? message.feedbacks?.[0]?.rating ?? null,
+  };
+}
+
+function Detail({ conversation, onClose }: { conversation: Conversation; onClose: () => void }) {
+  const { t } = useTranslation();
+  const app = useFrameApp();
+  const [source, setSource] = useState<{ citation: Citation; query: string } | null>(null);
+  const messages = useQuery({
+    queryKey: ['apps', 'messages', app.id, conversation.id],
+    queryFn: () => http.get<{ data: LogMessage[] }>(`/apps/${app.id}/chat-messages`, { conversation_id: conversation.id, limit: 100 }),
+  });
+  return (
+    <Drawer opened onClose={onClose} position="right" size="xl" title={conversation.name || t('logs:untitled')} closeButtonProps={{ 'aria-label': t('action.close') }}>
+      <Text c="dimmed" fz="sm" mb="lg">{dateTime(conversation.created_at)}</Text>
+      {messages.isPending ? (
+        <RowSkeletons />
+      ) : messages.error ? (
+        <Failed error={messages.error} retry={() => messages.refetch()} />
+      ) : (
+        messages.data.data.map((message) => (
+          <div key={message.id} className={css.turn}>
+            {message.query ? <div className={css.question}>{message.query}</div> : null}
+            <Answer turn={toTurn(message)} avatar={<AppIcon app={app} size={32} />} onCite={(citation) => setSource({ citation, query: message.query })} />
+          </div>
+        ))
+      )}
+      {source ? <SourceDrawer citation={source.citation} query={source.query} linked onClose={() => setSource(null)} /> : null}
+    </Drawer>
+  );
+}
+
+export default function LogsPage() {
+  const { t } = useTranslation();
+  const app = useFrameApp();
+  const [page, setPage] = useState(1);
+  const [open, setOpen] = useState<Conversation | null>(null);
+  const list = useQuery({
+    queryKey: ['apps', 'conversations', app.id, page],
+    queryFn: () => http.get<PageOf<Conversation>>(`/apps/${app.id}/chat-conversations`, { page, limit: 20 }),
+    placeholderData: keepPreviousData,
+  });
+  return (
+    <Page
+      title={t('logs:title')}
+      description={t('logs:text')}
+      actions={<Button variant="default" leftSection={<IconRefresh size={18} />} loading={list.isRefetching} onClick={() => void list.refetch()}>{t('logs:refresh')}</Button>}
+    >
+      {list.isPending ? (
+        <RowSkeletons />
+      ) : list.error ? (
+        <Failed error={list.error} retry={() => list.refetch()} />
+      ) : list.data.data.length === 0 ? (
+        <Empty title={t('logs:none')}>{t('logs:noneText')}</Empty>
+      ) : (
+        <Stack>
+          <Table.ScrollContainer minWidth={560}>
+            <Table verticalSpacing="sm" highlightOnHover>
+              <Table.Thead>
+                <Table.Tr>
+                  <Table.Th>{t('logs:conversation')}</Table.Th>
+                  <Table.Th>{t('logs:user')}</Table.Th>
+                  <Table.Th ta="right">{t('logs:messages')}</Table.Th>
+                  <Table.Th>{t('logs:time')}</Table.Th>
+                </Table.Tr>
+              </Table.Thead>
+              <Table.Tbody>
+                {list.data.data.map((row) => (
+                  <Table.Tr key={row.id}>
+                    <Table.Td maw={420}>
+                      <UnstyledButton onClick={() => setOpen(row)} fw={550} fz="sm">
+                        <span className="sp-clamp-2">{row.name || t('logs:untitled')}</span>
+                      </UnstyledButton>
+                    </Table.Td>
+                    <Table.Td>
+                      <Group gap={6} wrap="nowrap">
+                        <Text fz="sm" c="dimmed" truncate maw={160}>{row.from_end_user_session_id ?? row.user ?? t('logs:console')}</Text>
+                        {row.from_source === 'api' ? <Badge size="xs" variant="default">API</Badge> : null}
+                      </Group>
+                    </Table.Td>
+                    <Table.Td ta="right" className="sp-num">{count(row.message_count)}</Table.Td>
+                    <Table.Td>{ago(row.updated_at ?? row.created_at)}</Table.Td>
+                  </Table.Tr>
+                ))}
+              </Table.Tbody>
+            </Table>
+          </Table.ScrollContainer>
+          {list.data.total > list.data.limit ? <Pagination value={page} onChange={setPage} total={Math.ceil(list.data.total / list.data.limit)} /> : null}
+        </Stack>
+      )}
+      {open ? <Detail conversation={open} onClose={() => setOpen(null)} /> : null}
+    </Page>
+  );
+}
