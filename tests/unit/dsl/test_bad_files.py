@@ -131,7 +131,7 @@ def test_mutated_files_are_read_or_refused(case):
             for key in path[:-1]:
                 target = target[key]
             if path:
-                target[path[-1]] = junk
+                target[path[-1]] = copy.deepcopy(junk)  # one object may be drawn twice
             else:
                 value = junk
         except (KeyError, IndexError, TypeError):
