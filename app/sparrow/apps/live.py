@@ -19,8 +19,6 @@ log = logging.getLogger(__name__)
 
 MAX_RUNS = 200
 PING_SECONDS = 10.0
-# The mark of this process in rows of runs it works on.
-OWNER = ids.new_id()
 
 Event = dict[str, Any]
 
@@ -84,6 +82,25 @@ class Live:
 _live: dict[str, Live] = {}
 _lock = threading.Lock()
 _pool: ThreadPoolExecutor | None = None
+
+
+def owner() -> str:
+    """Return the mark of this process in rows of what it works on: pid and start time, so never reused."""
+    return _mark(os.getpid())
+
+
+def is_alive(mark: str) -> bool:
+    """Tell whether the process that left a mark still runs on this machine."""
+    pid = mark.partition(":")[0]
+    return pid.isdigit() and _mark(int(pid)) == mark
+
+
+def _mark(pid: int) -> str:
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return f"{pid}:{file.read().rpartition(')')[2].split()[19]}"
+    except OSError:
+        return f"{pid}:"
 
 
 def check_room() -> None:

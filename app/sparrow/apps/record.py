@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from sparrow import clock
-from sparrow.apps import conversation, opener
+from sparrow.apps import conversation, live, opener
 from sparrow.apps.order import Turn
 from sparrow.storage import db
 from sparrow.storage.tables.conversations import conversations, messages
@@ -35,7 +35,7 @@ def begin(turn: Turn, tx) -> None:
         "end_user_id": order.user.id, "version_id": turn.definition.version_id, "run_id": turn.run_id,
         "created_from": order.source, "query": order.query, "inputs": shown(turn.inputs),
         "files": [file.to_dict() for file in turn.files] or None, "answer": "", "status": "running", "error": None,
-        "details": None, "prompt": None, "tokens": 0, "latency": 0.0, "created_at": moment, "updated_at": moment})
+        "details": None, "prompt": None, "owner": live.owner(), "tokens": 0, "latency": 0.0, "created_at": moment, "updated_at": moment})
 
 
 def end(turn: Turn, tx, *, answer: str, status: str = "normal", error: str | None = None,
@@ -49,13 +49,6 @@ def end(turn: Turn, tx, *, answer: str, status: str = "normal", error: str | Non
         "tokens": (usage or {}).get("total_tokens") or 0, "latency": moment - turn.started, "updated_at": moment})
     if turn.conversation_id:
         tx.execute(_TOUCH, {"_id": turn.conversation_id, "updated_at": moment})
-
-
-def settle(tx) -> int:
-    """Mark the messages that a lost process left running as failed; return how many."""
-    return tx.execute(messages.update().where(messages.c.status == "running").values(
-        status="error", error="The process that answered this message was interrupted.",
-        updated_at=clock.now())).rowcount
 
 
 def save(turn: Turn, **fields: Any) -> None:

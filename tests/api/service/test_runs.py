@@ -78,7 +78,7 @@ def test_what_a_lost_process_left_is_settled(live):
     app_id, key = live.new_app(model=MODEL)
     ask(live, key, {"query": "hello"})
     with db.write() as tx:
-        tx.execute(messages.update().values(status="running", answer=""))
+        tx.execute(messages.update().values(status="running", answer="", owner="1:0"))
     assert settle.settle() == 1
     assert stored(live, app_id)[0]["status"] == "error"
 

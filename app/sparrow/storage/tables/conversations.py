@@ -35,7 +35,8 @@ conversations = Table(
     Index("ix_conversations_app", "app_id", "updated_at"),
 )
 
-# status: running, normal, error, stopped, paused. details: {usage, retriever_resources, annotation_reply, thoughts}.
+# status: running, normal, error, stopped, paused. owner: the process that answers it.
+# details: {usage, retriever_resources, annotation_reply, thoughts}.
 messages = Table(
     "messages", metadata,
     id_column(),
@@ -53,6 +54,7 @@ messages = Table(
     Column("error", Text, nullable=True),
     Column("details", Json, nullable=True),
     Column("prompt", Json, nullable=True),
+    Column("owner", String(64), nullable=False, server_default=""),
     Column("tokens", Integer, nullable=False, default=0),
     Column("latency", Float, nullable=False, default=0.0),
     *times(),

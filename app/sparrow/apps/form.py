@@ -1,0 +1,118 @@
+"""Forms of human-input nodes: shown by their token, filled once, and then the run goes on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Row
+
+from sparrow import clock
+from sparrow.apps import app as apps
+from sparrow.apps import flow, log, prepared, user, version
+from sparrow.apps import message as messages
+from sparrow.apps.live import Live
+from sparrow.apps.order import Order, Turn
+from sparrow.engine.ports import FormResult
+from sparrow.errors import NotFound, SparrowError
+from sparrow.storage import db
+from sparrow.storage.tables.runs import forms, node_executions, workflow_runs
+
+
+def get(token: str) -> Row:
+    """Return a form that can be filled; raise NotFound, or an error with status 412."""
+    row = _row(token)
+    _open(row)
+    return row
+
+
+def submit(token: str, inputs: dict[str, Any], action: str) -> None:
+    """Fill a form and let its run go on; raise when the action is unknown or somebody was faster."""
+    row = _row(token)
+    _open(row)
+    known = [item.get("id") for item in row.definition["user_actions"]]
+    if action not in known:
+        raise SparrowError(f"Invalid action: {action}", code="invalid_form_data", status=400)
+    names = [item.get("output_variable_name") for item in row.definition["inputs"]]
+    missing = [name for name in names if name not in inputs]
+    if missing:
+        raise SparrowError(f"Missing required inputs: {', '.join(missing)}", code="invalid_form_data", status=400)
+    with db.write() as tx:
+        changed = tx.execute(forms.update().where(forms.c.id == row.id, forms.c.status == "waiting").values(
+            status="submitted", answer={"action": action, "inputs": {name: inputs[name] for name in names}})).rowcount
+        if not changed:
+            raise _submitted(row)
+    _go_on(row.run_id)
+
+
+def expire() -> int:
+    """Time out the forms whose hour has come and let their runs go on; return how many. Called once a minute."""
+    with db.write() as tx:
+        late = tx.execute(sa.select(forms.c.id, forms.c.run_id).where(
+            forms.c.status == "waiting", forms.c.expires_at <= clock.now())).all()
+        for row in late:
+            tx.execute(forms.update().where(forms.c.id == row.id).values(status="timeout"))
+    for run_id in {row.run_id for row in late}:
+        _go_on(run_id)
+    return len(late)
+
+
+def _go_on(run_id: str) -> Live | None:
+    with db.write() as tx:
+        # Two forms filled at once: only one of them takes the run up.
+        taken = tx.execute(workflow_runs.update().where(workflow_runs.c.id == run_id, workflow_runs.c.status == "paused")
+                           .values(status="running", owner=_owner())).rowcount
+        run = tx.execute(sa.select(workflow_runs).where(workflow_runs.c.id == run_id)).first()
+        answered = tx.execute(sa.select(forms).where(forms.c.run_id == run_id, forms.c.status != "waiting")).all()
+        position = tx.execute(sa.select(sa.func.max(node_executions.c.position))
+                              .where(node_executions.c.run_id == run_id)).scalar() or 0
+    if not taken:
+        return None
+    results = {row.id: FormResult("timeout") if row.status == "timeout" else FormResult(
+        "submitted", row.answer["action"], row.answer["inputs"]) for row in answered}
+    return flow.resume(_turn(run), run.state, results, position)
+
+
+def _turn(run: Row) -> Turn:
+    from sparrow.apps import conversation
+
+    app = apps.get(run.app_id)
+    row = version.get(app.id, run.version_id)
+    definition = prepared.Definition(row.id, app.mode, version.filled(row), row.created_at)
+    found = user.names({run.end_user_id})[run.end_user_id]
+    order = Order(app, found, {}, source=run.created_from, debug=run.triggered_from == "debugging")
+    turn = Turn(order, definition, {}, [], Live(app.id, found.id, run_id=run.id), run_id=run.id,
+                started=run.created_at)
+    if run.message_id:
+        message = messages.get(app.id, run.message_id)
+        order.query, turn.message_id = message.query, message.id
+        turn.conversation_id = message.conversation_id
+        turn.conversation = conversation.get(app.id, message.conversation_id)
+    return turn
+
+
+def _row(token: str) -> Row:
+    with db.read() as tx:
+        row = tx.execute(sa.select(forms).where(forms.c.token == token)).first()
+    if row is None:
+        raise NotFound("Form not found")
+    log.run_of(row.app_id, row.run_id)
+    return row
+
+
+def _open(row: Row) -> None:
+    if row.status == "submitted":
+        raise _submitted(row)
+    if row.status != "waiting" or (row.expires_at and row.expires_at <= clock.now()):
+        raise SparrowError(f"This form has expired, form_id={row.id}", code="human_input_form_expired", status=412)
+
+
+def _submitted(row: Row) -> SparrowError:
+    return SparrowError(f"This form has already been submitted by another user, form_id={row.id}",
+                        code="human_input_form_submitted", status=412)
+
+
+def _owner() -> str:
+    from sparrow.apps import live
+
+    return live.owner()
