@@ -74,6 +74,11 @@ class Cancel:
             callback()
         return lambda: None
 
+    def child(self) -> tuple[Cancel, Callable[[], None]]:
+        """Return a button that this one presses too, and a function that takes them apart."""
+        inner = Cancel()
+        return inner, self.on_cancel(lambda: inner.cancel(self.reason))
+
 
 @dataclass(slots=True, frozen=True)
 class CodeLimits:

@@ -51,6 +51,8 @@ class ChatStream:
         except (ValueError, Cancelled):  # running in another thread, which wakes and ends it
             pass
 
+    abort = close  # what the engine calls when a run is stopped
+
     def __enter__(self) -> ChatStream:
         return self
 
@@ -145,11 +147,11 @@ class Hub:
             def once(target: Target) -> Iterator[m.Chunk]:
                 return self._chat(target, call, messages, parameters, tools, stop, response_format, stream, user)
 
-            return self._timed(begun, self._first_of(self.targets(ref), once))
+            return self._timed(begun, self.first_of(self.targets(ref), once))
 
         return ChatStream(lambda call: _lazily(start, call))
 
-    def _first_of(self, targets: list[Target], once: Callable[[Target], Iterator[Any]]) -> Iterator[Any]:
+    def first_of(self, targets: list[Target], once: Callable[[Target], Iterator[Any]]) -> Iterator[Any]:
         """Yield from the first target that answers; note those that fail in a way another may not."""
         for i, target in enumerate(targets):
             begun = False
@@ -247,7 +249,7 @@ class Hub:
 
     def attempt(self, ref: m.ModelRef, type_: str, once: Callable[[Target], Any]) -> Any:
         """Return what `once` returns for the first target that works."""
-        return next(self._first_of(self.targets(ref, type_), lambda target: iter([once(target)])))
+        return next(self.first_of(self.targets(ref, type_), lambda target: iter([once(target)])))
 
 
 def _lazily(start: Callable[[Call], Iterator[m.Chunk]], call: Call) -> Iterator[m.Chunk]:

@@ -1,0 +1,135 @@
+"""What every node type shares: its configuration, how it is asked to run, what it gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from sparrow.engine.values import empty_of
+from sparrow.messages import ModelRef, Usage
+
+if TYPE_CHECKING:
+    from sparrow.engine.context import Context
+    from sparrow.engine.events import Event
+
+
+@dataclass(slots=True)
+class Chunk:
+    """A piece of one of the node's outputs, streamed while it runs; `final` closes the stream."""
+
+    name: str
+    text: str
+    final: bool = False
+
+
+@dataclass(slots=True)
+class Result:
+    """A node's success. `handle` is the taken edge's for branches; `metadata` becomes execution_metadata."""
+
+    outputs: dict[str, Any] = field(default_factory=dict)
+    inputs: dict[str, Any] = field(default_factory=dict)
+    process_data: dict[str, Any] = field(default_factory=dict)
+    metadata: dict[str, Any] | None = None
+    handle: str = "source"
+    usage: Usage | None = None
+
+
+class NodeError(Exception):
+    """A node failed; the error strategy decides what follows. What it knew is kept for the trace."""
+
+    def __init__(self, message: str, error_type: str = "NodeError", *, inputs: dict[str, Any] | None = None,
+                 process_data: dict[str, Any] | None = None, outputs: dict[str, Any] | None = None,
+                 metadata: dict[str, Any] | None = None, usage: Usage | None = None):
+        super().__init__(message)
+        self.error_type = error_type
+        self.inputs = inputs
+        self.process_data = process_data
+        self.outputs = outputs
+        self.metadata = metadata
+        self.usage = usage
+
+
+class Paused(Exception):
+    """A node waits for people; `reasons` are Dify's pause reasons, `state` what the node needs to go on (JSON)."""
+
+    def __init__(self, reasons: list[dict[str, Any]], event: Event | None = None, state: Any = None):
+        super().__init__("paused")
+        self.reasons = reasons
+        self.event = event
+        self.state = state
+
+
+Steps = Iterator["Chunk | Event"]
+
+
+class Node:
+    """A node of a graph, parsed once and shared by all runs: it must not keep anything of a run.
+
+    Subclasses override `setup` (read `data`; raise ValueError for what can never work) and either `run` or,
+    if they stream or contain others, `steps`.
+    """
+
+    kind = "plain"  # or root, branch, container, reply
+    type = ""
+    streams = False
+
+    def __init__(self, identity: str, data: dict[str, Any]):
+        self.id = identity
+        self.data = data
+        self.type = data["type"]
+        self.title = str(data.get("title") or "")
+        self.strategy = data.get("error_strategy") or None
+        if self.strategy == "fail-branch" and self.kind == "plain":
+            self.kind = "branch"
+        retry = data.get("retry_config") or {}
+        self.max_retries = int(retry.get("max_retries") or 0) if retry.get("retry_enabled") else 0
+        self.retry_seconds = float(retry.get("retry_interval") or 0) / 1000
+        self.setup(data)
+
+    def setup(self, data: dict[str, Any]) -> None:
+        """Read the configuration."""
+
+    def segments(self) -> tuple[str | tuple[str, ...], ...]:
+        """Return what a reply node streams, in order: literal text and selectors."""
+        return ()
+
+    def writes_any(self, selectors: Iterable[tuple[str, ...]]) -> bool:
+        """Tell whether running this node changes one of these variables (which are not its outputs)."""
+        return False
+
+    def models(self) -> tuple[ModelRef, ...]:
+        """Return the models that must be set up before a run may start."""
+        return ()
+
+    def run(self, context: Context) -> Result:
+        """Do the node's work; raise NodeError when it fails."""
+        raise NotImplementedError
+
+    def steps(self, context: Context) -> Iterator[Any]:
+        """Do the node's work, yielding chunks and events on the way; return the Result."""
+        return self.run(context)
+        yield  # pragma: no cover
+
+    def defaults(self) -> dict[str, Any]:
+        """Return the outputs that the default-value strategy puts in place of a failed node's."""
+        values: dict[str, Any] = {}
+        for item in self.data.get("default_value") or ():
+            if isinstance(item, dict) and item.get("key"):
+                values[item["key"]] = _default(item.get("type"), item.get("value"))
+        return values
+
+
+def _default(kind: Any, value: Any) -> Any:
+    """Read a default value: text stands for JSON or a number where the type is not string."""
+    import json
+
+    if not isinstance(value, str) or kind == "string":
+        return value
+    try:
+        if kind == "number":
+            number = float(value)
+            return int(number) if number.is_integer() and "." not in value else number
+        return json.loads(value)
+    except ValueError:
+        return empty_of(str(kind))
