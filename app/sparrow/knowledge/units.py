@@ -163,9 +163,15 @@ def _serials(tx: Connection, count: int) -> list[int]:
 
 
 def checkpoint() -> None:
-    """Empty SQLite's write-ahead log, which still holds deleted texts; PostgreSQL looks after its own."""
+    """Make deleted texts unreadable: merge the keyword index, which only marks rows as deleted, and empty the log.
+
+    PostgreSQL's own vacuum does this there.
+    """
     if db.dialect() != "sqlite":
         return
+    with db.write() as tx:
+        forget(tx)
+        tx.exec_driver_sql("INSERT INTO knowledge_fts(knowledge_fts) VALUES('optimize')")
     from pysqlite3 import dbapi2
 
     # A connection of its own: the one that writes must not be inside a transaction.

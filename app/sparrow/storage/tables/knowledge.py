@@ -230,13 +230,12 @@ dataset_tag_bindings = Table(
 )
 
 # The keyword index holds tokens made in Python (sparrow.knowledge.keyword), so that both databases find the same.
-# On SQLite it keeps no text, and deleting a row removes its terms at once (secure-delete). On PostgreSQL the terms
-# are an array with a GIN index.
+# On SQLite it keeps no text; the terms of deleted rows go with the merge that follows a deletion. On PostgreSQL the
+# terms are an array with a GIN index.
 for _statement in (
     "CREATE VIRTUAL TABLE IF NOT EXISTS knowledge_fts USING fts5("
     "tokens, content='', contentless_delete=1, detail=full, tokenize='porter unicode61 remove_diacritics 2')",
     "CREATE VIRTUAL TABLE IF NOT EXISTS knowledge_terms USING fts5vocab('knowledge_fts', 'row')",
-    "INSERT INTO knowledge_fts(knowledge_fts, rank) VALUES('secure-delete', 1)",
 ):
     event.listen(metadata, "after_create", DDL(_statement).execute_if(dialect="sqlite"))
 for _statement in (
