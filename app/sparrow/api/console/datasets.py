@@ -12,7 +12,7 @@ from sparrow.api import knowledge_shapes as shapes
 from sparrow.api.console import console
 from sparrow.api.web import OK, Page, Result
 from sparrow.errors import NotFound
-from sparrow.knowledge import capacity, chunk, datasets, documents, parse, segments
+from sparrow.knowledge import capacity, chunk, datasets, documents, key, parse, segments
 from sparrow.knowledge.retrieve import retrieve
 from sparrow.storage import files
 
@@ -395,3 +395,32 @@ def hit_testing(dataset_id: str, body: HitTest) -> dict[str, Any]:
     row = datasets.get(dataset_id)
     found = retrieve(body.query, [row["id"]], body.retrieval_model, rerank=rerank, source="hit_testing")
     return {"query": {"content": body.query}, "records": [shapes.record(passage) for passage in found]}
+
+
+class KeyName(msgspec.Struct):
+    """The name of a new key."""
+
+    name: str = ""
+
+
+@console.get("/dataset-keys")
+def list_keys() -> dict[str, Any]:
+    """List the keys of the knowledge API."""
+    return {"data": [{"id": row["id"], "name": row["name"], "token_masked": row["masked"],
+                      "created_at": int(row["created_at"]),
+                      "last_used_at": int(row["last_used_at"]) if row["last_used_at"] else None}
+                     for row in key.find()]}
+
+
+@console.post("/dataset-keys", status=201)
+def create_key(body: KeyName) -> dict[str, str]:
+    """Make a key of the knowledge API; it is shown this once."""
+    row, token = key.create(body.name)
+    return {"id": row["id"], "token": token}
+
+
+@console.delete("/dataset-keys/<key_id>")
+def delete_key(key_id: str) -> Result:
+    """Delete a key of the knowledge API."""
+    key.delete(key_id)
+    return OK

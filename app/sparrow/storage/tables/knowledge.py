@@ -229,6 +229,17 @@ dataset_tag_bindings = Table(
     Column("created_at", Float, nullable=False),
 )
 
+# Knowledge keys open all bases (`/v1/datasets*`). Only the SHA-256 of a key is kept.
+dataset_keys = Table(
+    "dataset_keys", metadata,
+    id_column(),
+    Column("name", String(255), nullable=False, server_default=""),
+    Column("token_hash", String(64), nullable=False, unique=True),
+    Column("masked", String(64), nullable=False),
+    Column("last_used_at", Float, nullable=True),
+    Column("created_at", Float, nullable=False),
+)
+
 # The keyword index holds tokens made in Python (sparrow.knowledge.keyword), so that both databases find the same.
 # On SQLite it keeps no text; the terms of deleted rows go with the merge that follows a deletion. On PostgreSQL the
 # terms are an array with a GIN index.

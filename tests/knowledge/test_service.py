@@ -1,0 +1,113 @@
+"""The knowledge endpoints of the service API, as Dify's clients call them."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+
+
+@pytest.fixture
+def call(app, admin):
+    """Send a request with a knowledge key."""
+    token = admin.post("/dataset-keys", json={"name": "test"}).json["token"]
+    client = app.test_client()
+
+    def send(method: str, path: str, **kwargs):
+        return client.open(f"/v1{path}", method=method, headers={"Authorization": f"Bearer {token}"}, **kwargs)
+
+    return send
+
+
+def test_a_base_from_birth_to_death(call):
+    from sparrow.knowledge import indexing
+
+    base = call("POST", "/datasets", json={"name": "api base"})
+    assert base.status_code == 200, base.text
+    path = f"/datasets/{base.json['id']}"
+    assert call("POST", "/datasets", json={"name": "api base"}).json["code"] == "dataset_name_duplicate"
+    refused = call("POST", f"{path}/document/create_by_text", json={"name": "a", "text": "b"})
+    assert refused.status_code == 400
+    assert "indexing_technique" in refused.json["message"]
+    made = call("POST", f"{path}/document/create_by_text", json={
+        "name": "valve.md", "text": "# Valve\n\nThe valve opens at 3 bar.", "indexing_technique": "high_quality",
+        "process_rule": {"mode": "automatic"}})
+    assert made.status_code == 200, made.text
+    document, batch = made.json["document"], made.json["batch"]
+    assert call("GET", f"{path}/documents/{batch}/indexing-status").json["data"][0]["indexing_status"] == "waiting"
+    indexing.run(document["id"])
+    status = call("GET", f"{path}/documents/{batch}/indexing-status").json["data"][0]
+    assert status["indexing_status"] == "completed"
+    assert status["completed_segments"] == status["total_segments"] == 1
+    for alias in ("retrieve", "hit-testing"):
+        found = call("POST", f"{path}/{alias}", json={"query": "when does the valve open"})
+        assert "3 bar" in found.json["records"][0]["segment"]["content"]
+    file = call("POST", f"{path}/document/create-by-file", data={
+        "data": json.dumps({"indexing_technique": "high_quality", "process_rule": {"mode": "automatic"}}),
+        "file": (io.BytesIO("泵的工作压力是 2.2 bar。".encode("gb18030")), "泵.txt")})
+    assert file.status_code == 200, file.text
+    indexing.run(file.json["document"]["id"])
+    found = call("POST", f"{path}/retrieve", json={"query": "工作压力", "retrieval_model": {
+        "search_method": "full_text_search", "reranking_enable": False, "top_k": 2,
+        "score_threshold_enabled": False}})
+    assert "2.2 bar" in found.json["records"][0]["segment"]["content"]
+
+    segments = f"{path}/documents/{document['id']}/segments"
+    added = call("POST", segments, json={"segments": [{"content": "Second passage", "keywords": ["two"]}]})
+    segment = added.json["data"][0]
+    assert call("GET", segments).json["total"] == 2
+    changed = call("POST", f"{segments}/{segment['id']}", json={"segment": {"content": "Changed", "enabled": True}})
+    assert changed.json["data"]["content"] == "Changed"
+    assert call("DELETE", f"{segments}/{segment['id']}").status_code == 204
+
+    field = call("POST", f"{path}/metadata", json={"name": "year", "type": "number"})
+    assert field.status_code == 201
+    call("POST", f"{path}/documents/metadata", json={"operation_data": [{
+        "document_id": document["id"], "metadata_list": [{"id": field.json["id"], "name": "year", "value": 2024}]}]})
+    for year, hits in ((2024, 1), (1999, 0)):
+        found = call("POST", f"{path}/retrieve", json={"query": "valve", "retrieval_model": {
+            "search_method": "hybrid_search", "reranking_enable": False, "top_k": 4,
+            "score_threshold_enabled": False, "metadata_filtering_conditions": {
+                "logical_operator": "and",
+                "conditions": [{"name": "year", "comparison_operator": "=", "value": year}]}}})
+        assert len(found.json["records"]) == hits, found.json
+    tag = call("POST", "/datasets/tags", json={"name": "pumps"}).json
+    assert call("POST", "/datasets/tags/binding", json={
+        "tag_ids": [tag["id"]], "target_id": base.json["id"]}).status_code == 204
+    assert call("GET", f"{path}/tags").json["total"] == 1
+    assert call("PATCH", f"{path}/documents/status/disable", json={
+        "document_ids": [document["id"]]}).json == {"result": "success"}
+    assert call("GET", f"{path}/documents/{document['id']}").json["display_status"] == "disabled"
+    assert call("DELETE", f"{path}/documents/{document['id']}").status_code == 204
+    assert call("DELETE", path).status_code == 204
+    assert call("GET", path).status_code == 404
+
+
+def test_only_a_knowledge_key_opens_it(app, call):
+    assert app.test_client().get("/v1/datasets").status_code == 401
+    wrong = app.test_client().get("/v1/datasets", headers={"Authorization": "Bearer app-123"})
+    assert wrong.json["code"] == "unauthorized"
+    assert call("GET", "/datasets?page=1&limit=500").json["limit"] == 100
+
+
+def test_parent_child_chunks(call):
+    from sparrow.knowledge import indexing
+
+    base = call("POST", "/datasets", json={"name": "parents"}).json
+    path = f"/datasets/{base['id']}"
+    made = call("POST", f"{path}/document/create-by-text", json={
+        "name": "p", "text": "One line.\nAnother line.", "indexing_technique": "high_quality",
+        "doc_form": "hierarchical_model", "process_rule": {"mode": "hierarchical", "rules": {
+            "pre_processing_rules": [], "segmentation": {"separator": "\n\n", "max_tokens": 400},
+            "parent_mode": "paragraph", "subchunk_segmentation": {"separator": "\n", "max_tokens": 100}}}}).json
+    indexing.run(made["document"]["id"])
+    segment = call("GET", f"{path}/documents/{made['document']['id']}/segments").json["data"][0]
+    assert [child["content"] for child in segment["child_chunks"]] == ["One line.", "Another line."]
+    children = f"{path}/documents/{made['document']['id']}/segments/{segment['id']}/child_chunks"
+    child = call("POST", children, json={"content": "The third is about zebras."}).json["data"]
+    found = call("POST", f"{path}/retrieve", json={"query": "zebras"}).json["records"][0]
+    assert found["child_chunks"][0]["id"] == child["id"]
+    assert call("PATCH", f"{children}/{child['id']}", json={"content": "Now about lions."}).status_code == 200
+    assert call("GET", children).json["total"] == 3
+    assert call("DELETE", f"{children}/{child['id']}").status_code == 204
