@@ -67,10 +67,10 @@
 # progress TEXT, die TEXT [HINT].
 #
 # Well-known outputs: $STAGES/alpine/apk (runs Alpine's apk on this host),
-# $STAGES/root/root (root file system without the application),
-# $STAGES/app/root (what the application adds), $STAGES/squashfs/root.squashfs and
-# $STAGES/squashfs/{vmlinuz,modules}, and for reading with a chroot $BUILD/root, a
-# copy of the whole root tree. `run` and `shell` are rootfs/vm/run.sh and shell.sh.
+# $STAGES/root/root (what was installed, with /boot), $STAGES/system/root (the box's root
+# file system without the application), $STAGES/app/app (the application, which is /app on
+# the box), $STAGES/squashfs/root.squashfs (both, compressed). The verbs `run` and `shell`
+# are rootfs/vm/run.sh and shell.sh.
 set -eu
 
 PROGNAME='mkimage.sh'
@@ -103,6 +103,8 @@ cleanup() {
 	trap '' HUP INT TERM
 	if [ -n "$child" ]; then
 		kill -TERM -- "-$child" 2>/dev/null
+		# Some take their time to tidy up, which there is no need for.
+		(sleep 2 && kill -KILL -- "-$child") 2>/dev/null 9>&- &
 		wait "$child" 2>/dev/null
 	fi
 	if [ "$NO_CLEANUP" = yes ]; then

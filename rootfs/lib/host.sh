@@ -25,6 +25,9 @@ choose_repositories() {
 		einfo "Installing from a signed repository made here of packages from PyPI and Debian"
 		APK_REPOSITORIES=offline
 	fi
+	# For stages to which it only matters whether Alpine's packages have to be made here.
+	export APK_OFFLINE=no
+	[ "$APK_REPOSITORIES" != offline ] || APK_OFFLINE=yes
 }
 
 # Says why stage $1 failed, as far as it has not said so itself (log file $2), and ends.

@@ -47,7 +47,8 @@ def find_index(repository: str, arch: str, patience: float) -> tuple[str, str]:
         if data is not None:
             return candidate, hashlib.sha256(data).hexdigest()
     if not remote and not Path(base).exists():
-        raise LookupError(f"The repository {repository} does not exist", "Give --repository an existing directory or a URL")
+        hint = "Give --repository an existing directory or a URL"
+        raise LookupError(f"The repository {repository} does not exist", hint)
     raise LookupError(
         f"{repository} is not an Alpine repository: it has no {arch}/{' or '.join(INDEXES)}",
         "Name the address above the architecture's folder, such as …/v3.23/main",

@@ -57,7 +57,8 @@ def run(*command: object, quiet: bool = False, **options) -> str:
     if not quiet:
         print("+", *words, flush=True)
     options.setdefault("stdin", subprocess.DEVNULL)
-    done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", **options)
+    options |= {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    done = subprocess.run(words, text=True, errors="replace", **options)
     if done.stdout and not quiet:
         print(done.stdout, end="", flush=True)
     if done.returncode:

@@ -34,7 +34,7 @@ def main() -> None:
     names = [name for name, _ in found]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        sys.exit(f"Versions differ between Python {' and '.join(PYTHONS)}: {', '.join(twice)}; pin them in pyproject.toml")
+        sys.exit(f"Pin in pyproject.toml, versions differ between Pythons: {', '.join(twice)}")
     write(LOCK / "wheels.txt", "The application's dependencies on Alpine", found)
     if "--parts" in sys.argv:
         for file, tags in (

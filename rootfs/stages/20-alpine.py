@@ -55,7 +55,8 @@ def restore(base) -> None:
         ('\nrc_controller_cgroups="NO"\n', '\n#rc_controller_cgroups="YES"\n'),
     )
     (base / "etc/hostname").write_text("localhost\n")
-    (base / "etc/hosts").write_text("127.0.0.1\tlocalhost localhost.localdomain\n::1\t\tlocalhost localhost.localdomain\n")
+    names = "localhost localhost.localdomain\n"
+    (base / "etc/hosts").write_text(f"127.0.0.1\t{names}::1\t\t{names}")
     (base / "etc/mtab").unlink()
     os.symlink("../proc/mounts", base / "etc/mtab")
 

@@ -1,6 +1,6 @@
 # Stage: Make the signed package repositories
 # After: alpine native parts
-# Env: APK_REPOSITORIES
+# Env: APK_OFFLINE
 # Tools: openssl
 """Make apk packages of what no Alpine mirror has, and, where none can be reached, of all the rest.
 
@@ -41,7 +41,7 @@ def main() -> None:
     """Make both repositories."""
     shutil.copytree(apk.signing_key().parent, stage.OUT / "keys", ignore=lambda _, names: [apk.KEY_NAME])
     repository("sparrow", "What only Sparrow has", [chroma(), initramfs()])
-    if os.environ["APK_REPOSITORIES"] == "offline":
+    if os.environ["APK_OFFLINE"] == "yes":
         stage.progress("Alpine's packages, re-packed")
         scripts = package_scripts()
         recipes = [repacked(package, scripts) for package in apkdb.read(BASE)]

@@ -1,7 +1,7 @@
 # Stage: Install Alpine and the Python packages
 # After: alpine packages
 # Input: rootfs/packages rootfs/lock/wheels.txt
-# Env: APK_REPOSITORIES KEYS_DIR KEYS_HASH
+# Env: APK_REPOSITORIES APK_OFFLINE KEYS_HASH
 """Install rootfs/packages with apk and rootfs/lock/wheels.txt with pip into a new root file system.
 
 The same for every kind of repository: the ones that were named, Alpine's mirror, or the one that an
@@ -62,11 +62,10 @@ def main() -> None:
 def install_packages() -> None:
     """Run apk for the repositories that were chosen."""
     repositories = [PACKAGES / "sparrow" / stage.ARCH / "Packages.adb"]
-    chosen = os.environ["APK_REPOSITORIES"]
-    if chosen == "offline":
+    if os.environ["APK_OFFLINE"] == "yes":
         repositories.append(PACKAGES / "alpine" / stage.ARCH / "Packages.adb")
     else:
-        repositories += [address_of(word) for word in chosen.split()]
+        repositories += [address_of(word) for word in os.environ["APK_REPOSITORIES"].split()]
     lines = (stage.SRC / "rootfs/packages").read_text().splitlines()
     names = [line for line in lines if line and not line.startswith("#")]
     words: list[object] = ["--root", ROOT, "--initdb", "--arch", stage.ARCH, "--keys-dir", trusted_keys()]
@@ -97,8 +96,11 @@ def trusted_keys() -> Path:
     """Return a folder with the keys that are trusted: Alpine's, ours, and those that were given."""
     folder = stage.TMPDIR / "keys"
     folder.mkdir()
-    sources = [PACKAGES / "keys"]
-    if os.environ["APK_REPOSITORIES"] != "offline":
+    # apk knows keys by their content; a name of our own cannot meet that of a key that was given.
+    for key in (PACKAGES / "keys").glob("*.pub"):
+        shutil.copy(key, folder / f"this-build-{key.name}")
+    sources = []
+    if os.environ["APK_OFFLINE"] != "yes":
         sources.append(stage.STAGES / f"alpine/base/usr/share/apk/keys/{stage.ARCH}")
     if os.environ.get("KEYS_DIR"):
         sources.append(Path(os.environ["KEYS_DIR"]))

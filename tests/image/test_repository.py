@@ -156,6 +156,6 @@ def test_the_root_is_built_from_an_address(build, made):
     for package in ("musl", "busybox", "openrc", "linux-virt", "sparrow-python", "sparrow-chroma"):
         assert f"\nP:{package}\n" in installed
     program = "import ssl, ctypes, numpy, pysqlite3, chromadb_rust_bindings; print(pysqlite3.sqlite_version)"
-    said = subprocess.run(["chroot", root, "/usr/bin/python3", "-c", program], capture_output=True, text=True, check=True)
+    said = subprocess.run(["chroot", root, "python3", "-c", program], capture_output=True, text=True, check=True)
     assert tuple(map(int, said.stdout.split("."))) >= (3, 51, 3)
     assert not list(root.rglob("*quicksand*")), "something of the sandbox image is left"
