@@ -1,0 +1,10 @@
+# shellcheck shell=sh
+# The verb `run` of mkimage.sh: boots the built image in QEMU. Sourced; everything else is run.py.
+
+# Boots the image that has just been built, with the options of `run` ($@).
+vm_run() {
+	image=$(find "$OUTPUT_DIR" -maxdepth 1 -name '*.img' | sort | tail -n 1)
+	[ -n "$image" ] || die "There is no image in $OUTPUT_DIR" "Build it: $PROGNAME build"
+	trap - EXIT HUP INT TERM
+	exec python3 "$SRC/rootfs/vm/run.py" --image "$image" --folder "$BUILD/vm" "$@"
+}
