@@ -361,7 +361,7 @@ def _setup_code(settings: Settings) -> str:
 def _write(path: Path, text: str) -> bool:
     """Write to a console without ever hanging on one that nobody reads; False if it is not there."""
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return False
     data, deadline = text.replace("\n", "\r\n").encode(), time.monotonic() + 3
