@@ -57,11 +57,14 @@ def redis(settings: Settings) -> None:
 def chroma(settings: Settings) -> None:
     """Serve Chroma's folder on loopback; the lock keeps a second server away from it."""
     from sparrow.box import binaries, layout
+    from sparrow.knowledge import chroma_folder
 
     binaries.check_chroma()
     wait("the data folder", lambda: _writable(settings.chroma_dir))
     lock = os.open(settings.chroma_dir / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     wait("another Chroma to leave its folder", lambda: _locked(lock), seconds=20)
+    if chroma_folder.prepare(settings.chroma_dir):
+        print("chroma: its folder was damaged and is made anew from the database", file=sys.stderr, flush=True)
     os.environ.update(ANONYMIZED_TELEMETRY="False", SQLITE_TMPDIR=str(settings.chroma_dir))
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Python's handler would wait for Rust to return
     signal.signal(signal.SIGTERM, signal.SIG_DFL)

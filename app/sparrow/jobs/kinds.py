@@ -25,6 +25,7 @@ class JobContext:
 KINDS: dict[str, tuple[str, str, int]] = {
     "index_document": ("sparrow.knowledge.indexing", "run_job", 6 * 3600),
     "sync_dataset": ("sparrow.knowledge.indexing", "sync_job", 3600),
+    "check_knowledge": ("sparrow.knowledge.indexing", "check_job", 3600),
     "reindex_dataset": ("sparrow.knowledge.reindex", "run_job", 6 * 3600),
 }
 

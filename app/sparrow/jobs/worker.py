@@ -34,6 +34,8 @@ def main(*, burst: bool = False) -> None:
     connection = _connect()
     rq_queue = Queue(QUEUE, connection=connection, serializer=JSONSerializer)
     recover()
+    if settings.get().rag:
+        queue.submit("check_knowledge", {}, key="check_knowledge")
     dispatch(rq_queue)
     if not burst:
         threading.Thread(target=_dispatch_forever, args=(rq_queue,), daemon=True, name="dispatcher").start()

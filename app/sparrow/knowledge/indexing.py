@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -31,6 +32,7 @@ log = logging.getLogger(__name__)
 BATCH = 100  # chunks embedded and stored at once
 TICK = 0.5  # seconds between two looks at what the user asks and two notes of progress
 KIND = "index_document"
+_SETTLED = ("completed", "paused", "error")
 
 
 class _Stop(Exception):
@@ -64,6 +66,18 @@ def sync_job(payload: dict[str, Any], context: Any) -> None:
     """Bring the Chroma collection a job names up to date; a server that is away is no failure."""
     with suppress(chroma.Down):
         chroma.check(payload["dataset_id"])
+
+
+def check_job(payload: dict[str, Any], context: Any) -> None:
+    """Queue documents whose job was lost and rebuild what Chroma lost; run when the worker starts."""
+    from . import documents
+
+    documents.sweep()
+    for _ in range(20):  # both start together; the box starts Chroma a moment later
+        with suppress(chroma.Down):
+            chroma.check_all()
+            return
+        time.sleep(1)
 
 
 def remove_spool(document_id: str) -> None:
@@ -119,7 +133,7 @@ class _Work:
         """Load the document and mark it as being worked on; None if there is nothing to do."""
         with db.write() as tx:
             document = tx.execute(t.documents.select().where(t.documents.c.id == document_id)).mappings().first()
-            if document is None or document["archived"] or document["indexing_status"] in ("completed", "paused"):
+            if document is None or document["archived"] or document["indexing_status"] in _SETTLED:
                 return None
             dataset = tx.execute(t.datasets.select().where(
                 t.datasets.c.id == document["dataset_id"])).mappings().first()

@@ -1,0 +1,261 @@
+"""The indexes: crashes while indexing, Chroma lost or damaged, vectors that repeat or go wrong."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+
+import pytest
+
+from tests.conftest import free_port
+
+WORDS = ("valve", "pump", "filter", "电源", "压力", "温度", "motor", "sensor", "cable", "阀门")
+
+
+def text(count: int) -> bytes:
+    """Return a Markdown text of so many sections."""
+    return "\n\n".join(
+        f"## Section {i}\n\nThe {WORDS[i % 10]} number {i} has the code Q-{i:04d}/X and turns {i * 7} times. "
+        f"{WORDS[(i // 10) % 10]} {WORDS[(i // 100) % 10]}. It must be checked by two people who both know how the "
+        f"machine behaves when it is cold, and written down in book {i % 13} with the date of the day." * 2
+        for i in range(count)).encode()
+
+
+@pytest.fixture
+def base(sqlite_database):
+    """A base and a function that adds a document without indexing it."""
+    from sparrow.knowledge import datasets, documents
+    from sparrow.storage import files
+
+    dataset = datasets.create("base")
+
+    def add(data: bytes, name: str = "doc.md", **options):
+        file = files.save(io.BytesIO(data), name)
+        return documents.add_files(dataset["id"], [file["id"]], **options)[0][0]
+
+    dataset["add"] = add
+    return dataset
+
+
+def segments_of(document: dict) -> list[str]:
+    """Return the contents of a document's passages in order."""
+    from sparrow.knowledge import segments
+
+    rows, total = segments.search(document["id"], limit=10_000)
+    assert total == len(rows)
+    return [row["content"] for row in rows]
+
+
+def test_killed_while_indexing_goes_on_without_loss_or_doubles(base, monkeypatch):
+    from sparrow.knowledge import documents, indexing
+    from sparrow.storage import db
+    from sparrow.storage.tables import knowledge as t
+
+    document = base["add"](text(700))
+    code = ("import sys, time; from sparrow.knowledge import indexing, embed\n"
+            "real = embed.Embedder.encode\n"
+            "def slow(self, *a, **k): time.sleep(0.05); return real(self, *a, **k)\n"
+            "embed.Embedder.encode = slow\n"
+            f"indexing.BATCH = 20; indexing.run({document['id']!r})")
+    kills = 0
+    for _ in range(3):
+        child = subprocess.Popen([sys.executable, "-c", code], env=dict(os.environ))
+        before = documents.get(base["id"], document["id"])["done"]
+        deadline = time.monotonic() + 30
+        while child.poll() is None and time.monotonic() < deadline:
+            if documents.get(base["id"], document["id"])["done"] > before + 40:
+                child.send_signal(signal.SIGKILL)
+                kills += 1
+                break
+            time.sleep(0.02)
+        child.wait()
+    assert kills >= 2
+    indexing.run(document["id"])
+    done = documents.get(base["id"], document["id"])
+    assert done["indexing_status"] == "completed", done["error"]
+    found = segments_of(document)
+    assert len(found) == done["total"]
+    joined = "\n".join(found)
+    assert all(f"Q-{i:04d}/X" in joined for i in range(700))
+    assert len(set(found)) == len(found)
+    with db.read() as tx:
+        import sqlalchemy as sa
+
+        assert tx.execute(sa.select(sa.func.count()).select_from(t.units)).scalar() == len(found)
+        assert tx.exec_driver_sql("SELECT count(*) FROM knowledge_fts").scalar() == len(found)
+
+
+def test_unchanged_chunks_are_not_embedded_twice(base, monkeypatch):
+    from sparrow.knowledge import documents, embed, indexing
+
+    counted = []
+    real = embed.Embedder.encode
+    monkeypatch.setattr(embed.Embedder, "encode",
+                        lambda self, texts, kind="document": counted.extend(texts) or real(self, texts, kind))
+    document = base["add"](text(60))
+    indexing.run(document["id"])
+    first = len(counted)
+    assert first > 0
+    indexing.run(base["add"](text(60), "copy.md")["id"])
+    assert len(counted) == first
+    documents.reindex(base["id"], document["id"])
+    indexing.run(document["id"])
+    assert len(counted) == first
+
+
+def test_pause_resume_and_cancel(base):
+    from sparrow.errors import BadRequest
+    from sparrow.knowledge import documents, indexing
+
+    document = base["add"](text(30))
+    documents.pause(base["id"], document["id"])
+    indexing.run(document["id"])
+    assert documents.display_status(documents.get(base["id"], document["id"])) == "paused"
+    documents.resume(base["id"], document["id"])
+    indexing.run(document["id"])
+    assert documents.get(base["id"], document["id"])["indexing_status"] == "completed"
+    with pytest.raises(BadRequest):
+        documents.pause(base["id"], document["id"])
+    other = base["add"](text(5), "other.md")
+    documents.cancel(base["id"], other["id"])
+    indexing.run(other["id"])
+    assert documents.get(base["id"], other["id"])["error_code"] == "cancelled"
+
+
+@pytest.mark.parametrize(("vectors", "code"), [
+    (lambda n: [[float("nan")] * 4] * n, "embedding_failed"),
+    (lambda n: [[1.0] * 4] * (n - 1), "embedding_failed"),
+    (lambda n: [[1.0] * 4] * (n - 1) + [[1.0] * 3], "embedding_failed"),
+    (lambda n: [[0.5] * 9] * n, "embedding_dimension"),
+])
+def test_bad_vectors_end_in_the_documents_state(base, monkeypatch, vectors, code):
+    from sparrow.knowledge import documents, embed, indexing
+    from sparrow.storage import db
+    from sparrow.storage.tables import knowledge as t
+
+    with db.write() as tx:
+        tx.execute(t.datasets.update().values(embedding_model="m", embedding_model_provider="p",
+                                              embedding_dimension=4))
+    monkeypatch.setattr(embed.Embedder, "_remote", lambda self, texts, kind: vectors(len(texts)))
+    document = base["add"](text(10))
+    indexing.run(document["id"])
+    after = documents.get(base["id"], document["id"])
+    assert (after["indexing_status"], after["error_code"]) == ("error", code)
+
+
+class Server:
+    """Chroma's server of the wheel, as the box runs it."""
+
+    def __init__(self, folder, port: int):
+        self.folder, self.port, self.process = folder, port, None
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        code = ("import signal, sys; signal.signal(signal.SIGTERM, signal.SIG_DFL); import chromadb_rust_bindings as c;"
+                f"c.cli(['chroma', 'run', '--path', {str(self.folder)!r}, '--host', '127.0.0.1', '--port', '{self.port}'])")
+        self.process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL,
+                                        stderr=subprocess.DEVNULL)
+        for _ in range(100):
+            try:
+                urllib.request.urlopen(f"http://127.0.0.1:{self.port}/api/v2/heartbeat", timeout=1)
+                return
+            except OSError:
+                time.sleep(0.1)
+        raise AssertionError("Chroma did not start")
+
+    def kill(self) -> None:
+        """Kill it at once."""
+        self.process.kill()
+        self.process.wait()
+
+
+@pytest.fixture
+def server(sqlite_database, tmp_path, monkeypatch):
+    """A running Chroma that the settings name."""
+    from sparrow import settings
+    from sparrow.knowledge import chroma
+
+    pytest.importorskip("chromadb_rust_bindings")
+    port = free_port()
+    monkeypatch.setenv("SPARROW_CHROMA_URL", f"http://127.0.0.1:{port}")
+    settings.reset()
+    chroma.reset()
+    running = Server(tmp_path / "chroma", port)
+    running.start()
+    yield running
+    running.kill()
+    chroma.reset()
+
+
+def test_chroma_is_a_cache_that_heals(server, base, monkeypatch):
+    from sparrow.knowledge import chroma, documents, indexing
+    from sparrow.knowledge.retrieve import retrieve, search
+
+    monkeypatch.setattr(search, "EXACT_BELOW", 0)
+    document = base["add"](text(400))
+    indexing.run(document["id"])
+    total = documents.get(base["id"], document["id"])["total"]
+    assert chroma.count(base["id"], 1) == total
+    asked = []
+    real = chroma.query
+    monkeypatch.setattr(chroma, "query", lambda *a: asked.append(a) or real(*a))
+    settings = {"search_method": "semantic_search", "top_k": 5}
+    wanted = [p.segment_id for p in retrieve("valve number 250 code Q-0250/X", [base["id"]], settings)]
+    assert asked
+    # Away: the exact search serves the same passages.
+    server.kill()
+    chroma.reset()
+    assert [p.segment_id for p in retrieve("valve number 250 code Q-0250/X", [base["id"]], settings)] == wanted
+    # Back with an empty folder: found out by the check, made anew from the database.
+    for file in sorted(server.folder.rglob("*"), reverse=True):
+        file.unlink() if file.is_file() else file.rmdir()
+    server.start()
+    chroma.reset()
+    assert chroma.check(base["id"]) is False
+    assert chroma.count(base["id"], 1) == total
+    assert chroma.check(base["id"]) is True
+    # A deleted document leaves no vector there.
+    documents.delete(base["id"], [document["id"]])
+    indexing.sync_job({"dataset_id": base["id"]}, None)
+    assert chroma.count(base["id"], 1) == 0
+
+
+def test_reindex_with_another_model_serves_the_old_index_meanwhile(base, monkeypatch):
+    from sparrow.knowledge import datasets, embed, indexing, reindex
+    from sparrow.knowledge.retrieve import retrieve
+
+    indexing.run(base["add"](text(40))["id"])
+    monkeypatch.setattr(embed.Embedder, "_remote", lambda self, texts, kind: [
+        [float(len(part)), float(part.count("valve")) + 0.1, 1.0] for part in texts])
+    changed = datasets.update(base["id"], {"embedding_model": "m", "embedding_model_provider": "p"})
+    assert (changed["embedding_model"], changed["next_embedding_model"]) == ("use-multilingual-v3", "m")
+    assert retrieve("valve", [base["id"]], {"search_method": "semantic_search"})
+    reindex.run(base["id"])
+    after = datasets.get(base["id"])
+    assert (after["embedding_model"], after["embedding_dimension"], after["index_epoch"]) == ("m", 3, 2)
+    assert retrieve("valve", [base["id"]], {"search_method": "semantic_search"})
+
+
+def test_a_damaged_chroma_folder_is_emptied_before_the_start(tmp_path):
+    import sqlite3
+
+    from sparrow.knowledge import chroma_folder
+
+    file = tmp_path / "chroma.sqlite3"
+    connection = sqlite3.connect(file)
+    connection.executescript("create table t(a); insert into t values (zeroblob(100000));")
+    connection.close()
+    assert chroma_folder.prepare(tmp_path, now=0.0) is False
+    assert file.exists()
+    os.truncate(file, 9000)
+    assert chroma_folder.prepare(tmp_path, now=1000.0) is True
+    assert not file.exists()
+    (tmp_path / "index.bin").write_bytes(b"torn")
+    results = [chroma_folder.prepare(tmp_path, now=2000.0 + i) for i in range(4)]
+    assert results == [False, False, False, True]
+    assert not (tmp_path / "index.bin").exists()
