@@ -90,7 +90,7 @@ def test_a_file_that_cannot_be_read_ends_in_its_documents_state(admin, dataset):
 
 
 def test_deleted_text_is_in_no_file(admin, dataset, sqlite_database):
-    document = upload(admin, dataset, "secret.txt", "The launch word is Rumpelstilzchen-77.".encode())
+    document = upload(admin, dataset, "secret.txt", b"The launch word is Rumpelstilzchen-77.")
     assert ask(admin, dataset, "launch word")
     admin.delete(f"/datasets/{dataset['id']}/documents/{document['id']}")
     assert ask(admin, dataset, "launch word") == []

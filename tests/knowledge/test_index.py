@@ -20,8 +20,10 @@ WORDS = ("valve", "pump", "filter", "电源", "压力", "温度", "motor", "sens
 def text(count: int) -> bytes:
     """Return a Markdown text of so many sections."""
     return "\n\n".join(
-        f"## Section {i}\n\nThe {WORDS[i % 10]} number {i} has the code Q-{i:04d}/X and turns {i * 7} times. "
-        f"{WORDS[(i // 10) % 10]} {WORDS[(i // 100) % 10]}. It must be checked by two people who both know how the "
+        f"## Section {i}\n\nThe {WORDS[i % 10]} number {i} has the code Q-{i:04d}/X and turns {i * 7} "
+        f"times. "
+        f"{WORDS[(i // 10) % 10]} {WORDS[(i // 100) % 10]}. It must be checked by two people who both know "
+        f"how the "
         f"machine behaves when it is cold, and written down in book {i % 13} with the date of the day." * 2
         for i in range(count)).encode()
 
@@ -156,8 +158,10 @@ class Server:
 
     def start(self) -> None:
         """Start it and wait until it answers."""
-        code = ("import signal, sys; signal.signal(signal.SIGTERM, signal.SIG_DFL); import chromadb_rust_bindings as c;"
-                f"c.cli(['chroma', 'run', '--path', {str(self.folder)!r}, '--host', '127.0.0.1', '--port', '{self.port}'])")
+        code = ("import signal, sys; signal.signal(signal.SIGTERM, signal.SIG_DFL); import "
+                "chromadb_rust_bindings as c;"
+                f"c.cli(['chroma', 'run', '--path', {str(self.folder)!r}, '--host', '127.0.0.1', '--port', "
+                f"'{self.port}'])")
         self.process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL,
                                         stderr=subprocess.DEVNULL)
         for _ in range(100):
@@ -210,7 +214,8 @@ def test_chroma_is_a_cache_that_heals(server, base, monkeypatch):
     # Away: the exact search serves the same passages.
     server.kill()
     chroma.reset()
-    assert [p.segment_id for p in retrieve("valve number 250 code Q-0250/X", [base["id"]], settings)] == wanted
+    assert [p.segment_id for p in retrieve("valve number 250 code "
+                                           "Q-0250/X", [base["id"]], settings)] == wanted
     # Back with an empty folder: found out by the check, made anew from the database.
     for file in sorted(server.folder.rglob("*"), reverse=True):
         file.unlink() if file.is_file() else file.rmdir()

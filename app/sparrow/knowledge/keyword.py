@@ -1,4 +1,5 @@
-"""The keyword index: tokens that find two-character Chinese words, part numbers, error codes and model names.
+"""The keyword index: tokens that find two-character Chinese words, part numbers, error codes and model
+names.
 
 Chinese (and kana, hangul) runs become single characters and pairs; a compound such as "A-40/2B" becomes its parts
 and the whole without its marks, so that "A40/2B" finds it too. Both databases hold these tokens; SQLite stems the
@@ -25,10 +26,11 @@ _TOKEN = re.compile(
 _MARKS = re.compile(r"[-/._:+#@'&~\\]+")
 _MIXED = re.compile(r"[a-z]+|\d+")
 # Words that carry no meaning in a question; kept when nothing else is left.
-_STOP = frozenset(
-    "a an and are as at be by can could do does for from has have how i if in is it its me my of on or our s should "
-    "t that the their there this to use used using was we what when where which who why will with would you your "
-    "什么 怎么 如何 哪些 哪个 怎样 为什 么样 是什 请问 可以 一个 我们 这个 那个 有哪 是否 多少 吗 的 了 是 在 和 么用 用来".split())
+_STOP = frozenset([
+    *"a an and are as at be by can could do does for from has have how i if in is it its me my of on or our s".split(),
+    *"should t that the their there this to use used using was we what when where which who why will with".split(),
+    *"would you your 什么 怎么 如何 哪些 哪个 怎样 为什 么样 是什 请问 可以 一个 我们 这个 那个 有哪 是否 多少".split(),
+    *"吗 的 了 是 在 和 么用 用来".split()])
 _MAX_DOCUMENTS = 3000  # rows that are ranked for one question; more common words decide nothing
 _MAX_TERMS = 24
 _frequency: dict[str, tuple[float, int]] = {}
@@ -49,7 +51,9 @@ def tokens(text: str) -> list[str]:
 
 
 def query_terms(text: str) -> list[str]:
-    """Return the distinct tokens to look for: pairs for Chinese, no stop words unless there is nothing else."""
+    """Return the distinct tokens to look for: pairs for Chinese, no stop words unless there is nothing
+    else.
+    """
     found: dict[str, None] = {}
     for match in _TOKEN.finditer(unicodedata.normalize("NFKC", text).lower()):
         if match[1]:
@@ -100,8 +104,10 @@ def add(tx: Connection, dataset_id: str, rows: list[tuple[int, object]]) -> None
         tx.exec_driver_sql("INSERT INTO knowledge_fts(rowid, tokens) VALUES(?, ?)", rows)
     else:
         tx.exec_driver_sql(
-            "INSERT INTO knowledge_fts(serial, dataset_id, terms, counts, length) VALUES(%s, %s, %s, %s, %s) "
-            "ON CONFLICT (serial) DO NOTHING", [(serial, dataset_id, *prepared) for serial, prepared in rows])
+            "INSERT INTO knowledge_fts(serial, dataset_id, terms, counts, length) VALUES(%s, %s, %s, %s, "
+            "%s) "
+            "ON CONFLICT (serial) DO "
+            "NOTHING", [(serial, dataset_id, *prepared) for serial, prepared in rows])
 
 
 def remove(tx: Connection, serials: list[int]) -> None:
@@ -133,7 +139,9 @@ def search(tx: Connection, dataset_ids: list[str], query: str, limit: int) -> li
 
 
 def _rare(tx: Connection, terms: list[str]) -> dict[str, int]:
-    """Return the terms that are in the index with their number of rows, rarest first, while they stay few."""
+    """Return the terms that are in the index with their number of rows, rarest first, while they stay
+    few.
+    """
     now = time.monotonic()
     missing = [term for term in terms if _frequency.get(term, (0, 0))[0] < now]
     if missing:
@@ -161,14 +169,16 @@ def _count(tx: Connection, terms: list[str]) -> dict[str, int]:
             out[term] = row[0] if row else 0
         return out
     rows = tx.exec_driver_sql(
-        "SELECT t, (SELECT count(*) FROM knowledge_fts WHERE terms @> ARRAY[t]) FROM unnest(%s::text[]) AS t",
+        "SELECT t, (SELECT count(*) FROM knowledge_fts WHERE terms @> ARRAY[t]) FROM unnest(%s::text[]) AS "
+        "t",
         (terms,)).all()
     return dict(rows)
 
 
 def _search_postgresql(tx, dataset_ids, chosen: dict[str, int], limit: int) -> list[tuple[int, float]]:
     rows = tx.exec_driver_sql(
-        "SELECT serial, terms, counts, length FROM knowledge_fts WHERE dataset_id = ANY(%s) AND terms && %s::text[] "
+        "SELECT serial, terms, counts, length FROM knowledge_fts WHERE dataset_id = ANY(%s) AND terms && "
+        "%s::text[] "
         "LIMIT %s", (dataset_ids, list(chosen), _MAX_DOCUMENTS)).all()
     if not rows:
         return []

@@ -5,6 +5,7 @@ The number of rows a word is in can only be looked up by its stem, so the stem h
 
 from __future__ import annotations
 
+import itertools
 from functools import lru_cache
 
 _STEP2 = (("ational", "ate"), ("tional", "tion"), ("enci", "ence"), ("anci", "ance"), ("izer", "ize"), ("logi", "log"),
@@ -85,7 +86,7 @@ def _has_vowel(word: str) -> bool:
 
 def _measure(word: str) -> int:
     kinds = [_consonant(word, at) for at in range(len(word))]
-    return sum(1 for a, b in zip(kinds, kinds[1:], strict=False) if not a and b)
+    return sum(1 for a, b in itertools.pairwise(kinds) if not a and b)
 
 
 def _short(word: str) -> bool:

@@ -37,10 +37,7 @@ class Draft(msgspec.Struct):
 def draft(dataset_id: str, chunk: Chunk, position: int, *, origin: str = "file") -> Draft:
     """Return the passage with its hashes and keyword tokens."""
     whole = context(chunk.heading, chunk.content)
-    if chunk.children:
-        texts = [context(chunk.heading[-1:], child) for child in chunk.children]
-    else:
-        texts = [whole]
+    texts = [context(chunk.heading[-1:], child) for child in chunk.children] if chunk.children else [whole]
     indexed = "\n".join((whole, chunk.answer or "", " ".join(chunk.keywords or [])))
     return Draft(chunk, position, origin, texts, [text_hash(text) for text in texts], text_hash(whole),
                  keyword.prepare(dataset_id, indexed), chunk.keywords or None)

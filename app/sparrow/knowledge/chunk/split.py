@@ -1,4 +1,4 @@
-"""Blocks to chunks: general, parent-child, question and answer. Streams: one chunk's text is held at a time."""
+"""Blocks to chunks, general and parent-child. Streams: one chunk's text is held at a time."""
 
 from __future__ import annotations
 
@@ -117,9 +117,8 @@ def _sections(blocks: Iterable[Block], segmentation: Segmentation) -> Iterator[C
 
     for block in blocks:
         if block.kind == "heading":
-            if body and (body >= limit * _SMALL or first.heading[:-1] != block.heading[:-1]):
-                yield from flush()
-            elif size + estimate(block.text) > limit:
+            apart = body and (body >= limit * _SMALL or first.heading[:-1] != block.heading[:-1])
+            if apart or size + estimate(block.text) > limit:
                 yield from flush()
             first = first or block
             parts.append((block.text, estimate(block.text)))

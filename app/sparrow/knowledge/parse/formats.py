@@ -21,8 +21,10 @@ _BY_NAME = {
     "data:parse_json": "json jsonl ndjson",
     "data:parse_xml": "xml",
     "subtitles": "vtt srt",
-    "source": "py js mjs cjs ts tsx jsx c h cc cpp cxx hpp cs java kt kts go rs rb php swift scala lua pl pm r jl sh "
-              "bash zsh ps1 bat sql css scss less vue svelte yaml yml toml dockerfile makefile cmake proto dart "
+    "source": "py js mjs cjs ts tsx jsx c h cc cpp cxx hpp cs java kt kts go rs rb php swift scala lua pl "
+              "pm r jl sh "
+              "bash zsh ps1 bat sql css scss less vue svelte yaml yml toml dockerfile makefile cmake proto "
+              "dart "
               "ex exs erl hs clj m mm asm s v vhdl diff patch",
 }
 _MODULES = {extension: module for module, extensions in _BY_NAME.items() for extension in extensions.split()}
@@ -34,7 +36,8 @@ _CONVERT = {"doc": "a .docx", "xls": "an .xlsx", "ppt": "a .pptx", "rtf": "a .do
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _ZIP_PARTS = (("word/", "docx"), ("ppt/", "pptx"), ("xl/", "xlsx"), ("META-INF/container.xml", "epub"))
 _BINARY = (("a picture", (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"RIFF")),
-           ("a program", (b"\x7fELF", b"MZ")), ("an archive", (b"\x1f\x8b", b"7z\xbc\xaf", b"Rar!", b"\xfd7zXZ", b"(\xb5/\xfd")),
+           ("a program", (b"\x7fELF", b"MZ")),
+           ("an archive", (b"\x1f\x8b", b"7z\xbc\xaf", b"Rar!", b"\xfd7zXZ", b"(\xb5/\xfd")),
            ("audio or video", (b"ID3", b"OggS", b"\x1aE\xdf\xa3", b"fLaC")))
 
 
@@ -62,9 +65,11 @@ def parser_of(path: Path, name: str) -> Parser:
     kind = _content(path, head, ending)
     if kind is None and ending in ("pdf", "docx", "pptx", "xlsx", "epub", "docm", "pptm", "xlsm"):
         if not looks_binary(head) and head.strip():
-            raise ParseError(f"The file is named .{ending} but its content is plain text. Rename it to .txt, or "
+            raise ParseError(f"The file is named .{ending} but its content is plain text. Rename it to "
+                             f".txt, or "
                              "export it again.", code="mislabelled_file")
-        raise ParseError(f"The file is named .{ending} but its content is not, or is damaged. Export it again.",
+        raise ParseError(f"The file is named .{ending} but its content is not, or is damaged. Export it "
+                         f"again.",
                          code="corrupt_file")
     if kind is None and ending in _CONVERT:
         raise _convert(ending)
@@ -92,7 +97,7 @@ def _content(path: Path, head: bytes, ending: str) -> str | None:
         raise _convert(ending if ending in _CONVERT else "doc")
     if head.startswith(b"{\\rtf"):
         raise _convert("rtf")
-    if head.startswith(b"PK\x03\x04") or head.startswith(b"PK\x05\x06"):
+    if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         try:
             names = zipfile.ZipFile(path).namelist()
         except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
@@ -114,7 +119,8 @@ def looks_like_code(ending: str) -> bool:
 
 
 def _convert(ending: str) -> ParseError:
-    return ParseError(f"Files of type .{ending} are not read directly. Convert it first: open it in your office "
+    return ParseError(f"Files of type .{ending} are not read directly. Convert it first: open it in your "
+                      f"office "
                       f"program and save it as {_CONVERT.get(ending, 'a PDF')} file.", code="convert_first")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import itertools
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -32,7 +33,9 @@ class Line(msgspec.Struct):
 
 
 def parse(path: Path, images) -> Iterator[Event]:
-    """Yield each page's paragraphs and headings, then a notice with the pages that have pictures but no text."""
+    """Yield each page's paragraphs and headings, then a notice with the pages that have pictures but no
+    text.
+    """
     import pypdfium2 as pdfium
 
     try:
@@ -42,7 +45,8 @@ def parse(path: Path, images) -> Iterator[Event]:
         if "assword" in str(error) or "ecurity" in str(error):
             raise ParseError("The PDF is protected by a password. Save a copy without one.",
                              code="encrypted_file") from error
-        raise ParseError("The PDF is damaged and cannot be opened. Print it to a new PDF, or export it again.",
+        raise ParseError("The PDF is damaged and cannot be opened. Print it to a new PDF, or export it "
+                         "again.",
                          code="corrupt_file") from error
     if total == 0:
         raise ParseError("The PDF has no pages.", code="corrupt_file")
@@ -73,7 +77,8 @@ def parse(path: Path, images) -> Iterator[Event]:
                      {"pages": damaged[:2000], "total": total})
     if empty:
         yield Notice("pages_without_text",
-                     f"{len(empty)} of {total} pages are pictures without text (scanned). Their text can only be "
+                     f"{len(empty)} of {total} pages are pictures without text (scanned). Their text can "
+                     f"only be "
                      "read by a vision model.", {"pages": empty[:2000], "total": total})
 
 
@@ -154,7 +159,9 @@ def _shape(text: str) -> str:
 
 
 def _repeated(sample: list[list[Line]]) -> set[str]:
-    """Return running heads and feet: first or last lines that most of the pages share but for their digits."""
+    """Return running heads and feet: first or last lines that most of the pages share but for their
+    digits.
+    """
     if len(sample) < 4:
         return set()
     shapes: Counter[str] = Counter()
@@ -202,7 +209,8 @@ def _blocks(lines: list[Line], page: str, body: float, sizes: list[float],
         title = _bookmark(line.text, waiting) if waiting else None
         level = title[1] if title else (
             sizes.index(line.size) + 1
-            if line.size in sizes and len(line.text) <= _HEADING_CHARS and not line.text.endswith(("。", ".", "，", ","))
+            if line.size in sizes and len(line.text) <= _HEADING_CHARS
+            and not line.text.endswith(("。", ".", "，", ","))
             and re.search(r"\w", line.text) and not line.text.isdigit() else 0)
         if level:
             yield from flush()
@@ -233,7 +241,7 @@ def _bookmark(text: str, waiting: list[tuple[str, int, str]]) -> tuple[str, int,
 
 
 def _pitch(lines: list[Line]) -> float:
-    gaps = sorted(a.y - b.y for a, b in zip(lines, lines[1:], strict=False) if 2 < a.y - b.y < 60)
+    gaps = sorted(a.y - b.y for a, b in itertools.pairwise(lines) if 2 < a.y - b.y < 60)
     return gaps[len(gaps) // 3] if gaps else 14.0
 
 

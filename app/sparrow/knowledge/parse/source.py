@@ -18,7 +18,7 @@ def parse(path: Path, images) -> Iterator[Event]:
     blank = False
     for number, line in enumerate(decode(path.read_bytes()).split("\n"), start=1):
         top = bool(line) and not line[0].isspace() and line[0] not in ")}]"
-        if piece and size > _TARGET // 3 and blank and top or size > _TARGET * 3:
+        if (piece and size > _TARGET // 3 and blank and top) or size > _TARGET * 3:
             yield Block("\n".join(piece).strip("\n"), "code", "line", str(begin))
             piece, size = [], 0
         if not piece and not line.strip():
