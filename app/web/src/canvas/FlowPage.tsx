@@ -1,7 +1,7 @@
 import '@xyflow/react/dist/style.css';
 
 import { Badge, Text, useComputedColorScheme } from '@mantine/core';
-import { Background, Controls, Handle, MiniMap, Position, ReactFlow, type Edge, type Node, type NodeProps } from '@xyflow/react';
+import { Background, Controls, Handle, MiniMap, Position, ReactFlow, type Node, type NodeProps } from '@xyflow/react';
 import { useQuery } from '@tanstack/react-query';
 import { useMemo, useState } from 'react';
 import { useTranslation } from '@/i18n';
@@ -49,7 +49,7 @@ export default function FlowPage() {
   return (
     <div className={css.page}>
       <div className={css.canvas} aria-label={t('flow:graph')} role="region">
-        <ReactFlow<Node<FlowData>, Edge> nodes={graph.nodes} edges={graph.edges} nodeTypes={TYPES} colorMode={scheme} fitView minZoom={0.1} nodesDraggable={false} nodesConnectable={false} edgesFocusable={false}>
+        <ReactFlow<Node<FlowData>> nodes={graph.nodes} edges={graph.edges} nodeTypes={TYPES} colorMode={scheme} fitView minZoom={0.1} nodesDraggable={false} nodesConnectable={false} edgesFocusable={false}>
           <Background />
           <MiniMap pannable zoomable className={css.map} />
           <Controls showInteractive={false} />

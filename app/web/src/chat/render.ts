@@ -32,7 +32,7 @@ function linkCitations(root: DocumentFragment, positions: ReadonlySet<number>): 
     if (!(node.parentElement?.closest('pre, code, a')) && /\[\d{1,2}\]/.test(node.textContent ?? '')) found.push(node as Text);
   }
   for (const node of found) {
-    const parts = (node.textContent ?? '').split(/(\[\d{1,2}\])/);
+    const parts = node.textContent.split(/(\[\d{1,2}\])/);
     node.replaceWith(
       ...parts.map((part) => {
         const position = Number(/^\[(\d{1,2})\]$/.exec(part)?.[1] ?? Number.NaN);

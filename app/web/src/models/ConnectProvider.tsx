@@ -120,7 +120,7 @@ export function ConnectProvider({ provider, credential, onClose }: { provider: P
           </Group>
           {test.error || (test.data && !test.data.ok) ? (
             <Alert color="brick" icon={<IconPlugConnectedX size={20} />} title={t('models:connect.failed')} role="alert">
-              {test.error ? text(test.error) : (test.data?.error ?? t('error.unknown'))}
+              {test.error ? text(test.error) : (test.data.error ?? t('error.unknown'))}
             </Alert>
           ) : null}
           {test.data?.ok ? (

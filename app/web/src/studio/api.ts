@@ -49,6 +49,6 @@ export function saveText(name: string, text: string, type = 'text/plain'): void 
 
 /** A file name from a title: no characters that a file system dislikes. */
 export function fileName(title: string, extension: string): string {
-  const base = title.replace(/[\\/:*?"<>|\u0000-\u001f]+/g, ' ').trim().slice(0, 80) || 'app';
+  const base = title.replace(/[\\/:*?"<>|\p{Cc}]+/gu, ' ').trim().slice(0, 80) || 'app';
   return `${base}.${extension}`;
 }
