@@ -200,7 +200,7 @@ class Frame:
         yield ev.NodeStarted(
             job.context.execution_id, node.id, node.type, node.title, job.started_at, tags.iteration_id,
             tags.iteration_index, tags.loop_id, tags.loop_index,
-            node.agent_strategy() if node.type == "agent" else None, silent=node.kind == "container",
+            node.agent_strategy(), node.extras(), node.kind == "container",
         )
 
     def _inline(self, identity: str) -> Iterator[ev.Event]:
@@ -262,7 +262,7 @@ class Frame:
                 tags = self.tags
                 yield ev.NodeRetry(
                     context.execution_id, node.id, node.type, node.title, tries, str(failed), failed.error_type,
-                    jsonable(failed.inputs), jsonable(failed.process_data), jsonable(failed.outputs),
+                    jsonable(failed.inputs or {}), jsonable(failed.process_data or {}), jsonable(failed.outputs or {}),
                     self._metadata(failed.metadata), job.started_at, clock.now(),
                     clock.monotonic() - job.attempt_started, tags.iteration_id, tags.loop_id,
                 )
@@ -440,11 +440,11 @@ class Frame:
 
     def _finished(self, job: Job, status: str, what: Result | NodeError, silent: bool = False) -> ev.NodeFinished:
         node, tags = job.node, self.tags
-        outputs = jsonable(what.outputs)
+        outputs = jsonable(what.outputs or {})
         failed = isinstance(what, NodeError)
         return ev.NodeFinished(
-            job.context.execution_id, node.id, node.type, node.title, status, jsonable(what.inputs),
-            jsonable(what.process_data), outputs, str(what) if failed else None,
+            job.context.execution_id, node.id, node.type, node.title, status, jsonable(what.inputs or {}),
+            jsonable(what.process_data or {}), outputs, str(what) if failed else None,
             what.error_type if failed else None, self._metadata(what.metadata), job.started_at, clock.now(),
             clock.monotonic() - job.started, files_in(outputs) if outputs else [], tags.iteration_id,
             tags.iteration_index, tags.loop_id, tags.loop_index, silent or node.kind == "container",

@@ -80,7 +80,7 @@ class Node:
         self.type = data["type"]
         self.title = str(data.get("title") or "")
         self.strategy = data.get("error_strategy") or None
-        if self.strategy == "fail-branch" and self.kind == "plain":
+        if self.strategy == "fail-branch" and self.kind == "plain":  # the two ways out make it a branch
             self.kind = "branch"
         retry = data.get("retry_config") or {}
         self.max_retries = int(retry.get("max_retries") or 0) if retry.get("retry_enabled") else 0
@@ -110,6 +110,14 @@ class Node:
         """Do the node's work, yielding chunks and events on the way; return the Result."""
         return self.run(context)
         yield  # pragma: no cover
+
+    def agent_strategy(self) -> dict[str, Any] | None:
+        """Return what node_started says of an agent's strategy."""
+        return None
+
+    def extras(self) -> dict[str, Any]:
+        """Return what node_started adds."""
+        return {}
 
     def defaults(self) -> dict[str, Any]:
         """Return the outputs that the default-value strategy puts in place of a failed node's."""
