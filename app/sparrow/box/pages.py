@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import os
+import re
 import uuid
 from pathlib import Path
 
@@ -21,7 +22,7 @@ _STYLE = """
 font:16px/1.6 system-ui,-apple-system,"Segoe UI","PingFang SC","Microsoft YaHei","Noto Sans CJK SC",sans-serif}
 main{max-width:46rem;margin:0 auto;padding:clamp(1rem,4vw,3rem) clamp(1rem,4vw,2rem)}
 header{display:flex;align-items:center;gap:.75rem;margin-bottom:1.5rem}
-header svg{width:2.5rem;height:2.5rem;color:var(--accent)}header b{font-size:1.25rem}
+header svg{width:2.75rem;height:2.75rem}header b{font-size:1.25rem}
 section{background:var(--card);border:1px solid var(--line);border-radius:12px;
 padding:clamp(1rem,3vw,1.75rem);margin-bottom:1.25rem}h1{font-size:1.35rem;line-height:1.3;margin:0 0 .5rem}
 p{margin:.4rem 0 .8rem}ol{padding-left:1.3rem}li{margin:.25rem 0}small,.soft{color:var(--soft)}
@@ -35,10 +36,12 @@ a:focus-visible{outline:3px solid var(--accent);outline-offset:2px}
 @keyframes go{from{transform:translateX(-20%)}to{transform:translateX(170%)}}
 @media(prefers-reduced-motion:reduce){.bar i{animation:none;width:100%}}
 """
-_MARK = ('<svg viewBox="0 0 64 64" fill="currentColor" aria-hidden="true">'
-         '<path d="M6 20c6-1 10 0 13 3 2-7 8-12 16-12 9 0 15 6 15 14l8 4-8 3'
-         'c-1 12-9 19-20 19-5 0-9-1-12-4L6 57l7-15c-1-3-2-6-1-9-1-5-3-9-6-13z"/>'
-         '<circle cx="39" cy="23" r="2.6" fill="var(--card)"/></svg>')
+# The same bird as app/web/public/sparrow.svg.
+_MARK = ('<svg viewBox="0 3 64 64" aria-hidden="true"><path fill="#5b3212" d="M2 21 24 30 18 44Z"/>'
+         '<path fill="#c98a4b" d="M12 36A22 22 0 0 0 56 36V22A12 12 0 0 0 32 22Z"/>'
+         '<path fill="#f4dfc0" d="M56 27V36A22 22 0 0 1 34 58 44 44 0 0 0 56 27Z"/>'
+         '<path fill="#8a4f1d" d="M32 22A12 12 0 0 1 56 22ZM12 36H40A20 20 0 0 1 22 54.3 22 22 0 0 1 12 36Z"/>'
+         '<path fill="#e9a23b" d="M56 19 63 23.5 56 27Z"/><circle cx="47.5" cy="25" r="2.6" fill="#231508"/></svg>')
 
 
 def write(settings: Settings) -> None:
@@ -103,6 +106,8 @@ app/web, then reload this page.</p></section>""")
 
 
 def _page(title: str, body: str, head: str = "") -> str:
+    # A line break in the source is no space between Chinese characters.
+    body = re.sub(r"(?<=[\u3000-\uffef])\n(?=[\u201c\u3000-\uffef])", "", body)
     return (f'<!doctype html><html lang="zh-Hans"><head><meta charset="utf-8"><title>{html.escape(title)}</title>'
             f'<meta name="viewport" content="width=device-width,initial-scale=1">{head}<style>{_STYLE}</style></head>'
             f"<body><main><header>{_MARK}<b>Sparrow</b></header>{body}"
