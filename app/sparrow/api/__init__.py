@@ -5,12 +5,15 @@ from __future__ import annotations
 
 def create_app():
     """Return the WSGI application. Run by gunicorn as `sparrow.api:create_app()`."""
+    import contextlib
     import importlib
     import pkgutil
 
+    import sqlalchemy as sa
     from flask import Flask
 
     from sparrow.api import console, errors, service, web
+    from sparrow.apps import settle
     from sparrow.box import health
 
     app = Flask(__name__, static_folder=None)
@@ -30,4 +33,8 @@ def create_app():
         brief = {"status": status["status"], "version": status["version"]}
         return web.reply(brief, 503 if status["status"] == "error" else 200)
 
+    # What a lost process left unfinished is put right before the first request is answered. Without tables
+    # (the document of the API is being written, say) there is nothing to put right.
+    with contextlib.suppress(sa.exc.DBAPIError):
+        settle.settle()
     return app

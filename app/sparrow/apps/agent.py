@@ -68,7 +68,7 @@ class _Loop:
     def _prompt(self) -> list[Message]:
         turn = self.turn
         read = filebox.FileBox(turn.order.app.id, turn.order.user).address
-        instruction = opener.fill(str(self.config.get("prompt") or ""), turn.inputs) if self.config.get("prompt") else ""
+        instruction = opener.fill(str(self.config.get("prompt") or ""), turn.inputs)
         return prompt.build(
             turn.definition.content, mode="chat", inputs=turn.inputs, query=turn.query, context=None,
             history=basic.earlier_turns(turn, self.info, read), files=prompt.parts(turn.files, self.info, read),
@@ -89,7 +89,7 @@ class _Loop:
             given = tool.get("tool_parameters") or {}
             self.settings[info.spec.name] = {name: value for name, value in given.items() if value not in ("", None)}
         if basic.dataset_ids(self.turn.definition.content):
-            found[_KNOWLEDGE] = ToolSpec(_KNOWLEDGE, "Search the user's documents. Use it before answering from memory.", {
+            found[_KNOWLEDGE] = ToolSpec(_KNOWLEDGE, "Search the user's documents, before answering from memory.", {
                 "type": "object", "properties": {"query": {"type": "string", "description": "what to look for"}},
                 "required": ["query"]}), None, None
         return found

@@ -137,7 +137,8 @@ def _uploaded(order: Order, upload_id: Any, claimed: str, own_id: Any) -> File:
     if row is None or (order.source != "console" and row["created_by"] != order.user.session_id):
         raise BadRequest("Invalid upload file")
     _fits(claimed, kind_of(row["extension"], row["mime_type"]))
-    return File(claimed, "local_file", filename=row["name"], extension=f".{row['extension']}" if row["extension"] else "",
+    extension = f".{row['extension']}" if row["extension"] else ""
+    return File(claimed, "local_file", filename=row["name"], extension=extension,
                 mime_type=row["mime_type"], size=row["size"], related_id=row["id"],
                 url=order.base_url + filebox.signed_path(row["id"]), id=own_id if isinstance(own_id, str) else None)
 

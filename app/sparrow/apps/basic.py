@@ -84,7 +84,8 @@ def dataset_ids(config: dict[str, Any]) -> list[str]:
     items = list(datasets.get("datasets") or []) if isinstance(datasets, dict) else []
     items += (config.get("agent_mode") or {}).get("tools") or []
     found = [item["dataset"] for item in items if isinstance(item, dict) and isinstance(item.get("dataset"), dict)]
-    return list(dict.fromkeys(one["id"] for one in found if one.get("enabled", True) and isinstance(one.get("id"), str)))
+    wanted = [one.get("id") for one in found if one.get("enabled", True)]
+    return list(dict.fromkeys(one for one in wanted if isinstance(one, str)))
 
 
 def model(turn: Turn) -> tuple[ModelRef, dict[str, Any]]:

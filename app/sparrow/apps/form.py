@@ -9,7 +9,7 @@ from sqlalchemy.engine import Row
 
 from sparrow import clock
 from sparrow.apps import app as apps
-from sparrow.apps import flow, log, prepared, user, version
+from sparrow.apps import conversation, flow, live, log, prepared, user, version
 from sparrow.apps import message as messages
 from sparrow.apps.live import Live
 from sparrow.apps.order import Order, Turn
@@ -60,8 +60,9 @@ def expire() -> int:
 def _go_on(run_id: str) -> Live | None:
     with db.write() as tx:
         # Two forms filled at once: only one of them takes the run up.
-        taken = tx.execute(workflow_runs.update().where(workflow_runs.c.id == run_id, workflow_runs.c.status == "paused")
-                           .values(status="running", owner=_owner())).rowcount
+        taken = tx.execute(workflow_runs.update().where(
+            workflow_runs.c.id == run_id, workflow_runs.c.status == "paused",
+        ).values(status="running", owner=live.owner())).rowcount
         run = tx.execute(sa.select(workflow_runs).where(workflow_runs.c.id == run_id)).first()
         answered = tx.execute(sa.select(forms).where(forms.c.run_id == run_id, forms.c.status != "waiting")).all()
         position = tx.execute(sa.select(sa.func.max(node_executions.c.position))
@@ -74,8 +75,6 @@ def _go_on(run_id: str) -> Live | None:
 
 
 def _turn(run: Row) -> Turn:
-    from sparrow.apps import conversation
-
     app = apps.get(run.app_id)
     row = version.get(app.id, run.version_id)
     definition = prepared.Definition(row.id, app.mode, version.filled(row), row.created_at)
@@ -111,8 +110,3 @@ def _submitted(row: Row) -> SparrowError:
     return SparrowError(f"This form has already been submitted by another user, form_id={row.id}",
                         code="human_input_form_submitted", status=412)
 
-
-def _owner() -> str:
-    from sparrow.apps import live
-
-    return live.owner()

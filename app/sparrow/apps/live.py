@@ -68,10 +68,8 @@ class Live:
         position = start
         while True:
             with self._changed:
-                if not self._changed.wait_for(lambda: self.done or len(self._events) > position, PING_SECONDS):
-                    batch, done = [], False
-                else:
-                    batch, done = self._events[position:], self.done
+                self._changed.wait_for(lambda at=position: self.done or len(self._events) > at, PING_SECONDS)
+                batch, done = self._events[position:], self.done
             position += len(batch)
             if batch or not done:
                 yield batch

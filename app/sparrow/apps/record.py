@@ -34,8 +34,9 @@ def begin(turn: Turn, tx) -> None:
         "id": turn.message_id, "app_id": order.app.id, "conversation_id": turn.conversation_id,
         "end_user_id": order.user.id, "version_id": turn.definition.version_id, "run_id": turn.run_id,
         "created_from": order.source, "query": order.query, "inputs": shown(turn.inputs),
-        "files": [file.to_dict() for file in turn.files] or None, "answer": "", "status": "running", "error": None,
-        "details": None, "prompt": None, "owner": live.owner(), "tokens": 0, "latency": 0.0, "created_at": moment, "updated_at": moment})
+        "files": [file.to_dict() for file in turn.files] or None, "answer": "", "status": "running",
+        "error": None, "details": None, "prompt": None, "owner": live.owner(), "tokens": 0, "latency": 0.0,
+        "created_at": moment, "updated_at": moment})
 
 
 def end(turn: Turn, tx, *, answer: str, status: str = "normal", error: str | None = None,

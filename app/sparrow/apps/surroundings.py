@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 
 class Here:
     """What this box has, as `dsl.review` asks for it."""
@@ -47,7 +45,6 @@ class Here:
             return tx.execute(sa.select(datasets.c.id).where(datasets.c.id == dataset_id)).first() is not None
 
 
-@cache
 def hub():
     """Return the one way to every model."""
     from sparrow.providers.store import hub as shared
@@ -121,9 +118,10 @@ def embed(provider: str, model: str, texts: list[str]):
 
 def flagged(text: str) -> bool:
     """Ask the provider's moderation model about a text."""
-    hub_ = hub()
-    ref = hub_.default("moderation")
-    return bool(ref) and hub_.moderate(ref, text)
+    from sparrow.providers import speech
+
+    ref = hub().default("moderation")
+    return ref is not None and bool(speech.moderate(hub(), ref, [text])[0])
 
 
 def get(address: str, limit: int) -> bytes:

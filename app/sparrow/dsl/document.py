@@ -84,7 +84,7 @@ def write(file: AppFile, *, include_secret: bool = False) -> str:
         before = _app_value(app, name) if name in app else default
         if fresh or value != before:
             app[name] = value
-    document = dict(file.source.get("file") or {"dependencies": []})
+    document = dict(file.source.get("file", {"dependencies": []}))
     document.update(kind="app", version=version.CURRENT, app=app)
     document[content_key(file.mode)] = _without_secrets(file.content, include_secret)
     return text.write(document)

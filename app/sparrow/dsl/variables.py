@@ -29,8 +29,8 @@ def check(variable: Any, place: str) -> None:
         raise BadRequest(f"missing value ({place}, '{name[:60]}')", params=f"{place}.value")
     if not fits(kind, value):
         number = kind in ("number", "integer", "float")
-        raise BadRequest(f"invalid {'number' if number else kind[:40]} value {str(value)[:60]} ({place}, '{name[:60]}')",
-                         params=f"{place}.value")
+        kind = "number" if number else kind[:40]
+        raise BadRequest(f"invalid {kind} value {str(value)[:60]} ({place}, '{name[:60]}')", params=f"{place}.value")
     if len(msgspec.json.encode(value)) > MAX_SIZE:
         raise BadRequest(f"{place}: the value of '{name[:60]}' is larger than {MAX_SIZE // 1024} KiB",
                          params=f"{place}.value")

@@ -32,7 +32,8 @@ def status(version: str) -> Status:
 
 def _numbers(version: str) -> tuple[int, int, int]:
     """Return major, minor and patch. Pre-releases and the like count as their release."""
-    match = re.fullmatch(r"v?(\d{1,9})(?:\.(\d{1,9}))?(?:\.(\d{1,9}))?(?:[.\-+]?[0-9A-Za-z.\-+]{0,40})?", version.strip())
+    match = re.fullmatch(r"v?(\d{1,9})(?:\.(\d{1,9}))?(?:\.(\d{1,9}))?(?:[.\-+]?[0-9A-Za-z.\-+]{0,40})?",
+                         version.strip())
     if match is None:
         raise BadRequest(f"Invalid version: '{version[:40]}'", params="version")
     major, minor, patch = match.groups()

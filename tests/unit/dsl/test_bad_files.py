@@ -68,7 +68,8 @@ def test_ten_mebibytes():
 
 
 def test_unquoted_digits_are_ids():
-    file = document.parse(APP + "graph: {nodes: [{id: 17115, data: {type: start}}], edges: [{source: 17115, target: 2}]}")
+    graph = "graph: {nodes: [{id: 17115, data: {type: start}}], edges: [{source: 17115, target: 2}]}"
+    file = document.parse(APP + graph)
     assert file.content["graph"]["nodes"][0]["id"] == "17115"
     assert file.content["graph"]["edges"][0]["target"] == "2"
 
@@ -81,7 +82,8 @@ def test_version_rule(declared, status):
 
 
 JUNK = st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=8), st.just([]), st.just({}),
-                 st.just([[]]), st.just([{}]), st.just({"a": {"b": []}}), st.floats(allow_nan=False, allow_infinity=False))
+                 st.just([[]]), st.just([{}]), st.just({"a": {"b": []}}),
+                 st.floats(allow_nan=False, allow_infinity=False))
 SEED = text.read("""
 app: {mode: workflow, name: x, icon_type: emoji}
 version: 0.6.0
