@@ -1,0 +1,163 @@
+"""The parameter extractor: a model reads typed values out of a text."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from sparrow.engine import jsonrepair, prompts, template
+from sparrow.engine.context import Context
+from sparrow.engine.models import NO_COST, ask
+from sparrow.engine.nodes.base import Node, NodeError, Result
+from sparrow.engine.values import MISSING, empty_of, jsonable, text
+from sparrow.messages import Message, ModelError, ModelRef, Part, ToolSpec
+
+FUNCTION = "extract_parameters"
+_BY_FUNCTION = """You read values out of a text by calling the function `{name}`. Call it exactly once, with every \
+value the text or the instructions give. Do not invent values, and do not answer in words.
+{more}"""
+_BY_PROMPT = """You read values out of a text. Answer with one JSON object that follows the given JSON schema, and \
+with nothing else: no explanation, no code fence. Do not invent values.
+{more}"""
+
+
+class ParameterExtractor(Node):
+    """A reply that cannot be used is no failure: `__is_success` is 0 then."""
+
+    def setup(self, data: dict[str, Any]) -> None:
+        """Read the model and the parameters."""
+        self.model = data.get("model") or {}
+        self.ref = prompts.model_of(self.model)
+        self.parameters = []
+        for item in data.get("parameters") or ():
+            name = str(item.get("name") or "")
+            if name in ("", "__reason", "__is_success"):
+                raise ValueError(f"Invalid parameter name: {name!r}")
+            kind = {"bool": "boolean", "select": "string"}.get(item.get("type"), item.get("type") or "string")
+            self.parameters.append({
+                "name": name, "type": kind, "options": item.get("options") or None,
+                "description": item.get("description") or "", "required": bool(item.get("required")),
+            })
+
+    def models(self) -> tuple[ModelRef, ...]:
+        """Return its model."""
+        return (self.ref,)
+
+    def schema(self) -> dict[str, Any]:
+        """Return the JSON schema of all parameters."""
+        properties: dict[str, Any] = {}
+        for item in self.parameters:
+            rule: dict[str, Any] = {"description": item["description"]}
+            if item["type"].startswith("array"):
+                rule |= {"type": "array", "items": {"type": item["type"][6:-1] or "string"}}
+            else:
+                rule["type"] = item["type"]
+            if item["options"]:
+                rule["enum"] = item["options"]
+            properties[item["name"]] = rule
+        return {"type": "object", "properties": properties,
+                "required": [item["name"] for item in self.parameters if item["required"]]}
+
+    def run(self, context: Context) -> Result:
+        """Return one output a parameter, `__is_success`, `__reason` and `__usage`."""
+        value = context.pool.get(self.data.get("query") or ())
+        query = "" if value is MISSING else text(value)
+        files = prompts.vision_files(self.data.get("vision"), context)
+        instruction = template.render(str(self.data.get("instruction") or ""), context.pool)
+        inputs = {"query": query, "files": [jsonable(file) for file in files], "parameters": self.parameters,
+                  "instruction": instruction}
+        info = context.need("models").info(self.ref)
+        by_function = (self.data.get("reasoning_mode") != "prompt"
+                       and bool(info.features & {"tool-call", "multi-tool-call"}))
+        messages = self._messages(context, query, instruction, by_function)
+        parts = prompts.parts_of(files, info, context, "high")
+        if parts:
+            messages[-1].content = [*parts, Part("text", messages[-1].text())]
+        schema = self.schema()
+        spec = ToolSpec(FUNCTION, "Extract parameters from the natural language text", schema)
+        parameters, stop = prompts.parameters_of(self.model)
+        process: dict[str, Any] = {
+            "model_mode": self.ref.mode, "prompts": prompts.shown(messages), "usage": None,
+            "function": {"name": spec.name, "description": spec.description, "parameters": schema}
+            if by_function else {}, "tool_call": None,
+            "model_provider": self.ref.provider, "model_name": self.ref.name,
+        }
+        try:
+            reply = ask(context, self.ref, messages, parameters=parameters, stop=stop,
+                        tools=[spec] if by_function else None, stream=False)
+        except ModelError as error:
+            raise NodeError(str(error), error.error_type, inputs=inputs, process_data=process,
+                            metadata=dict(NO_COST)) from None
+        usage = reply.usage_dict(timed=False)
+        process |= {"usage": usage, "llm_text": reply.text}
+        call = next((item for item in reply.tool_calls if item.name == FUNCTION), None)
+        if call is not None:
+            process["tool_call"] = {"id": call.id, "type": "function",
+                                    "function": {"name": call.name, "arguments": call.arguments}}
+        found = jsonrepair.extract(call.arguments if call is not None else reply.text)
+        values, reason = self._read(found, call is not None or by_function)
+        outputs = {"__is_success": 0 if reason else 1, "__reason": reason, "__usage": usage, **values}
+        return Result(outputs, inputs, process, reply.cost(), usage=reply.usage)
+
+    def _messages(self, context: Context, query: str, instruction: str, by_function: bool) -> list[Message]:
+        more = ""
+        if instruction:
+            more = f"\nInstructions:\n<instructions>\n{instruction}\n</instructions>"
+        told = "\n".join(f"Human: {turn.query}\nAssistant: {turn.answer}"
+                         for turn in prompts.history(context, self.data.get("memory")))
+        if told:
+            more += f"\nThe conversation so far:\n<histories>\n{told}\n</histories>"
+        if by_function:
+            return [Message("system", _BY_FUNCTION.format(name=FUNCTION, more=more)), Message("user", query)]
+        schema = json.dumps(self.schema(), ensure_ascii=False)
+        return [Message("system", _BY_PROMPT.format(more=more)),
+                Message("user", f"<schema>\n{schema}\n</schema>\n<text>\n{query}\n</text>")]
+
+    def _read(self, found: Any, called: bool) -> tuple[dict[str, Any], str | None]:
+        """Return all values, typed, and why they are not good (None if they are)."""
+        reason: str | None = None
+        if not isinstance(found, dict):
+            found = {}
+            reason = ("Failed to extract result from function call or text response, using empty result." if called
+                      else "Failed to extract result from text response, using empty result.")
+        elif len([item for item in self.parameters if item["name"] in found]) != len(self.parameters) or len(
+                found) != len(self.parameters):
+            reason = "Invalid number of parameters"
+        values: dict[str, Any] = {}
+        for item in self.parameters:
+            name, kind = item["name"], item["type"]
+            value = _typed(kind, found.get(name))
+            if value is MISSING:
+                if reason is None and (item["required"] or found.get(name) is not None):
+                    reason = f"Invalid {_word(kind)} value for parameter {name}"
+                value = empty_of(kind)
+            elif item["options"] and value not in item["options"] and reason is None:
+                reason = f"Invalid `select` value for parameter {name}"
+            values[name] = value
+        return values, reason
+
+
+def _word(kind: str) -> str:
+    return {"array[string]": "`array[string]`"}.get(kind, f"`{kind}`")
+
+
+def _typed(kind: str, value: Any) -> Any:
+    """Return a value converted to a parameter's type, or MISSING."""
+    if kind == "number":
+        if isinstance(value, bool):
+            return MISSING
+        if isinstance(value, int | float):
+            return value
+        try:
+            return float(value) if "." in str(value) else int(value)
+        except (TypeError, ValueError):
+            return MISSING
+    if kind == "boolean":
+        return value if isinstance(value, bool) else bool(value) if type(value) is int else MISSING
+    if kind == "string":
+        return value if isinstance(value, str) else MISSING
+    if kind.startswith("array") and isinstance(value, list):
+        inner = kind[6:-1]
+        items = [item if inner == "object" and isinstance(item, dict) else _typed(inner, item) for item in value]
+        return [item for item in items if item is not MISSING]
+    return MISSING

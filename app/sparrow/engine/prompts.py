@@ -1,0 +1,226 @@
+"""From a node's prompt settings to the messages a model gets."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from typing import Any
+
+from sparrow.engine import jinja, template, values
+from sparrow.engine.context import Context
+from sparrow.engine.files import File
+from sparrow.engine.nodes.base import NodeError
+from sparrow.engine.ports import Turn
+from sparrow.messages import Message, ModelInfo, ModelRef, Part
+
+_FEATURE = {"image": "vision", "document": "document", "audio": "audio", "video": "video"}
+_HISTORY = 500
+
+
+def model_of(config: Any) -> ModelRef:
+    """Return the model a node's `model` settings name; ValueError without one."""
+    if not isinstance(config, dict) or not config.get("name"):
+        raise ValueError("no model selected")
+    return ModelRef(str(config.get("provider") or ""), str(config["name"]),
+                    "completion" if config.get("mode") == "completion" else "chat")
+
+
+def parameters_of(config: dict[str, Any]) -> tuple[dict[str, Any], list[str] | None]:
+    """Return a model's call parameters and its stop words."""
+    parameters = dict(config.get("completion_params") or {})
+    stop = parameters.pop("stop", None)
+    return parameters, list(stop) if stop else None
+
+
+def fill(source: str, context: Context, extra: dict[str, str] | None = None) -> str:
+    """Fill a prompt; a reference without value fails the node, as in Dify."""
+    out: list[str] = []
+    for name, text in (extra or {}).items():
+        source = source.replace("{{#" + name + "#}}", text)
+    for part in template.parse(source):
+        if isinstance(part, str):
+            out.append(part)
+            continue
+        value = context.pool.get(part)
+        if value is values.MISSING:
+            raise NodeError(f"Variable #{'.'.join(part)}# not found", "VariableNotFoundError")
+        out.append(values.text(value))
+    return "".join(out)
+
+
+def context_text(value: Any) -> tuple[str, list[dict[str, Any]]]:
+    """Return the text of a context variable and the passages to cite."""
+    if value is values.MISSING or value is None:
+        return "", []
+    if isinstance(value, str):
+        return value, []
+    if not isinstance(value, list):
+        return values.text(value), []
+    lines: list[str] = []
+    cited: list[dict[str, Any]] = []
+    for item in value:
+        if isinstance(item, str):
+            lines.append(item)
+        elif isinstance(item, dict):
+            if "content" not in item:
+                raise NodeError(f"Invalid context structure: {item}", "InvalidContextStructureError")
+            lines.append(str(item.get("summary") and f"{item['summary']}\n{item['content']}" or item["content"]))
+            metadata = item.get("metadata")
+            if isinstance(metadata, dict) and metadata.get("_source") == "knowledge":
+                cited.append(citation(item, len(cited) + 1))
+        else:
+            raise NodeError(f"Invalid context structure: {item}", "InvalidContextStructureError")
+    return "\n".join(lines).strip(), cited
+
+
+def citation(passage: dict[str, Any], position: int) -> dict[str, Any]:
+    """Return a passage as `retriever_resources` shows it; page, heading and the like go along."""
+    metadata = passage.get("metadata") or {}
+    known = {
+        "position": metadata.get("position") or position,
+        "dataset_id": metadata.get("dataset_id"),
+        "dataset_name": metadata.get("dataset_name"),
+        "document_id": metadata.get("document_id"),
+        "document_name": metadata.get("document_name"),
+        "data_source_type": metadata.get("data_source_type"),
+        "segment_id": metadata.get("segment_id"),
+        "retriever_from": metadata.get("retriever_from"),
+        "score": metadata.get("score"),
+        "hit_count": metadata.get("segment_hit_count"),
+        "word_count": metadata.get("segment_word_count"),
+        "segment_position": metadata.get("segment_position"),
+        "index_node_hash": metadata.get("segment_index_node_hash"),
+        "content": passage.get("content"),
+        "page": metadata.get("page"),
+        "doc_metadata": metadata.get("doc_metadata"),
+        "title": passage.get("title"),
+        "files": passage.get("files"),
+        "summary": passage.get("summary"),
+    }
+    return known | {key: metadata[key] for key in ("heading",) if key in metadata}
+
+
+def history(context: Context, memory: dict[str, Any] | None) -> Sequence[Turn]:
+    """Return the earlier turns a node's memory settings let in; a window of N keeps N-1 of them."""
+    if not memory or context.ports.memory is None:
+        return ()
+    window = memory.get("window") or {}
+    if window.get("enabled") and window.get("size") is not None:
+        limit = max(int(window["size"]) - 1, 0)
+        return context.ports.memory.turns(limit) if limit else ()
+    return context.ports.memory.turns(_HISTORY)
+
+
+def part_of(file: File, context: Context, detail: str | None) -> Part:
+    """Return a file as a part of a message, its content inline."""
+    kind = file.type if file.type in _FEATURE else "document"
+    content = context.need("files").read(file)
+    mime = file.mime_type or "application/octet-stream"
+    data = f"data:{mime};base64,{base64.b64encode(content).decode()}"
+    return Part(kind, data, detail if kind == "image" else None, file.filename, mime)
+
+
+def parts_of(files: Sequence[File], info: ModelInfo, context: Context, detail: str | None) -> list[Part]:
+    """Return those files that the model can take."""
+    return [part_of(file, context, detail) for file in files
+            if _FEATURE.get(file.type, "document") in info.features]
+
+
+def vision_files(settings: Any, context: Context) -> list[File]:
+    """Return the files a node's vision settings choose."""
+    if not isinstance(settings, dict) or not settings.get("enabled"):
+        return []
+    selector = (settings.get("configs") or {}).get("variable_selector") or ["sys", "files"]
+    value = context.pool.get(selector)
+    items = value if isinstance(value, list) else [value]
+    return [item for item in items if isinstance(item, File)]
+
+
+def turns_as_messages(turns: Sequence[Turn], info: ModelInfo, context: Context, detail: str | None,
+                      vision: bool) -> list[Message]:
+    """Return earlier turns as messages; a turn without an answer is left out."""
+    messages: list[Message] = []
+    for turn in turns:
+        parts = parts_of(turn.files, info, context, detail) if vision and turn.files else []
+        content: Any = [*parts, Part("text", turn.query)] if parts else turn.query
+        messages.append(Message("user", content))
+        messages.append(Message("assistant", turn.answer))
+    return messages
+
+
+def chat_messages(data: dict[str, Any], context: Context, info: ModelInfo, context_value: str,
+                  files: Sequence[File], detail: str | None) -> list[Message]:
+    """Return the messages of a chat model's node: prompt, history, the query, with the files on the last one."""
+    prompt = data.get("prompt_template")
+    messages = [
+        Message(str(item.get("role") or "user"), _one(item, data, context, context_value))
+        for item in (prompt if isinstance(prompt, list) else [prompt] if prompt else [])
+    ]
+    memory = data.get("memory")
+    if memory:
+        messages += turns_as_messages(history(context, memory), info, context, detail, bool(files))
+        query = memory.get("query_prompt_template")
+        if not query:
+            query = "{{#sys.query#}}" if context.pool.variable("sys", "query") is not values.MISSING else ""
+        if query:
+            messages.append(Message("user", fill(query, context, {"context": context_value})))
+    parts = parts_of(files, info, context, detail)
+    if parts:
+        if messages and messages[-1].role == "user":
+            last = messages[-1].content
+            messages[-1].content = [*parts, Part("text", last)] if isinstance(last, str) else [*parts, *last]
+        else:
+            messages.append(Message("user", list(parts)))
+    return [message for message in messages if message.content]
+
+
+def _one(item: dict[str, Any], data: dict[str, Any], context: Context, context_value: str) -> str:
+    if item.get("edition_type") == "jinja2":
+        from sparrow.engine.nodes.template_transform import gather
+
+        variables = gather((data.get("prompt_config") or {}).get("jinja2_variables"), context)
+        source = str(item.get("jinja2_text") or "").replace("{{#context#}}", "{{__context__}}")
+        try:
+            return jinja.render(source, variables | {"__context__": context_value})
+        except jinja.TemplateError as error:
+            raise NodeError(str(error), error.error_type) from None
+    return fill(str(item.get("text") or ""), context, {"context": context_value})
+
+
+def completion_message(data: dict[str, Any], context: Context, context_value: str) -> list[Message]:
+    """Return the one message of a completion model's node, with the history written out in it."""
+    prompt = data.get("prompt_template")
+    item = prompt[0] if isinstance(prompt, list) and prompt else prompt or {}
+    memory = data.get("memory") or {}
+    prefix = memory.get("role_prefix") or {}
+    user, assistant = prefix.get("user") or "Human", prefix.get("assistant") or "Assistant"
+    told = "\n".join(f"{user}: {turn.query}\n{assistant}: {turn.answer}" for turn in history(context, memory))
+    item = dict(item)
+    key = "jinja2_text" if item.get("edition_type") == "jinja2" else "text"
+    item[key] = str(item.get(key) or "").replace("{{#histories#}}", told)
+    text = _one(item, data, context, context_value)
+    query = context.pool.variable("sys", "query")
+    if memory and isinstance(query, str) and "{{#sys.query#}}" not in str((prompt or {}).get("text") if isinstance(
+            prompt, dict) else ""):
+        text = f"{text}\n{user}: {query}\n{assistant}: " if text else query
+    return [Message("user", text)] if text else []
+
+
+def shown(messages: Sequence[Message]) -> list[dict[str, Any]]:
+    """Return messages as the trace shows them: texts, and the ends of images."""
+    out = []
+    for message in messages:
+        files = []
+        if not isinstance(message.content, str):
+            for part in message.content:
+                if part.type == "image":
+                    data = part.data if len(part.data) <= 30 else f"{part.data[:10]}...[TRUNCATED]...{part.data[-10:]}"
+                    files.append({"type": "image", "data": data, "detail": part.detail})
+        entry: dict[str, Any] = {"role": message.role, "text": message.text(), "files": files}
+        if message.tool_calls:
+            entry["tool_calls"] = [
+                {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+                for call in message.tool_calls
+            ]
+        out.append(entry)
+    return out
