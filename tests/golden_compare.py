@@ -22,22 +22,23 @@ def normal(value: Any) -> Any:
     return _Walk().value(value, "")
 
 
-def events(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def events(found: list[dict[str, Any]], *, numbered: bool = True) -> list[dict[str, Any]]:
     """Return a stream's events in normal form, without what the harness and the keep-alive added."""
-    walk = _Walk()
+    walk = _Walk(numbered)
     return [walk.value(event, "") for event in found
             if "_client" not in event and "_http" not in event and event.get("event") != "ping"]
 
 
 class _Walk:
-    def __init__(self) -> None:
+    def __init__(self, numbered: bool = True) -> None:
         self._ids: dict[str, str] = {}
+        self._numbered = numbered
 
     def value(self, value: Any, key: str) -> Any:
         """Return one value."""
         if isinstance(value, dict):
             if key in _MAPS:
-                return {name: "<elapsed>" for name in sorted(value)}
+                return dict.fromkeys(sorted(value), "<elapsed>")
             return {self._text(name): self.value(value[name], name) for name in sorted(value)}
         if isinstance(value, list):
             return [self.value(item, key) for item in value]
@@ -57,6 +58,8 @@ class _Walk:
         return _MARK.sub(lambda found: self._number(found[0]) if not found[0].startswith("<id:n") else found[0], text)
 
     def _number(self, identity: str) -> str:
+        if not self._numbered:
+            return "<id:n>"
         return self._ids.setdefault(identity, f"<id:n{len(self._ids) + 1}>")
 
 
@@ -79,6 +82,8 @@ def differences(expected: Any, actual: Any, place: str = "") -> list[str]:
         if len(expected) != len(actual):
             found.append(f"{place}: {len(actual)} items, expected {len(expected)}")
         return found
+    if isinstance(expected, str) and isinstance(actual, str) and "<sandbox traceback>" in expected:
+        expected, actual = expected.rpartition("\n")[2], actual.rpartition("\n")[2]
     if expected == actual and isinstance(expected, bool) == isinstance(actual, bool):
         return []
     return [f"{place}: got {_short(actual)}, expected {_short(expected)}"]
@@ -86,11 +91,15 @@ def differences(expected: Any, actual: Any, place: str = "") -> list[str]:
 
 def stream_differences(expected: list[dict[str, Any]], actual: list[dict[str, Any]], *,
                        ordered: bool = True) -> list[str]:
-    """Return how two streams differ: first in their order, then event by event."""
-    names = [[_name(event) for event in found] for found in (expected, actual)]
+    """Return how two recorded streams differ: first in their order, then event by event.
+
+    Without `ordered` the events of parallel branches may come in any order; each must still be there.
+    """
+    expected, actual = events(expected, numbered=ordered), events(actual, numbered=ordered)
     if not ordered:
-        expected, actual = (sorted(found, key=_name) for found in (expected, actual))
-        names = [sorted(found) for found in names]
+        expected, actual = (sorted(found, key=lambda event: (_name(event), repr(event)))
+                            for found in (expected, actual))
+    names = [[_name(event) for event in found] for found in (expected, actual)]
     if names[0] != names[1]:
         return [f"order: got {' '.join(names[1])}; expected {' '.join(names[0])}"]
     return [line for index, (one, other) in enumerate(zip(expected, actual, strict=True))

@@ -31,7 +31,7 @@ def test_case(case, stage):
     app_id = found.json.get("app_id")
     if found.status_code == 202:
         confirmed = stage.admin.post(f"/apps/imports/{found.json['id']}/confirm")
-        problems += lines(recorded["confirm"]["body"], without(confirmed.json, "warnings"), "confirm")
+        problems += lines(recorded["import"]["confirm"]["body"], without(confirmed.json, "warnings"), "confirm")
         app_id = confirmed.json["app_id"]
     if app_id and "publish" in recorded:
         published = stage.admin.post(f"/apps/{app_id}/workflows/publish", json={})
@@ -75,9 +75,9 @@ def body_of(run: dict[str, Any], mode: str, response_mode: str) -> dict[str, Any
     """Return a run's request, as the recordings' README has it."""
     body = {"inputs": {}, "user": "u1", "response_mode": response_mode}
     if mode != "workflow":
-        body["auto_generate_name"] = False
         if mode != "completion":
             body["query"] = "hello"
+        body["auto_generate_name"] = False
     body.update(run.get("body") or {})
     for name in run.get("drop") or []:
         body.pop(name, None)
@@ -106,8 +106,7 @@ def check_stream(expected: list[dict[str, Any]], found: dict[str, Any], place: s
         if "body" not in http:
             return [f"{place}: status {found['status']} instead of a stream: {str(found.get('body'))[:200]}"]
         return check_reply(http, found, place)
-    lines_found = compare.stream_differences(compare.events(expected), compare.events(found["events"]),
-                                             ordered=case not in PARALLEL)
+    lines_found = compare.stream_differences(expected, found["events"], ordered=case not in PARALLEL)
     return [f"{place}: {line}" for line in lines_found]
 
 

@@ -5,6 +5,7 @@ Clients in the field show these texts and some match on them, so they are part o
 
 from __future__ import annotations
 
+import types
 import typing
 from collections.abc import Callable
 from typing import Any
@@ -84,7 +85,9 @@ def _expected(hint: Any, value: Any) -> tuple[str, str]:
     bounds: list[Any] = []
     while typing.get_origin(hint) is typing.Annotated:
         bounds, hint = list(hint.__metadata__), typing.get_args(hint)[0]
-    options = [option for option in typing.get_args(hint) if option is not type(None)]
+    union = typing.get_origin(hint) in (typing.Union, types.UnionType)
+    options = [option for option in typing.get_args(hint) if option is not type(None)] if union or typing.get_origin(
+        hint) is typing.Literal else []
     if typing.get_origin(hint) is typing.Literal or (options and typing.get_origin(options[0]) is typing.Literal):
         words = [repr(word) for part in options for word in (typing.get_args(part) or (part,))]
         return "literal_error", "Input should be " + ", ".join(words[:-1]) + (" or " if words[1:] else "") + words[-1]
