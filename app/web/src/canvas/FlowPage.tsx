@@ -57,7 +57,7 @@ export default function FlowPage() {
       </div>
       <section className={css.run} aria-label={t('flow:run')}>
         {app.mode === 'workflow' ? (
-          <CompletionPanel appId={app.id} path={`/apps/${app.id}/workflows/draft/run`} stop={(task) => `/apps/${app.id}/workflow-runs/tasks/${task}/stop`} form={form} values={values} onValues={setValues} before={() => Promise.resolve()} disabled={false} />
+          <CompletionPanel appId={app.id} path={`/apps/${app.id}/workflows/draft/run`} stop={(task) => `/apps/${app.id}/chat-messages/${task}/stop`} form={form} values={values} onValues={setValues} before={() => Promise.resolve()} disabled={false} />
         ) : (
           <Chat chat={chat} avatar={<AppIcon app={app} size={32} />} opener={graph.opener} suggestions={graph.questions} form={form} values={values} onValues={setValues} openSources trace={(turn) => <Trace steps={turn.steps} />} />
         )}

@@ -21,7 +21,6 @@ export interface ChatProps {
   avatar: ReactNode;
   opener?: string;
   suggestions?: string[];
-  followUps?: string[];
   form?: FormEntry[];
   values: Inputs;
   onValues: (values: Inputs) => void;
@@ -122,15 +121,6 @@ export function Chat(props: ChatProps) {
               />
             </div>
           ))}
-          {started && !chat.busy && props.followUps?.length ? (
-            <div className={css.suggest} style={{ paddingLeft: 44 }}>
-              {props.followUps.map((text) => (
-                <Button key={text} variant="default" size="xs" radius="xl" fw={500} h="auto" py={6} styles={{ label: { whiteSpace: 'normal', textAlign: 'left' } }} onClick={() => send(text)}>
-                  {text}
-                </Button>
-              ))}
-            </div>
-          ) : null}
         </div>
       </div>
       {!pinned && started ? (

@@ -21,7 +21,8 @@ interface Passage {
 
 interface PassageView {
   segment?: Passage;
-  neighbours?: Passage[];
+  before?: Passage[];
+  after?: Passage[];
   document?: { id: string; name: string };
 }
 
@@ -54,9 +55,8 @@ export default function SourceDrawer({
   }, [passage.data]);
 
   const own: Passage = passage.data?.segment ?? { id: citation.segment_id, content: citation.content };
-  const around = passage.data?.neighbours ?? [];
-  const before = around.filter((n) => (n.position ?? 0) < (own.position ?? 0));
-  const after = around.filter((n) => (n.position ?? 0) > (own.position ?? 0));
+  const before = passage.data?.before ?? [];
+  const after = passage.data?.after ?? [];
   const page = citation.page ?? own.page;
   const heading = citation.heading ?? own.heading;
   return (

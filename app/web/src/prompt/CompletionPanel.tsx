@@ -32,7 +32,7 @@ export function CompletionPanel({
   disabled: boolean;
 }) {
   const { t } = useTranslation();
-  const chat = useChat({ path: path ?? `/apps/${appId}/completion-messages`, stop, before, single: true });
+  const chat = useChat({ path: path ?? `/apps/${appId}/completion-messages`, stop: stop ?? ((task) => `/apps/${appId}/chat-messages/${task}/stop`), before, single: true });
   const turn = chat.turns[0];
   const run = () => {
     const lack = missing(form, values);

@@ -55,20 +55,6 @@ export default function PromptPage() {
   useEffect(() => {
     if (ready) setValues((old) => ({ ...defaults(form), ...old }));
   }, [ready, form]);
-  const [followUps, setFollowUps] = useState<string[]>([]);
-  const last = chat.turns.at(-1);
-  const wantFollowUps = config?.suggested_questions_after_answer?.enabled ?? false;
-  const doneId = last?.status === 'done' ? last.messageId : undefined;
-  useEffect(() => {
-    setFollowUps([]);
-    if (!wantFollowUps || !doneId) return undefined;
-    const abort = new AbortController();
-    http
-      .get<{ data: string[] }>(`/apps/${app.id}/chat-messages/${doneId}/suggested-questions`, undefined, abort.signal)
-      .then((answer) => setFollowUps(answer.data))
-      .catch(() => undefined);
-    return () => abort.abort();
-  }, [app.id, doneId, wantFollowUps]);
 
   if (model.loading) {
     return (
@@ -82,7 +68,7 @@ export default function PromptPage() {
   const hasModel = Boolean(config.model?.name);
   const rate = (turn: (typeof chat.turns)[number], rating: 'like' | 'dislike' | null) => {
     chat.replace({ ...turn, rating });
-    http.post(`/apps/${app.id}/feedbacks`, { message_id: turn.messageId, rating }).catch(() => chat.replace(turn));
+    http.post(`/apps/${app.id}/messages/${turn.messageId ?? ''}/feedbacks`, { rating }).catch(() => chat.replace(turn));
   };
   const sections = { config, change };
   return (
@@ -127,7 +113,6 @@ export default function PromptPage() {
               avatar={<AppIcon app={app} size={32} />}
               opener={config.opening_statement ?? ''}
               suggestions={config.suggested_questions}
-              followUps={followUps}
               form={form}
               values={values}
               onValues={setValues}

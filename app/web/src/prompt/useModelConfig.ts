@@ -6,7 +6,7 @@ import type { ModelConfig } from '@/api/types';
 
 export type SaveState = 'saved' | 'changed' | 'saving' | 'failed';
 
-const PAUSE_MS = 800;
+const PAUSE_MS = 1500;
 
 /**
  * An app's configuration that saves itself: a change is sent when typing pauses, before a question is asked,
