@@ -41,7 +41,8 @@ def test_rerank(hub):
 
 
 def test_speech(hub, fake):
-    assert speech.transcribe(hub, m.ModelRef("openai", "whisper-1"), b"RIFF" * 100, "录音.wav").startswith("transcribed")
+    said = speech.transcribe(hub, m.ModelRef("openai", "whisper-1"), b"RIFF" * 100, "录音.wav")
+    assert said.startswith("transcribed")
     request = fake.requests[-1]
     assert b'name="model"\r\n\r\nwhisper-1' in request["body"]
     assert b"RIFFRIFF" in request["body"]
