@@ -72,6 +72,21 @@ def test_shell_scripts_pass_shellcheck():
     assert done.returncode == 0, done.stdout
 
 
+def test_missing_host_tools_are_named_with_their_packages(tmp_path):
+    if os.geteuid() != 0:
+        pytest.skip("building an image needs root")
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    for folder in ("/usr/bin", "/bin"):
+        for program in Path(folder).iterdir():
+            if program.name != "musl-gcc" and not (tools / program.name).exists():
+                (tools / program.name).symlink_to(program)
+    done = Build(tmp_path / "build").run("--no-install", "build", PATH=str(tools))
+    assert done.returncode == 1
+    assert re.search(r"This machine lacks .*\bmusl-gcc\b", done.stdout), done.stdout
+    assert re.search(r"Install .*\bmusl-tools\b", done.stdout)
+
+
 @pytest.fixture
 def begun(tmp_path):
     """Return a build directory whose next stage is the compilation, which takes its time."""
