@@ -26,11 +26,12 @@ _TOKEN = re.compile(
 _MARKS = re.compile(r"[-/._:+#@'&~\\]+")
 _MIXED = re.compile(r"[a-z]+|\d+")
 # Words that carry no meaning in a question; kept when nothing else is left.
-_STOP = frozenset([
-    *"a an and are as at be by can could do does for from has have how i if in is it its me my of on or our s".split(),
-    *"should t that the their there this to use used using was we what when where which who why will with".split(),
-    *"would you your 什么 怎么 如何 哪些 哪个 怎样 为什 么样 是什 请问 可以 一个 我们 这个 那个 有哪 是否 多少".split(),
-    *"吗 的 了 是 在 和 么用 用来".split()])
+_STOP_WORDS = """
+a an and are as at be by can could do does for from has have how i if in is it its me my of on or our s should t that
+the their there this to use used using was we what when where which who why will with would you your
+什么 怎么 如何 哪些 哪个 怎样 为什 么样 是什 请问 可以 一个 我们 这个 那个 有哪 是否 多少 吗 的 了 是 在 和 么用 用来
+"""
+_STOP = frozenset(_STOP_WORDS.split())
 _MAX_DOCUMENTS = 3000  # rows that are ranked for one question; more common words decide nothing
 _MAX_TERMS = 24
 _frequency: dict[str, tuple[float, int]] = {}
