@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-pytestmark = pytest.mark.skipif(os.geteuid() != 0 or shutil.which("unshare") is None,
-                                reason="namespaces and other users need root and unshare")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.geteuid() != 0 or shutil.which("unshare") is None,
+                                                   reason="namespaces and other users need root and unshare")]
 
 # Runs inside: the box's users, only a loopback network, a Python that every user may reach.
 SCRIPT = r"""

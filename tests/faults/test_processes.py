@@ -75,6 +75,7 @@ def test_any_order_of_starting_ends_well(stack):
     until(lambda: _healthy(stack), f"healthy after the order {order} (seed {seed})", 15)
 
 
+@pytest.mark.slow
 def test_while_the_api_is_away_people_see_a_page_and_programs_an_error(stack):
     until(lambda: _healthy(stack), "healthy before", 15)
     stack.control("stopProcess", "api")

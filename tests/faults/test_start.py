@@ -109,6 +109,7 @@ def test_a_full_and_a_read_only_disk_are_errors_of_the_health(tmp_path):
         assert any("data partition is missing" in p["message"] for p in health.judge_data(box)[1])
 
 
+@pytest.mark.slow
 def test_two_run_at_once_and_a_third_on_the_same_folder_is_refused(tmp_path):
     with Stack(tmp_path / "one") as one, Stack(tmp_path / "two", SPARROW_ADMIN_PASSWORD="") as two:
         assert one.status() == two.status() == (200, "ok")
@@ -126,6 +127,7 @@ def test_two_run_at_once_and_a_third_on_the_same_folder_is_refused(tmp_path):
         assert two.status() == (200, "ok")
 
 
+@pytest.mark.slow
 def test_the_certificate_is_the_boxs_own_and_lasts_over_a_restart(tmp_path):
     with Stack(tmp_path / "data", SPARROW_ADMIN_PASSWORD=PASSWORD) as stack:
         code, _, _ = stack.get("/health", https=True)  # verified against ca.crt, by address
