@@ -94,6 +94,9 @@ def stage(tmp_path_factory):
         migrate.upgrade()
         account.create(PASSWORD)
         store.source().forget()
+        from sparrow.apps import outbound
+
+        outbound.write_rules(["127.0.0.1"], [])
         played = Stage(create_app(), fake, echo)
         reply = played.admin.post("/model-providers/openai/credentials",
                                   json={"name": "fake", "base_url": fake.base_url, "api_key": "sk-fake-key"})

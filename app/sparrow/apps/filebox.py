@@ -87,8 +87,6 @@ def head(address: str) -> dict[str, Any]:
     from sparrow.apps import surroundings
 
     client = surroundings.http()
-    if client is None:
-        return {}
     try:
         reply = client.request(HttpRequest("HEAD", address, connect_timeout=5, read_timeout=10), Cancel())
     except PortError:
@@ -110,8 +108,6 @@ def fetch(address: str) -> bytes:
     from sparrow.apps import surroundings
 
     client = surroundings.http()
-    if client is None:
-        raise PortError("Remote files cannot be read here.")
     reply = client.request(HttpRequest("GET", address, max_text=_MAX_REMOTE, max_binary=_MAX_REMOTE), Cancel())
     if reply.status >= 300:
         raise PortError(f"{address} answered {reply.status}.")

@@ -72,12 +72,10 @@ def tools():
 
 
 def http():
-    """Return the engine's port to the outside, behind the allow/deny list; None while that room is not there."""
-    try:
-        from sparrow.tools.outbound import Client
-    except ImportError:
-        return None
-    return Client()
+    """Return the engine's port to the outside, behind the allow/deny list."""
+    from sparrow.apps import outbound
+
+    return outbound.Client()
 
 
 def post_json(address: str, body: dict, headers: dict[str, str], timeout: float) -> bytes:
@@ -130,7 +128,7 @@ def get(address: str, limit: int) -> bytes:
     from sparrow.errors import BadRequest
 
     client = http()
-    if client is None or not address.startswith(("http://", "https://")):
+    if not address.startswith(("http://", "https://")):
         raise BadRequest("Invalid URL", params="yaml_url")
     # A page of GitHub that shows a file leads to the file itself.
     if address.startswith("https://github.com/") and "/blob/" in address:
