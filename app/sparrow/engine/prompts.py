@@ -64,7 +64,7 @@ def context_text(value: Any) -> tuple[str, list[dict[str, Any]]]:
         elif isinstance(item, dict):
             if "content" not in item:
                 raise NodeError(f"Invalid context structure: {item}", "InvalidContextStructureError")
-            lines.append(str(item.get("summary") and f"{item['summary']}\n{item['content']}" or item["content"]))
+            lines.append(str((item.get("summary") and f"{item['summary']}\n{item['content']}") or item["content"]))
             metadata = item.get("metadata")
             if isinstance(metadata, dict) and metadata.get("_source") == "knowledge":
                 cited.append(citation(item, len(cited) + 1))
