@@ -74,7 +74,8 @@ def score(bases: dict[str, str], method: str, chosen: list[dict]) -> dict[str, t
                 found[base] = next((rank for rank, passage in enumerate(passages, 1)
                                     if right(passage, entry["section"])), 0)
             ranks[group].append(found[base])
-    return {group: (sum(rank == 1 for rank in values) / len(values), sum(1 <= rank <= 3 for rank in values) / len(values),
+    return {group: (sum(rank == 1 for rank in values) / len(values),
+                    sum(1 <= rank <= 3 for rank in values) / len(values),
                     sum(1 / rank for rank in values if rank) / len(values), len(values))
             for group, values in ranks.items()}
 

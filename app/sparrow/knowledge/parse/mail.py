@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from email import message_from_bytes, policy
 from pathlib import Path
 
-from . import html, text
+from . import html
 from .blocks import Block, Event, Notice, ParseError
+from .text import paragraphs
 
 _ATTACHMENTS = 50
 
@@ -28,7 +29,7 @@ def parse(path: Path, images) -> Iterator[Event]:
     if body is not None:
         content = body.get_content()
         found = html.blocks(content, base=base) if body.get_content_subtype() == "html" else \
-            text.paragraphs(content.replace("\r\n", "\n"))
+            paragraphs(content.replace("\r\n", "\n"))
         for block in found:
             block.heading = block.heading or base
             yield block

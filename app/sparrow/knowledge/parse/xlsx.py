@@ -25,10 +25,11 @@ def parse(path: Path, images) -> Iterator[Event]:
                              code="corrupt_file")
     import openpyxl
 
-    with warnings.catch_warnings():
+    # Opened here: by a path openpyxl judges the file by its name, and ours have none.
+    with open(path, "rb") as stream, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            book = openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False)
+            book = openpyxl.load_workbook(stream, read_only=True, data_only=True, keep_links=False)
             sheets = book.worksheets
             for done, sheet in enumerate(sheets, start=1):
                 for text in blocks(_rows(sheet)):
