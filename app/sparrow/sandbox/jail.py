@@ -1,0 +1,216 @@
+"""Runs one piece of the user's code in a jail of its own. Started as a script by `port`; standard library only.
+
+The jail: new mount, PID, network, IPC and UTS namespaces (and a user namespace where this process is not root), a
+root made of a small tmpfs with the interpreter bound into it, an unprivileged user, no capabilities, no new
+privileges, resource limits. It reads one JSON job from standard input and writes one JSON result to standard output.
+"""
+
+import ctypes
+import json
+import os
+import resource
+import sys
+
+NEWNS, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET = (0x20000, 0x4000000, 0x8000000, 0x10000000, 0x20000000, 0x40000000)
+BIND, REC, PRIVATE, NOSUID, NODEV, RDONLY, REMOUNT = 4096, 16384, 1 << 18, 2, 4, 1, 32
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def call(name, *arguments):
+    """Call a function of the C library; raise OSError when it fails."""
+    if getattr(libc, name)(*arguments) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{name}: {os.strerror(number)}")
+
+
+def mount(source, target, kind, flags, data=None):
+    """Mount a file system."""
+    call("mount", source and source.encode(), target.encode(), kind and kind.encode(), ctypes.c_ulong(flags),
+         data and data.encode())
+
+
+def isolate():
+    """Enter new namespaces; return whether a user namespace was needed."""
+    spaces = NEWNS | NEWPID | NEWNET | NEWIPC | NEWUTS
+    if os.geteuid() == 0:
+        call("unshare", spaces)
+        return False
+    uid, gid = os.geteuid(), os.getegid()
+    call("unshare", spaces | NEWUSER)
+    for name, text in (("setgroups", "deny"), ("uid_map", f"65534 {uid} 1"), ("gid_map", f"65534 {gid} 1")):
+        with open(f"/proc/self/{name}", "w") as file:
+            file.write(text)
+    return True
+
+
+def build_root(paths):
+    """Make the new root in a tmpfs and enter it; nothing else of the machine stays visible."""
+    mount(None, "/", None, REC | PRIVATE)
+    root = "/tmp"
+    held = {path: os.open(path, os.O_PATH) for path in paths if os.path.exists(path)}  # before /tmp is covered
+    mount("jail", root, "tmpfs", NOSUID | NODEV, "size=16m,nr_inodes=2k,mode=755")
+    for path, handle in held.items():
+        target = root + path
+        if os.path.isdir(f"/proc/self/fd/{handle}"):
+            os.makedirs(target, exist_ok=True)
+        else:
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            os.close(os.open(target, os.O_CREAT | os.O_WRONLY))
+        mount(f"/proc/self/fd/{handle}", target, None, BIND | REC)
+        try:
+            mount(None, target, None, BIND | REMOUNT | RDONLY | NOSUID | NODEV)
+        except OSError:  # flags that a user namespace may not change; the files belong to others anyway
+            pass
+        os.close(handle)
+    for name, mode in (("/tmp", 0o1777), ("/dev", 0o755), ("/proc", 0o555), ("/old", 0o700)):
+        os.makedirs(root + name, exist_ok=True)
+        os.chmod(root + name, mode)
+    for device in ("null", "zero", "urandom"):
+        os.close(os.open(f"{root}/dev/{device}", os.O_CREAT | os.O_WRONLY))
+        mount(f"/dev/{device}", f"{root}/dev/{device}", None, BIND)
+    os.chdir(root)
+    number = {"x86_64": 155, "aarch64": 41}[os.uname().machine]
+    if libc.syscall(number, b".", b"old") != 0:
+        raise OSError(ctypes.get_errno(), "pivot_root")
+    os.chdir("/")
+    call("umount2", b"/old", 2)
+    os.rmdir("/old")
+
+
+def drop(mapped):
+    """Give up every privilege."""
+    if not mapped:
+        user = 200_000 + int.from_bytes(os.urandom(2), "big")
+        os.setgroups([])
+        os.setresgid(user, user, user)
+        os.setresuid(user, user, user)
+    else:
+        header = (ctypes.c_uint32 * 2)(0x20080522, 0)
+        libc.syscall({"x86_64": 126, "aarch64": 91}[os.uname().machine], header, (ctypes.c_uint32 * 6)())
+    call("prctl", 38, 1, 0, 0, 0)  # PR_SET_NO_NEW_PRIVS
+    forbid()
+
+
+class _Instruction(ctypes.Structure):
+    _fields_ = [("code", ctypes.c_ushort), ("jt", ctypes.c_ubyte), ("jf", ctypes.c_ubyte), ("k", ctypes.c_uint32)]
+
+
+class _Program(ctypes.Structure):
+    _fields_ = [("len", ctypes.c_ushort), ("filter", ctypes.POINTER(_Instruction))]
+
+
+def forbid():
+    """Refuse system calls that no code node needs and kernels have had holes in (a seccomp filter)."""
+    architecture, numbers = {
+        # unshare setns mount umount2 pivot_root ptrace bpf perf_event_open keyctl add_key request_key userfaultfd
+        # io_uring_setup process_vm_readv process_vm_writev kexec_load init_module chroot
+        "x86_64": (0xC000003E, (272, 308, 165, 166, 155, 101, 321, 298, 250, 248, 249, 323, 425, 310, 311, 246, 175,
+                                161)),
+        "aarch64": (0xC00000B7, (97, 268, 40, 39, 41, 117, 280, 241, 219, 217, 218, 282, 425, 270, 271, 104, 105, 51)),
+    }[os.uname().machine]
+    steps = [(0x20, 0, 0, 4), (0x15, 1, 0, architecture), (0x06, 0, 0, 0), (0x20, 0, 0, 0)]
+    for number in numbers:
+        steps += [(0x15, 0, 1, number), (0x06, 0, 0, 0x00050001)]  # EPERM
+    steps.append((0x06, 0, 0, 0x7FFF0000))
+    program = (_Instruction * len(steps))(*[_Instruction(*step) for step in steps])
+    call("prctl", 22, 2, ctypes.byref(_Program(len(steps), program)), 0, 0)
+
+
+def limit(job):
+    """Set the resource limits."""
+    seconds = int(job["seconds"]) + 1
+    limits = [(resource.RLIMIT_CPU, seconds), (resource.RLIMIT_FSIZE, 16 << 20), (resource.RLIMIT_NOFILE, 64),
+              (resource.RLIMIT_NPROC, 24), (resource.RLIMIT_CORE, 0)]
+    if job["language"] == "python3":
+        limits.append((resource.RLIMIT_AS, job["memory"]))
+    for kind, value in limits:
+        resource.setrlimit(kind, (value, value))
+
+
+def python(job, out):
+    """Run Python: call `main` with the inputs as keywords."""
+    import linecache
+    import traceback
+
+    name = "<code>"
+    linecache.cache[name] = (len(job["code"]), None, job["code"].splitlines(True), name)
+    space = {"__name__": "__code__", "__builtins__": __builtins__}
+    try:
+        exec(compile(job["code"], name, "exec"), space)
+        if not callable(space.get("main")):
+            raise NameError("name 'main' is not defined")
+        text = json.dumps({"result": space["main"](**job["inputs"])}, ensure_ascii=False)
+    except MemoryError:
+        space.clear()
+        text = json.dumps({"error": f"MemoryError: more than {job['memory'] >> 20} MiB\nerror: exit status 255"})
+    except BaseException as error:
+        trace = error.__traceback__
+        while trace is not None and trace.tb_frame.f_code.co_filename != name:
+            trace = trace.tb_next
+        lines = "".join(traceback.format_exception(type(error), error, trace, chain=False))[-8000:]
+        text = json.dumps({"error": f"{lines.rstrip()}\nerror: exit status 255"})
+    send(out, text, job)
+
+
+def send(out, text, job):
+    """Write the result, or that it is too long."""
+    data = text.encode("utf-8", "surrogatepass")
+    if len(data) > job["output"]:
+        data = json.dumps({"error": f"The result is longer than {job['output'] >> 20} MiB\nerror: exit status 255"}).encode()
+    while data:
+        data = data[os.write(out, data):]
+
+
+JAVASCRIPT = """
+const fs = require('fs'), job = JSON.parse(fs.readFileSync('/tmp/job.json', 'utf8'));
+const say = (value) => { fs.writeSync(3, JSON.stringify(value)); process.exit(0); };
+(async () => {
+  try { say({result: await (new Function(job.code + '\\n;return main;'))()(job.inputs) ?? null}); }
+  catch (error) { say({error: String((error && error.stack) || error).slice(0, 8000) + '\\nerror: exit status 1'}); }
+})();
+"""
+
+
+def main():
+    """Read the job, build the jail, run the code in it as its first process."""
+    job = json.loads(sys.stdin.buffer.read())
+    out = os.dup(1)
+    empty = os.open("/dev/null", os.O_RDWR)
+    for number in (0, 1, 2):
+        os.dup2(empty, number)
+    try:
+        mapped = isolate() if job["isolated"] else None
+    except OSError as error:
+        send(out, json.dumps({"closed": f"{error}"}), job)
+        return
+    child = os.fork()
+    if child:
+        os.close(out)
+        os.waitpid(child, 0)
+        return
+    try:
+        call("prctl", 1, 9, 0, 0, 0)  # PR_SET_PDEATHSIG: nothing outlives the parent
+        if mapped is not None:
+            build_root(job["paths"])
+            drop(mapped)
+        limit(job)
+    except (OSError, KeyError) as error:
+        send(out, json.dumps({"closed": f"{type(error).__name__}: {error}"}), job)
+        os._exit(1)
+    os.environ.clear()
+    os.environ.update(PATH="/usr/bin:/bin", HOME="/tmp", TMPDIR="/tmp", LANG="C.UTF-8")
+    os.chdir("/tmp")
+    if job["language"] == "javascript":
+        with open("/tmp/job.json", "w") as file:
+            json.dump(job, file)
+        os.dup2(out, 3)
+        os.set_inheritable(3, True)
+        os.execv(job["node"], [job["node"], f"--max-old-space-size={job['memory'] >> 20}", "-e", JAVASCRIPT])
+    if out != 3:
+        os.dup2(out, 3)
+    os.closerange(4, 256)
+    python(job, 3)
+    os._exit(0)
+
+
+main()

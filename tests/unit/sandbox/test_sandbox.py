@@ -1,0 +1,121 @@
+"""Code nodes: what they may do, and everything they may not."""
+
+import os
+import shutil
+import threading
+import time
+
+import pytest
+
+from sparrow.engine.ports import Cancel, CodeLimits
+from sparrow.sandbox.port import CodeExecutionError, Port
+
+
+def run(code, inputs=None, language="python3", cancel=None, **limits):
+    return Port().run(language, code, inputs or {}, CodeLimits(**({"seconds": 8.0} | limits)), cancel or Cancel())
+
+
+def test_python_runs_with_the_standard_library():
+    code = "import json, re, datetime, decimal, hashlib\ndef main(a, b):\n    return {'sum': a + b, 'z': '水'}"
+    assert run(code, {"a": 1, "b": 2}) == {"sum": 3, "z": "水"}
+
+
+@pytest.mark.skipif(not shutil.which("node"), reason="node is not installed")
+def test_javascript_runs():
+    assert run("function main({a}) { return {b: a * 2, z: '水'} }", {"a": 4}, "javascript") == {"b": 8, "z": "水"}
+    with pytest.raises(CodeExecutionError, match="boom"):
+        run("function main() { throw new Error('boom') }", language="javascript")
+
+
+def test_a_failure_shows_the_line():
+    with pytest.raises(CodeExecutionError) as caught:
+        run("def main():\n    return 1 / 0")
+    assert "line 2, in main" in str(caught.value)
+    assert str(caught.value).splitlines()[-2:] == ["ZeroDivisionError: division by zero", "error: exit status 255"]
+
+
+def test_starts_fast():
+    run("def main(): return {}")
+    begun = time.monotonic()
+    for _ in range(5):
+        run("def main(): return {}")
+    assert (time.monotonic() - begun) / 5 < 0.5  # measured: about 0.06 s on a quiet machine
+
+
+@pytest.mark.parametrize("code", [
+    "import socket\ndef main():\n    socket.create_connection(('1.1.1.1', 53), 2)",
+    "import socket\ndef main():\n    socket.create_connection(('127.0.0.1', PORT), 2)",
+    "def main():\n    open('/etc/passwd').read()",
+    "def main():\n    open('/usr/lib/x', 'w').write('x')",
+    "import os\ndef main():\n    os.setuid(0)",
+    "import os\ndef main():\n    os.kill(HOST, 9)",
+    "import os\ndef main():\n    os.chroot('/tmp')",
+    "import ctypes, os\ndef main():\n    if ctypes.CDLL(None, use_errno=True).unshare(0x10000000):\n"
+    "        raise PermissionError('unshare')",
+    "def main():\n    open('DATA').read()",
+])
+def test_does_not_get_out(code, tmp_path):
+    import socket
+
+    secret = tmp_path / "sparrow.db"
+    secret.write_text("secret")
+    secret.chmod(0o666)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        code = code.replace("PORT", str(server.getsockname()[1])).replace("HOST", str(os.getpid()))
+        with pytest.raises(CodeExecutionError, match=r"Error: "):
+            run(code.replace("DATA", str(secret)))
+
+
+def test_sees_nothing_of_the_machine():
+    found = run("import os\ndef main():\n    return {'env': sorted(os.environ), 'pid': os.getpid(), 'uid': os.getuid(),"
+                " 'proc': os.listdir('/proc'), 'fds': [n for n in range(64) if alive(n)]}\n"
+                "def alive(n):\n    try:\n        os.fstat(n)\n        return True\n    except OSError:\n        return False")
+    assert found["pid"] == 1
+    assert found["uid"] != 0
+    assert found["proc"] == []
+    assert set(found["env"]) <= {"HOME", "LANG", "PATH", "TMPDIR"}
+    assert found["fds"] == [0, 1, 2, 3]
+
+
+def test_memory_ends():
+    with pytest.raises(CodeExecutionError, match="MemoryError"):
+        run("def main():\n    return {'n': len(bytearray(1 << 30))}")
+
+
+def test_time_ends():
+    begun = time.monotonic()
+    with pytest.raises(CodeExecutionError, match="longer than 1 s"):
+        run("def main():\n    while True: pass", seconds=1.0)
+    assert time.monotonic() - begun < 2
+
+
+def test_a_fork_bomb_ends():
+    code = ("import os, time\ndef main():\n    n = 0\n    try:\n        while True:\n"
+            "            if os.fork() == 0: time.sleep(60)\n            n += 1\n"
+            "    except OSError:\n        return {'n': n}")
+    assert run(code)["n"] < 64
+
+
+@pytest.mark.parametrize("code", ["def main():\n    return {'x': 'y' * (20 << 20)}",
+                                  "import os\ndef main():\n    for _ in range(2000): os.write(3, b'x' * 65536)"])
+def test_output_ends(code):
+    with pytest.raises(CodeExecutionError, match="longer than|too long|MemoryError|without a result"):
+        run(code)
+
+
+def test_files_end():
+    with pytest.raises(CodeExecutionError):
+        run("def main():\n    with open('/tmp/x', 'wb') as f:\n        for _ in range(100): f.write(b'x' * (1 << 20))")
+
+
+def test_what_is_printed_goes_nowhere():
+    assert run("def main():\n    for _ in range(100): print('x' * (1 << 20))\n    return {'ok': 1}") == {"ok": 1}
+
+
+def test_stop_ends_it():
+    cancel = Cancel()
+    threading.Timer(0.4, cancel.cancel).start()
+    begun = time.monotonic()
+    with pytest.raises(CodeExecutionError):
+        run("import time\ndef main():\n    time.sleep(30)", cancel=cancel)
+    assert time.monotonic() - begun < 2
