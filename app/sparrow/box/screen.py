@@ -51,7 +51,7 @@ class Screen:
         self.ticks = 0
         self.shown: dict[Path, str] = {}
         self.public: str | None = None
-        self.consoles = _consoles(settings)
+        self.consoles = consoles(settings)
         self.link = network.watch()
         self.listener = _listen(settings)
 
@@ -306,7 +306,7 @@ def main() -> None:
     stop()
 
 
-def _consoles(settings: Settings) -> dict[Path, bool]:
+def consoles(settings: Settings) -> dict[Path, bool]:
     """Return console → whether it is a screen one can draw on (else a serial line)."""
     named = os.environ.get("SPARROW_SCREENS")
     if named is None and settings.dev:

@@ -35,6 +35,7 @@ def prepare(settings: Settings) -> None:
     _first_code(settings)
     if os.geteuid() == 0 and not settings.dev:
         _allow_low_ports(min(settings.http_port, settings.https_port))
+        _lend_consoles(settings)
 
 
 def configuration(settings: Settings) -> Path:
@@ -140,3 +141,18 @@ def _allow_low_ports(lowest: int) -> None:
             _UNPRIVILEGED_PORTS.write_text(str(lowest))
     except (OSError, ValueError) as error:
         print(f"supervise: ports below 1024 stay closed to Caddy: {error}", file=sys.stderr)
+
+
+def _lend_consoles(settings: Settings) -> None:
+    """Let the screen program write to the consoles, whatever made their device files."""
+    import grp
+
+    from sparrow.box import screen
+
+    group = grp.getgrnam(layout.USERS["screen"]).gr_gid
+    for path in screen.consoles(settings):
+        try:
+            os.chown(path, -1, group)
+            os.chmod(path, 0o620)
+        except OSError:
+            pass  # no such console on this machine
