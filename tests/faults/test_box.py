@@ -75,7 +75,7 @@ def _run(work: Path) -> None:
     _write_users(work)
     console = work / "console"
     console.write_text("")
-    console.chmod(0o666)
+    console.chmod(0o600)  # as the kernel makes tty1
     environment = {
         "PATH": os.environ["PATH"], "WORK": str(work), "PYTHON": sys.executable, "BASE": sys.base_prefix,
         "SPARROW_DATA_DIR": str(work / "data"), "SPARROW_RUN_DIR": str(work / "run"), "SPARROW_SCREENS": str(console)}
