@@ -147,7 +147,7 @@ def _remote(address: str, claimed: str) -> File:
     found = filebox.head(address)
     path = unquote(urlsplit(address).path).rsplit("/", 1)[-1]
     name = found.get("filename") or path or "file"
-    mime_type = (found.get("mime_type") or mimetypes.guess_type(name)[0] or "").split(";")[0].strip()
+    mime_type = (mimetypes.guess_type(name)[0] or found.get("mime_type") or "").split(";")[0].strip()
     extension = name.rpartition(".")[2] if "." in name else (mimetypes.guess_extension(mime_type) or "").lstrip(".")
     kind = kind_of(extension, mime_type or "application/octet-stream")
     if claimed != "audio" or kind == "audio":

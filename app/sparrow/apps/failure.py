@@ -8,6 +8,7 @@ from typing import Any
 from sparrow import messages as m
 from sparrow.apps import record
 from sparrow.apps.order import Turn
+from sparrow.engine.ports import PortError
 from sparrow.errors import SparrowError
 
 log = logging.getLogger(__name__)
@@ -21,7 +22,9 @@ def describe(error: BaseException) -> dict[str, Any]:
         return {"code": "provider_not_initialize", "status": 400, "message": str(error)}
     if isinstance(error, m.ModelError):
         return {"code": "completion_request_error", "status": 400, "message": str(error)}
-    if type(error).__name__ == "GraphError" or isinstance(error, ValueError):
+    if isinstance(error, PortError):
+        return {"code": "completion_request_error", "status": 400, "message": str(error)}
+    if isinstance(error, ValueError):
         return {"code": "invalid_param", "status": 400, "message": str(error)}
     log.exception("a run failed", exc_info=error)
     return {"code": "internal_server_error", "status": 500,
