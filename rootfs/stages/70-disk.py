@@ -76,7 +76,8 @@ def make_esp(part: partitions.Partition, tree: Path) -> Path:
     for path in (copy, *copy.rglob("*")):
         os.utime(path, (stage.EPOCH, stage.EPOCH))
     # mtools asks about what it takes for a strange disk geometry unless told not to.
-    stage.run("mcopy", "-i", target, "-s", "-m", *sorted(copy.iterdir()), "::/", env={**os.environ, "MTOOLS_SKIP_CHECK": "1"})
+    stage.run("mcopy", "-i", target, "-s", "-m", *sorted(copy.iterdir()), "::/",
+              env={**os.environ, "MTOOLS_SKIP_CHECK": "1"})
     return target
 
 

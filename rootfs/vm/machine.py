@@ -189,7 +189,10 @@ class Machine:
 
     def wait_healthy(self, patience: float = 240, tell: Callable[[float, str], None] | None = None) -> float:
         """Wait until the box says that it is healthy; return the seconds it took. `tell` hears of progress."""
-        return self.wait_for(lambda: (self.health() or {}).get("status") == "ok", "the box to be healthy", patience, tell)
+        def healthy() -> bool:
+            return (self.health() or {}).get("status") == "ok"
+
+        return self.wait_for(healthy, "the box to be healthy", patience, tell)
 
     def wait_console(self, text: str, patience: float = 120) -> float:
         """Wait until the serial console has shown a text; return the seconds it took."""

@@ -42,11 +42,11 @@ class Stack:
     def start(self, timeout: float = 90.0) -> float:
         """Start and return the seconds until the first HTTPS 200."""
         self.port = self.port or free_port()
-        log = open(self.folder / "stack.log", "ab")
         self.started = time.monotonic()
-        self.process = subprocess.Popen(
-            self.command(), stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True,
-            env={**os.environ, "SPARROW_ADMIN_PASSWORD": PASSWORD})
+        with open(self.folder / "stack.log", "ab") as log:
+            self.process = subprocess.Popen(
+                self.command(), stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True,
+                env={**os.environ, "SPARROW_ADMIN_PASSWORD": PASSWORD})
         deadline = self.started + timeout
         while time.monotonic() < deadline:
             try:
@@ -182,6 +182,7 @@ class Console:
         """Upload a file and return its id."""
         boundary = "sparrowbench"
         body = (f"--{boundary}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n"
-                f"Content-Type: application/octet-stream\r\n\r\n").encode() + content + f"\r\n--{boundary}--\r\n".encode()
+                f"Content-Type: application/octet-stream\r\n\r\n").encode()
+        body += content + f"\r\n--{boundary}--\r\n".encode()
         return self.call("POST", "/files/upload", body, **{
             "Content-Type": f"multipart/form-data; boundary={boundary}"})["id"]

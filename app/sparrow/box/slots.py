@@ -249,7 +249,8 @@ def main(arguments: list[str]) -> int:
         match arguments:
             case ["status"]:
                 now = status()
-                print(json.dumps({name: getattr(now, name) for name in ("running", "good", "trying", "failed", "trial")}))
+                names = ("running", "good", "trying", "failed", "trial")
+                print(json.dumps({name: getattr(now, name) for name in names}))
             case ["try", slot]:
                 try_slot(slot)
                 print(f"The next start is slot {slot}, once")
