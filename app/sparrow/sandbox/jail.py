@@ -156,7 +156,8 @@ def send(out, text, job):
     """Write the result, or that it is too long."""
     data = text.encode("utf-8", "surrogatepass")
     if len(data) > job["output"]:
-        data = json.dumps({"error": f"The result is longer than {job['output'] >> 20} MiB\nerror: exit status 255"}).encode()
+        text = f"The result is longer than {job['output'] >> 20} MiB\nerror: exit status 255"
+        data = json.dumps({"error": text}).encode()
     while data:
         data = data[os.write(out, data):]
 
