@@ -52,9 +52,9 @@ def _environment() -> Any:
         def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
             if operator == "*":
                 for thing, times in ((left, right), (right, left)):
-                    if isinstance(thing, str | list | tuple | bytes) and isinstance(times, int):
-                        if len(thing) * times > MAX_OUTPUT:
-                            raise OverflowError("value too large")
+                    sized = isinstance(thing, str | list | tuple | bytes) and isinstance(times, int)
+                    if sized and len(thing) * times > MAX_OUTPUT:
+                        raise OverflowError("value too large")
             elif operator == "**":
                 if isinstance(right, int | float) and abs(right) > 1000:
                     raise OverflowError("exponent too large")

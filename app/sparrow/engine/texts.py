@@ -10,10 +10,16 @@ from typing import Any
 from sparrow.engine.files import File
 from sparrow.engine.ports import Files, PortError
 
-_PLAIN = frozenset(
-    [".txt", ".md", ".markdown", ".mdx", ".htm", ".html", ".xml", ".yaml", ".yml", ".json", ".log", ".ini", ".toml", ".conf", ".cfg", ".vtt", ".srt", ".properties", ".py", ".js", ".ts", ".tsx", ".jsx", ".java", ".c", ".h", ".cpp", ".hpp", ".cs", ".go", ".rs", ".rb", ".php", ".sh", ".bash", ".zsh", ".sql", ".css", ".scss", ".less", ".lua", ".pl", ".r", ".swift", ".kt", ".scala", ".dart", ".vue", ".tex", ".rst", ".csv", ".tsv", ".dockerfile", ".makefile", ".bat", ".ps1", ".env", ".diff", ".patch", ".tf"]
-)
-_OTHER = frozenset([".pdf", ".doc", ".docx", ".xls", ".xlsx", ".ppt", ".pptx", ".epub", ".odt", ".eml", ".msg", ".rtf"])
+_PLAIN = frozenset((
+    ".txt", ".md", ".markdown", ".mdx", ".htm", ".html", ".xml", ".yaml", ".yml", ".json", ".log", ".ini", ".toml",
+    ".conf", ".cfg", ".vtt", ".srt", ".properties", ".py", ".js", ".ts", ".tsx", ".jsx", ".java", ".c", ".h", ".cpp",
+    ".hpp", ".cs", ".go", ".rs", ".rb", ".php", ".sh", ".bash", ".zsh", ".sql", ".css", ".scss", ".less", ".lua", ".pl",
+    ".r", ".swift", ".kt", ".scala", ".dart", ".vue", ".tex", ".rst", ".csv", ".tsv", ".bat", ".ps1", ".env", ".diff",
+    ".patch", ".tf",
+))
+_OTHER = frozenset((
+    ".pdf", ".doc", ".docx", ".xls", ".xlsx", ".ppt", ".pptx", ".epub", ".odt", ".eml", ".msg", ".rtf",
+))
 
 
 def read_text(file: File, files: Files) -> str:

@@ -146,7 +146,9 @@ def react(ask: Ask, call: Call, messages: list[Message], tools: list[ToolSpec], 
         text = "".join(pieces)
         name, value = _action(text)
         if name is None or name.lower() == "final answer" or position > rounds:
-            answer = text if name is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            answer = text
+            if name is not None:
+                answer = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
             thought.text = text if name is None else _thinking(text)
             thought.done = True
             outcome.answer = answer

@@ -148,8 +148,11 @@ def _config(data: dict[str, Any]) -> dict[str, Any]:
         "type": data["type"], "title": data.get("title") or "", "desc": data.get("desc"),
         "version": str(data.get("version") or "1"), "error_strategy": data.get("error_strategy"),
         "default_value": data.get("default_value"),
-        "retry_config": {"max_retries": retry.get("max_retries") or 0, "retry_interval": retry.get("retry_interval") or 0,
-                         "retry_enabled": bool(retry.get("retry_enabled"))},
+        "retry_config": {
+            "max_retries": retry.get("max_retries") or 0,
+            "retry_interval": retry.get("retry_interval") or 0,
+            "retry_enabled": bool(retry.get("retry_enabled")),
+        },
         "items": items,
     }
     return known | {key: value for key, value in data.items() if key not in known}
