@@ -108,7 +108,8 @@ def _connect():
     """Return a Redis connection, waiting up to a minute for the server."""
     import redis
 
-    connection = redis.Redis.from_url(settings.get().redis_url)
+    # redis-py gives up a read after 5 s by itself; the dispatcher waits longer than that for a ring.
+    connection = redis.Redis.from_url(settings.get().redis_url, socket_timeout=PATIENCE + 5)
     deadline = clock.monotonic() + 60
     while True:
         try:
