@@ -66,6 +66,13 @@ def query_terms(text: str) -> list[str]:
     return kept or list(found)
 
 
+def is_exact(text: str) -> bool:
+    """Tell whether a query is names or codes rather than a question: few words, none of them a stop word."""
+    words = list(_TOKEN.finditer(unicodedata.normalize("NFKC", text).lower()))
+    chinese = sum(len(match[1]) for match in words if match[1])
+    return len(words) <= 4 and chinese <= 4 and not any(match[0] in _STOP for match in words)
+
+
 def _compound(word: str) -> list[str]:
     if word.isalpha():
         return [word]
