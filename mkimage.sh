@@ -102,9 +102,9 @@ cleanup() {
 	trap - EXIT
 	trap '' HUP INT TERM
 	if [ -n "$child" ]; then
-		kill -TERM -- "-$child" 2>/dev/null
+		kill -s TERM -- "-$child" 2>/dev/null
 		# Some take their time to tidy up, which there is no need for.
-		(sleep 2 && kill -KILL -- "-$child") 2>/dev/null 9>&- &
+		(sleep 2 && kill -s KILL -- "-$child") 2>/dev/null 9>&- &
 		wait "$child" 2>/dev/null
 	fi
 	if [ "$NO_CLEANUP" = yes ]; then
