@@ -36,7 +36,7 @@ def of_message(order: Order, definition: Definition) -> list[File]:
     settings = _settings(definition)
     if settings is None:
         return []
-    found = [_file(order, item) for item in order.files]
+    found = [_file(order, item, strict=False) for item in order.files]
     _check(found, settings)
     return found
 
@@ -110,7 +110,8 @@ def _check(files: list[File], settings: dict[str, Any]) -> None:
             raise BadRequest(f"File validation failed for file: {file.filename}")
 
 
-def _file(order: Order, value: Any) -> File:
+def _file(order: Order, value: Any, *, strict: bool = True) -> File:
+    """Return a client's file. Inputs are strict: the claimed type must be that of the file."""
     if not isinstance(value, dict):
         raise BadRequest("Invalid file: it must be an object")
     if is_file_dict(value) and value.get("transfer_method") not in ("local_file", "remote_url"):
@@ -119,16 +120,17 @@ def _file(order: Order, value: Any) -> File:
     if claimed not in TYPES:
         raise BadRequest(f"Invalid file type: {str(claimed)[:40]}")
     if method == "local_file":
-        return _uploaded(order, value.get("upload_file_id") or value.get("related_id"), claimed, value.get("id"))
+        upload_id = value.get("upload_file_id") or value.get("related_id")
+        return _uploaded(order, upload_id, claimed, value.get("id"), strict)
     if method == "remote_url":
         address = value.get("url") or value.get("remote_url")
         if not isinstance(address, str) or not address.startswith(("http://", "https://")):
             raise BadRequest("Invalid file url")
-        return _remote(address, claimed)
+        return _remote(address, claimed, strict)
     raise BadRequest(f"Invalid file transfer method: {str(method)[:40]}")
 
 
-def _uploaded(order: Order, upload_id: Any, claimed: str, own_id: Any) -> File:
+def _uploaded(order: Order, upload_id: Any, claimed: str, own_id: Any, strict: bool) -> File:
     try:
         row = storage.get(str(upload_id)) if is_uuid(upload_id) else None
     except NotFound:
@@ -136,21 +138,22 @@ def _uploaded(order: Order, upload_id: Any, claimed: str, own_id: Any) -> File:
     # The admin's own uploads carry no user; a client sees only what it uploaded itself.
     if row is None or (order.source != "console" and row["created_by"] != order.user.session_id):
         raise BadRequest("Invalid upload file")
-    _fits(claimed, kind_of(row["extension"], row["mime_type"]))
+    if strict:
+        _fits(claimed, kind_of(row["extension"], row["mime_type"]))
     extension = f".{row['extension']}" if row["extension"] else ""
     return File(claimed, "local_file", filename=row["name"], extension=extension,
                 mime_type=row["mime_type"], size=row["size"], related_id=row["id"],
                 url=order.base_url + filebox.signed_path(row["id"]), id=own_id if isinstance(own_id, str) else None)
 
 
-def _remote(address: str, claimed: str) -> File:
+def _remote(address: str, claimed: str, strict: bool) -> File:
     found = filebox.head(address)
     path = unquote(urlsplit(address).path).rsplit("/", 1)[-1]
     name = found.get("filename") or path or "file"
     mime_type = (mimetypes.guess_type(name)[0] or found.get("mime_type") or "").split(";")[0].strip()
     extension = name.rpartition(".")[2] if "." in name else (mimetypes.guess_extension(mime_type) or "").lstrip(".")
     kind = kind_of(extension, mime_type or "application/octet-stream")
-    if claimed != "audio" or kind == "audio":
+    if strict:
         _fits(claimed, kind)
     return File(claimed, "remote_url", filename=name, extension=f".{extension}" if extension else "",
                 mime_type=mime_type or "application/octet-stream", size=found.get("size", -1), url=address,
