@@ -212,8 +212,8 @@ def test_the_embedded_model_is_the_packages_own(tmp_path):
 
     convert.convert(tmp_path / "model")
     mapped, facts = arrays.load(tmp_path / "model")
-    texts = ["The valve opens at 3 bar.", "阀门在 3 bar 时打开。", "", "  ＡＢＣ ﬁne ①\tｶﾞ ", "naïve café Ω", "한국어 العربية",
-             "x" * 300, "长" * 900]
+    texts = ["The valve opens at 3 bar.", "阀门在 3 bar 时打开。", "", "  ＡＢＣ ﬁne ①\tｶﾞ ", "naïve café Ω",
+             "한국어 العربية", "x" * 300, "长" * 900]
     tokenizer = Tokenizer(mapped)
     package = USE()
     ours, theirs = Encoder(mapped, facts).encode(tokenizer.encode(texts)), package.encode(texts)
