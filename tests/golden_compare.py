@@ -13,6 +13,9 @@ _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12
 _MARK = re.compile(r"<id:\d+>")
 # Parts of a text that no two servers share.
 _MARKS = re.compile(r"<(?:date|server|signed|token|path)>")
+# What a usage object turned into text carries, and the boundary of a multipart body in a request's log.
+_TIMED = re.compile(r'("(?:latency|time_to_first_token|time_to_generate)": )(?:[\d.e-]+|"<elapsed>")')
+_BOUNDARY = re.compile(r"WebKitFormBoundary(?:<random>|\w{16})")
 _TIMES = {"created_at", "finished_at", "updated_at", "expiration_time", "sys.timestamp"}
 _DURATIONS = {"elapsed_time", "latency", "time_to_first_token", "time_to_generate"}
 _MAPS = {"iteration_duration_map", "loop_duration_map"}
@@ -56,6 +59,7 @@ class _Walk:
         return value
 
     def _text(self, text: str) -> str:
+        text = _BOUNDARY.sub("WebKitFormBoundary<random>", _TIMED.sub(r'\1"<elapsed>"', text))
         text = _UUID.sub(lambda found: self._number(found[0]), text)
         return _MARK.sub(lambda found: self._number(found[0]) if not found[0].startswith("<id:n") else found[0], text)
 

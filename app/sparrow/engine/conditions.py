@@ -172,8 +172,8 @@ def _number(test: Any, whole: bool = False) -> Any:
             if isinstance(actual, int) and (whole or "." not in str(expected)):
                 return test(actual, int(expected))
             return test(actual, float(expected))
-        except (TypeError, ValueError) as error:
-            raise ConditionError(str(error)) from None
+        except (TypeError, ValueError):
+            raise ConditionError(f"Cannot convert '{expected}' to number") from None
 
     return judge
 

@@ -148,7 +148,7 @@ def python(job, out):
         while trace is not None and trace.tb_frame.f_code.co_filename != name:
             trace = trace.tb_next
         lines = "".join(traceback.format_exception(type(error), error, trace, chain=False))[-8000:]
-        text = json.dumps({"error": f"{lines.rstrip()}\nerror: exit status 255"})
+        text = json.dumps({"error": f"{lines.rstrip()}\nerror: exit status 1"})
     send(out, text, job)
 
 

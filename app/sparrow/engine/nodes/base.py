@@ -136,8 +136,7 @@ def _default(kind: Any, value: Any) -> Any:
         return value
     try:
         if kind == "number":
-            number = float(value)
-            return int(number) if number.is_integer() and "." not in value else number
+            return float(value)
         return json.loads(value)
     except ValueError:
         return empty_of(str(kind))

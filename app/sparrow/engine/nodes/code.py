@@ -8,7 +8,7 @@ from typing import Any
 from sparrow.engine.context import Context
 from sparrow.engine.nodes.base import Node, NodeError, Result
 from sparrow.engine.nodes.template_transform import gather
-from sparrow.engine.ports import CodeLimits, PortError
+from sparrow.engine.ports import CodeLimits
 from sparrow.engine.values import jsonable
 
 _TEXT, _STRINGS, _OBJECTS, _NUMBERS, _DEPTH = 400_000, 30, 30, 1000, 5
@@ -33,11 +33,12 @@ class Code(Node):
         runner = context.need("code")
         try:
             found = runner.run(language, str(self.data.get("code") or ""), inputs, CodeLimits(), context.cancel)
-            if not isinstance(found, dict):
-                raise CodeError(f"Result must be a dict, got {type(found).__name__}")
+        except Exception as error:
+            raise NodeError(str(error), getattr(error, "error_type", type(error).__name__), inputs=inputs) from None
+        if not isinstance(found, dict):
+            raise CodeError(f"Result must be a dict, got {type(found).__name__}")
+        try:
             outputs = check(_numbers(found), self.data.get("outputs") or {})
-        except PortError as error:
-            raise NodeError(str(error), error.error_type, inputs=inputs) from None
         except CodeError as error:
             error.inputs = inputs
             raise

@@ -49,6 +49,8 @@ class HttpRequestNode(Node):
         """Return status_code, body, headers, files."""
         request = self._request(context)
         process = {"request": self._log(request)}
+        if self.method not in _METHODS:
+            raise NodeError(f"Invalid http method {self.method}", "InvalidHttpMethodError", process_data=process)
         try:
             response = context.need("http").request(request, context.cancel)
             if (self.strategy or self.max_retries) and not 200 <= response.status < 400:
@@ -66,8 +68,6 @@ class HttpRequestNode(Node):
             raise NodeError("url is required", "InvalidURLError")
         if not url.startswith(("http://", "https://")):
             raise NodeError("url should start with http:// or https://", "InvalidURLError")
-        if self.method not in _METHODS:
-            raise NodeError(f"Invalid http method {self.method}", "InvalidHttpMethodError")
         headers = _pairs(str(self.data.get("headers") or ""), context)
         for name, _ in headers:
             if not _TOKEN.fullmatch(name):

@@ -59,11 +59,6 @@ class Llm(Node):
 
     def _ask(self, context: Context, inputs: dict[str, Any]) -> Iterator[Any]:
         info = context.need("models").info(self.ref)
-        if any(isinstance(item, dict) and item.get("edition_type") == "jinja2"
-               for item in (self.data.get("prompt_template") or ()) if not isinstance(item, str)):
-            from sparrow.engine.nodes.template_transform import gather
-
-            inputs.update(gather((self.data.get("prompt_config") or {}).get("jinja2_variables"), context))
         context_text = ""
         settings = self.data.get("context") or {}
         if settings.get("enabled") and settings.get("variable_selector"):

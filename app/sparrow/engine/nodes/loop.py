@@ -91,8 +91,7 @@ class Loop(Node):
             if over:
                 reason = "loop_break"
                 break
-            yield ev.LoopNext(context.execution_id, self.id, self.type, self.title, index + 1, self._present(pool),
-                              clock.now())
+            yield ev.LoopNext(context.execution_id, self.id, self.type, self.title, index + 1, {}, clock.now())
         metadata = {**cost(totals), "loop_duration_map": durations, "loop_variable_map": history,
                     "completed_reason": reason}
         outputs = self._present(pool) if rounds or failure else {}

@@ -86,7 +86,8 @@ class ParameterExtractor(Node):
             reply = ask(context, self.ref, messages, parameters=parameters, stop=stop,
                         tools=[spec] if by_function else None, stream=False)
         except ModelError as error:
-            raise NodeError(str(error), error.error_type, inputs=inputs, process_data=process,
+            outputs = {"__is_success": 0, "__reason": "Failed to invoke model", "__error": str(error)}
+            raise NodeError(str(error), error.error_type, inputs=inputs, process_data=process, outputs=outputs,
                             metadata=dict(NO_COST)) from None
         usage = reply.usage_dict(timed=False)
         process |= {"usage": usage, "llm_text": reply.text}
@@ -95,7 +96,7 @@ class ParameterExtractor(Node):
             process["tool_call"] = {"id": call.id, "type": "function",
                                     "function": {"name": call.name, "arguments": call.arguments}}
         found = jsonrepair.extract(call.arguments if call is not None else reply.text)
-        values, reason = self._read(found, call is not None or by_function)
+        values, reason = self._read(found)
         outputs = {"__is_success": 0 if reason else 1, "__reason": reason, "__usage": usage, **values}
         return Result(outputs, inputs, process, reply.cost(), usage=reply.usage)
 
@@ -113,14 +114,11 @@ class ParameterExtractor(Node):
         return [Message("system", _BY_PROMPT.format(more=more)),
                 Message("user", f"<schema>\n{schema}\n</schema>\n<text>\n{query}\n</text>")]
 
-    def _read(self, found: Any, called: bool) -> tuple[dict[str, Any], str | None]:
+    def _read(self, found: Any) -> tuple[dict[str, Any], str | None]:
         """Return all values, typed, and why they are not good (None if they are)."""
         reason: str | None = None
-        if not isinstance(found, dict):
-            found = {}
-            reason = ("Failed to extract result from function call or text response, using empty result." if called
-                      else "Failed to extract result from text response, using empty result.")
-        elif len([item for item in self.parameters if item["name"] in found]) != len(self.parameters) or len(
+        found = found if isinstance(found, dict) else {}
+        if len([item for item in self.parameters if item["name"] in found]) != len(self.parameters) or len(
                 found) != len(self.parameters):
             reason = "Invalid number of parameters"
         values: dict[str, Any] = {}

@@ -28,7 +28,8 @@ _SAMPLES = (
 
 def _ask_text(words: str, classes: list[tuple[str, str]], instruction: str) -> str:
     listed = [{"category_id": key, "category_name": name} for key, name in classes]
-    return json.dumps({"text": words, "categories": listed, "instructions": instruction}, ensure_ascii=False)
+    return (f"<text>\n{words}\n</text>\n<categories>\n{json.dumps(listed, ensure_ascii=False)}\n</categories>\n"
+            f"<instructions>\n{instruction}\n</instructions>")
 
 
 class QuestionClassifier(Node):
