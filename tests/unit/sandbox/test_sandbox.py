@@ -31,7 +31,7 @@ def test_a_failure_shows_the_line():
     with pytest.raises(CodeExecutionError) as caught:
         run("def main():\n    return 1 / 0")
     assert "line 2, in main" in str(caught.value)
-    assert str(caught.value).splitlines()[-2:] == ["ZeroDivisionError: division by zero", "error: exit status 255"]
+    assert str(caught.value).splitlines()[-2:] == ["ZeroDivisionError: division by zero", "error: exit status 1"]
 
 
 def test_starts_fast():
