@@ -87,6 +87,7 @@ def stage(tmp_path_factory):
         patch.setenv("SPARROW_DATA_DIR", str(folder / "data"))
         patch.setenv("SPARROW_RUN_DIR", str(folder / "run"))
         patch.setenv("SPARROW_DEV", "1")
+        patch.setenv("SPARROW_OUTBOUND_ALLOW", "127.0.0.1")
         settings.reset()
         db.reset()
         account._known.clear()
@@ -94,9 +95,6 @@ def stage(tmp_path_factory):
         migrate.upgrade()
         account.create(PASSWORD)
         store.source().forget()
-        from sparrow.apps import outbound
-
-        outbound.write_rules(["127.0.0.1"], [])
         played = Stage(create_app(), fake, echo)
         reply = played.admin.post("/model-providers/openai/credentials",
                                   json={"name": "fake", "base_url": fake.base_url, "api_key": "sk-fake-key"})

@@ -128,6 +128,8 @@ class _Loop:
                 self.usage = usages.add(self.usage, chunk.usage)
                 pieces.append(chunk.text)
                 turn.emit("agent_message", id=turn.message_id, answer=chunk.text)
+                if chunk.tool_calls and chunk.usage is not None:  # Dify has an empty message for each of the two
+                    turn.emit("agent_message", id=turn.message_id, answer="")
         except Exception:
             if not turn.live.stopped.is_set():
                 raise

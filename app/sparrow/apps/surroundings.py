@@ -73,9 +73,9 @@ def tools():
 
 def http():
     """Return the engine's port to the outside, behind the allow/deny list."""
-    from sparrow.apps import outbound
+    from sparrow.tools.outbound import Client
 
-    return outbound.Client()
+    return Client()
 
 
 def post_json(address: str, body: dict, headers: dict[str, str], timeout: float) -> bytes:

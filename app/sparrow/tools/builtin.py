@@ -61,7 +61,8 @@ def _now(values: dict[str, Any], cancel: Cancel) -> str:
 
 def _weekday(values: dict[str, Any], cancel: Cancel) -> str:
     try:
-        return datetime(int(values["year"]), int(values["month"]), int(values["day"])).strftime("%A")
+        day = datetime(int(values["year"]), int(values["month"]), int(values["day"]))
+        return f"{day.strftime('%B')} {day.day}, {day.year} is {day.strftime('%A')}."
     except (ValueError, TypeError, KeyError):
         raise PortError("There is no such day.", "ToolInvokeError") from None
 

@@ -126,6 +126,8 @@ class Client:
             sent["Host"] = parts.netloc.rpartition("@")[2]
         if "user-agent" not in sent:
             sent["User-Agent"] = "sparrow"
+        if "accept" not in sent:
+            sent["Accept"] = "*/*"
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         state: dict[str, Any] = {}
         forget = cancel.on_cancel(lambda: state.get("reply") and state["reply"].shutdown())
