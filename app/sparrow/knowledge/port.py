@@ -44,10 +44,18 @@ class Port:
 
 def rerank(provider: str, model: str, query: str, texts: list[str]) -> list[float]:
     """Ask a provider's rerank model; return a score for each text."""
-    from sparrow.messages import ModelRef
+    from sparrow.errors import BadRequest
+    from sparrow.messages import ModelError, ModelRef
+    from sparrow.providers import vectors
     from sparrow.providers.store import hub
 
-    return hub().rerank(ModelRef(provider, model), query, texts)
+    scores = [0.0] * len(texts)
+    try:
+        for entry in vectors.rerank(hub(), ModelRef(provider, model), query, texts):
+            scores[entry.index] = entry.score
+    except ModelError as error:
+        raise BadRequest(f"The rerank model {model} failed: {error}", code="completion_request_error") from error
+    return scores
 
 
 def _entry(position: int, passage: Passage) -> dict[str, Any]:

@@ -62,10 +62,11 @@ class Embedder(msgspec.Struct, frozen=True):
 
     def _remote(self, texts: list[str], kind: Kind) -> list[list[float]]:
         from sparrow.messages import ModelError, ModelRef
+        from sparrow.providers import vectors
         from sparrow.providers.store import hub
 
         try:
-            return hub().embed(ModelRef(self.provider, self.model), texts, kind)
+            return vectors.embed(hub(), ModelRef(self.provider, self.model), texts)
         except ModelError as error:
             raise EmbedderError(f"The embedding model {self.model} of {self.provider} failed: {error}") from error
 
