@@ -15,7 +15,7 @@ import pytest
 
 from .builder import ORDINARY, TOP, Build, prepare
 
-pytestmark = pytest.mark.image
+pytestmark = [pytest.mark.image, pytest.mark.timeout(1800)]
 STAGES = sorted((TOP / "rootfs/stages").glob("[0-9][0-9]-*"))
 
 
