@@ -1,6 +1,6 @@
 # Stage: Make the system of it
 # After: root model
-# Input: rootfs/users rootfs/overlay
+# Input: rootfs/users rootfs/overlay rootfs/partitions
 # Tools: strip unshare
 """Turn the installed root into the box's: lean, with its users, overlay and places for mounts.
 
@@ -114,6 +114,10 @@ def add_users() -> None:
 def add_overlay() -> None:
     """Copy rootfs/overlay as it stands, owned by root; only the executable bit of a mode counts."""
     overlay = stage.SRC / "rootfs/overlay"
+    # OpenRC starts what the overlay lists, and not what packages have added for themselves.
+    shutil.rmtree(ROOT / "etc/runlevels", ignore_errors=True)
+    for level in ("default", "shutdown"):
+        (ROOT / "etc/runlevels" / level).mkdir(parents=True)
     for source in sorted(overlay.rglob("*")):
         target = ROOT / source.relative_to(overlay)
         if source.is_symlink():
@@ -134,6 +138,7 @@ def add_places() -> None:
     for place in ("app", "data", "state", "boot/efi", "usr/share/sparrow"):
         (ROOT / place).mkdir(parents=True, exist_ok=True)
     (ROOT / "app").rmdir()  # comes with the application, as a second layer of the file system
+    shutil.copyfile(stage.SRC / "rootfs/partitions", ROOT / "etc/sparrow/partitions")
     shutil.copytree(stage.STAGES / "model/models", ROOT / "usr/share/sparrow/models")
     for name in ("supervisord.conf", "caddy", "web"):
         (ROOT / "usr/share/sparrow" / name).symlink_to(f"/app/{name}")
