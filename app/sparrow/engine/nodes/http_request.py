@@ -51,6 +51,8 @@ class HttpRequestNode(Node):
         process = {"request": self._log(request)}
         if self.method not in _METHODS:
             raise NodeError(f"Invalid http method {self.method}", "InvalidHttpMethodError", process_data=process)
+        if not any(name.lower() == "accept" for name, _ in request.headers):
+            request.headers.insert(0, ("Accept", "*/*"))
         try:
             response = context.need("http").request(request, context.cancel)
             if (self.strategy or self.max_retries) and not 200 <= response.status < 400:
