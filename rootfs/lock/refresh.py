@@ -18,7 +18,7 @@ from pathlib import Path
 
 LOCK = Path(__file__).resolve().parent
 sys.path.insert(0, str(LOCK.parent / "lib"))
-import wheels  # noqa: E402
+import wheels
 
 #: CPython of the offline repository, and of Alpine 3.23.
 PYTHONS = ("3.13", "3.12")

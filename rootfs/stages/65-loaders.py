@@ -18,8 +18,9 @@ import partitions
 import slots
 
 #: What grub.cfg uses, besides what reads the disk. Built in: no file of GRUB's is read at boot.
-COMMANDS = "normal linux loadenv test echo regexp serial terminal sleep reboot minicmd ls cat".split()
-DISK = "part_gpt fat squash4".split()
+COMMANDS = ["normal", "linux", "loadenv", "test", "echo", "regexp", "serial", "terminal", "sleep",
+            "reboot", "minicmd", "ls", "cat"]
+DISK = ["part_gpt", "fat", "squash4"]
 #: Where GRUB's files for each platform are, and what else it needs there.
 GRUB = Path("/usr/lib/grub")
 BIOS, UEFI = "i386-pc", "x86_64-efi"
