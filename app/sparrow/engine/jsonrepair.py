@@ -14,7 +14,7 @@ def loads(text: str) -> Any:
     """Return the value of strict JSON, else of repaired JSON; raise ValueError if there is none."""
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         pass
     found = extract(text)
     if found is None:
@@ -28,7 +28,7 @@ def extract(text: str) -> Any:
         try:
             value, _ = json.JSONDecoder().raw_decode(text, match.start())
             return value
-        except ValueError:
+        except (ValueError, RecursionError):
             break
     start = re.search(r"[{\[]", text)
     if start is None:

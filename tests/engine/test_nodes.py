@@ -1,0 +1,161 @@
+"""Single nodes: what they make of their inputs."""
+
+from __future__ import annotations
+
+import pytest
+
+from sparrow.engine import events as ev
+from sparrow.engine import jinja, jsonrepair
+from sparrow.engine.ports import HttpResponse, Ports, ToolInfo, ToolMessage, Turn
+from sparrow.messages import ToolSpec
+from tests.engine.flow import LocalCode, code, end, graph, llm, node, play, text_of
+from tests.fake_model import FakeModel
+
+START = node("s", "start", variables=[])
+
+
+def one(item, inputs=None, **options):
+    """Run start → node; return the node's last event."""
+    events = play(graph([START, item], f"s>{item['id']}"), inputs or {}, **options)
+    return next(event for event in reversed(events) if isinstance(event, ev.NodeFinished)
+                and event.node_id == item["id"])
+
+
+@pytest.mark.parametrize(("kind", "value", "error"), [
+    ("string", 5, "Output o must be a string, got int instead."),
+    ("number", "x", "Output o must be a number, got str instead."),
+    ("array[string]", ["x"] * 31, "The length of output variable `o` must be less than 30 elements."),
+    ("object", {"m": [1, "a"]}, "Output o.m is not a valid array. make sure all elements are of the same type."),
+])
+def test_code_outputs_are_checked(kind, value, error):
+    assert one(code("c", f"def main():\n    return {{'o': {value!r}}}", {"o": kind})).error == error
+
+
+def test_code_refuses_undeclared_outputs():
+    found = one(code("c", "def main():\n    return {'o': 1, 'x': 2}", {"o": "number"}))
+    assert found.error == "Not all output parameters are validated."
+
+
+@pytest.mark.parametrize(("settings", "expected"), [
+    ({"order_by": {"enabled": True, "value": "desc"}}, [3, 2, 1]),
+    ({"extract_by": {"enabled": True, "serial": "2"}}, [1]),
+    ({"filter_by": {"enabled": True, "conditions": [{"comparison_operator": ">", "value": "1"}]}}, [3, 2]),
+    ({"limit": {"enabled": True, "size": 1}}, [3]),
+])
+def test_list_operator(settings, expected):
+    found = one(node("l", "list-operator", variable=["s", "l"], **settings), {"l": [3, 1, 2]})
+    assert found.outputs["result"] == expected
+
+
+def test_structured_output_is_repaired_and_reasoning_set_apart():
+    item = llm("m", "<<say:sure {'a': 1,}>><<think:hm>>", reasoning_format="separated", structured_output_enabled=True,
+               structured_output={"schema": {"type": "object"}})
+    found = one(item)
+    assert found.outputs["structured_output"] == {"a": 1}
+    assert found.outputs["reasoning_content"] == "hm"
+    assert "think" not in found.outputs["text"]
+
+
+def test_a_missing_variable_fails_the_prompt():
+    found = one(llm("m", "{{#x.gone#}}"))
+    assert (found.status, found.error_type) == ("failed", "VariableNotFoundError")
+
+
+@pytest.mark.parametrize(("size", "kept"), [(1, 0), (2, 1), (3, 2)])
+def test_a_memory_window_keeps_one_turn_less(size, kept):
+    class Past:
+        def turns(self, limit):
+            return [Turn(f"q{index}", f"a{index}") for index in range(9)][9 - limit:]
+
+    model = FakeModel()
+    item = llm("m", "sys", memory={"window": {"enabled": True, "size": size}})
+    one(item, ports=Ports(models=model, memory=Past()), system={"query": "now"})
+    assert len(model.calls[0]["messages"]) == 2 + 2 * kept
+    assert model.calls[0]["messages"][-1] == ("user", "now")
+
+
+def test_http_logs_the_request_without_its_key():
+    class Web:
+        def request(self, request, cancel):
+            self.seen = request
+            return HttpResponse(200, {"content-type": "application/json"}, b'{"ok":1}', request.url)
+
+    web = Web()
+    item = node("h", "http-request", method="POST", url="http://x/y", headers="", params="a:1\na:2",
+                authorization={"type": "api-key", "config": {"type": "bearer", "api_key": "secret"}},
+                body={"type": "json", "data": [{"type": "text", "value": "{'q': word,}"}]})
+    found = one(item, ports=Ports(http=web))
+    assert found.outputs["body"] == '{"ok":1}'
+    assert "secret" not in found.process_data["request"]
+    assert ("Authorization", "Bearer secret") in web.seen.headers
+    assert web.seen.body == b'{"q":"word"}'
+    assert web.seen.params == [("a", "1"), ("a", "2")]
+
+
+class Toolbox:
+    """One tool that doubles."""
+
+    def describe(self, ref):
+        return ToolInfo(ToolSpec("double", "doubles", {"type": "object", "properties": {"n": {"type": "number"}}}))
+
+    def invoke(self, ref, arguments, settings, cancel, *, user=None, depth=0):
+        yield ToolMessage("text", str(arguments["n"] * 2))
+
+
+@pytest.mark.parametrize(("strategy", "model", "query"), [
+    ("function_calling", "fake-tool", '<<tool:double:{"n": 4}>>'),
+    ("ReAct", "fake-llm", '<<say:Thought: done\nAction: {"action": "Final Answer", "action_input": "tool said: 8"}>>'),
+])
+def test_an_agent_answers(strategy, model, query):
+    item = node("g", "agent", agent_strategy_name=strategy, agent_parameters={
+        "model": {"type": "constant", "value": {"provider": "openai", "model": model}},
+        "query": {"type": "constant", "value": query}, "instruction": {"type": "constant", "value": "help"},
+        "tools": {"type": "constant", "value": [{"enabled": True, "type": "builtin", "provider_name": "math",
+                                                 "tool_name": "double"}]},
+        "maximum_iterations": {"type": "constant", "value": 3}})
+    flow = graph([START, item, node("a", "answer", answer="{{#g.text#}}")], "s>g g>a")
+    events = play(flow, mode="advanced-chat", ports=Ports(models=FakeModel(), tools=Toolbox()))
+    assert text_of(events) == "tool said: 8"
+    assert any(isinstance(event, ev.AgentLog) for event in events)
+
+
+def test_the_classifier_and_the_extractor():
+    model = {"provider": "openai", "name": "fake-llm", "mode": "chat"}
+    item = node("c", "question-classifier", model=model, query_variable_selector=["s", "q"],
+                classes=[{"id": "1", "name": "A"}, {"id": "2", "name": "B"}])
+    assert one(item, {"q": '<<say:```json\n{"category_id": "2"}\n```>>'}).outputs["class_name"] == "B"
+    assert one(item, {"q": '<<say:{"category_id": 2}>>'}).outputs["class_name"] == "A"
+    assert one(item, {"q": "<<say:none>>"}).status == "failed"
+    item = node("p", "parameter-extractor", model=model, query=["s", "q"], reasoning_mode="prompt",
+                parameters=[{"name": "n", "type": "number", "required": True}])
+    good = one(item, {"q": '<<say:{"n": "4"}>>'}).outputs
+    assert (good["n"], good["__is_success"], good["__reason"]) == (4, 1, None)
+    assert one(item, {"q": "<<say:x>>"}).outputs["__is_success"] == 0
+
+
+@pytest.mark.parametrize("source", [
+    "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}",
+    "{{ 'x' * 999999999 }}", "{{ ''.__class__.__mro__ }}", "{{ '%999999999d' % 1 }}", "{{ 2 ** 99999 }}",
+    "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
+])
+def test_templates_cannot_run_away(source, monkeypatch):
+    monkeypatch.setattr(jinja, "MAX_SECONDS", 0.2)
+    with pytest.raises(jinja.TemplateError):
+        jinja.render(source, {})
+
+
+@pytest.mark.parametrize(("text", "value"), [
+    ('{"q": word, }', {"q": "word"}), ("x {'a': [1, 2,]} y", {"a": [1, 2]}), ('{"a": {"b": 1', {"a": {"b": 1}}),
+    ("```json\n{\"a\": true}\n```", {"a": True}),
+])
+def test_broken_json_is_read(text, value):
+    assert jsonrepair.extract(text) == value
+
+
+def test_hostile_json_is_given_up():
+    assert jsonrepair.extract("[" * 100_000) is None
+
+
+def test_ends_merge():
+    flow = graph([START, end("a", x=["s", "q"]), end("b", y=["s", "q"])], "s>a a>b")
+    assert play(flow, {"q": 1}, ports=Ports(code=LocalCode()))[-1].outputs == {"x": 1, "y": 1}
