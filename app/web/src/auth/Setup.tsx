@@ -4,7 +4,7 @@ import { useState } from 'react';
 import { useTranslation } from '@/i18n';
 
 import { ApiError, http } from '@/api/http';
-import { currentLanguage, serverLanguage, switchLanguage, type Language } from '@/i18n';
+import { currentserverswitchLanguage } from '@/i18n';
 import { useErrorText } from '@/ui/errors';
 import { LANGUAGES } from '@/ui/Preferences';
 
@@ -60,7 +60,7 @@ export default function Setup() {
                 aria-labelledby="language-label"
                 data={LANGUAGES}
                 value={currentLanguage()}
-                onChange={(value) => void switchLanguage(value as Language)}
+                onChange={(value) => void switchLanguage(value)}
               />
             </div>
             <TextInput

@@ -106,13 +106,13 @@ export default function BoxPage() {
             <Stack>
               <div>
                 <Text fz="sm" fw={500} mb={6}>{t('language.label')}</Text>
-                <SegmentedControl aria-label={t('language.label')} fullWidth data={LANGUAGES} value={currentLanguage()} onChange={(value) => void speak(value as Language)} />
+                <SegmentedControl aria-label={t('language.label')} fullWidth data={LANGUAGES} value={currentLanguage()} onChange={(value) => void speak(value)} />
               </div>
               <div>
                 <Text fz="sm" fw={500} mb={6}>{t('theme.label')}</Text>
                 <SegmentedControl
                   aria-label={t('theme.label')} fullWidth value={colorScheme}
-                  onChange={(value) => setColorScheme(value as 'light' | 'dark' | 'auto')}
+                  onChange={(value) => setColorScheme(value)}
                   data={(['light', 'dark', 'auto'] as const).map((value) => ({ value, label: t(`theme.${value}`) }))}
                 />
               </div>

@@ -145,7 +145,7 @@ export default function AddDocuments() {
               <SegmentedControl
                 aria-label={t('knowledge:chunk.title')}
                 value={chunking.mode}
-                onChange={(mode) => set({ mode: mode as Chunking['mode'] })}
+                onChange={(mode) => set({ mode: mode })}
                 data={(['automatic', 'custom', 'hierarchical'] as const).map((value) => ({ value, label: t(`knowledge:chunk.${value}`) }))}
               />
             </div>

@@ -70,7 +70,7 @@ export default function DatasetSettings() {
             </Section>
             <Section title={t('knowledge:settings.retrieval')} description={t('knowledge:settings.retrievalText')}>
               <Stack>
-                <Select label={t('knowledge:test.method')} allowDeselect={false} value={retrieval.search_method} onChange={(value) => setRetrieval({ ...retrieval, search_method: (value ?? 'hybrid_search') as RetrievalModel['search_method'] })} data={METHODS.map((value) => ({ value, label: t(`knowledge:method.${value}`) }))} />
+                <Select label={t('knowledge:test.method')} allowDeselect={false} value={retrieval.search_method} onChange={(value) => setRetrieval({ ...retrieval, search_method: (value ?? 'hybrid_search') })} data={METHODS.map((value) => ({ value, label: t(`knowledge:method.${value}`) }))} />
                 <NumberInput label={t('prompt:retrieval.topK')} min={1} max={20} value={retrieval.top_k} onChange={(value) => setRetrieval({ ...retrieval, top_k: Number(value) || 4 })} />
                 <Switch label={t('prompt:retrieval.threshold')} description={t('prompt:retrieval.thresholdText')} checked={retrieval.score_threshold_enabled} onChange={(event) => setRetrieval({ ...retrieval, score_threshold_enabled: event.currentTarget.checked })} />
                 {retrieval.score_threshold_enabled ? <Slider min={0} max={1} step={0.05} thumbLabel={t('prompt:retrieval.threshold')} value={retrieval.score_threshold ?? 0.5} onChange={(score_threshold) => setRetrieval({ ...retrieval, score_threshold })} /> : null}

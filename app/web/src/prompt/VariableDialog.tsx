@@ -43,7 +43,7 @@ export function VariableDialog({
             value={kind}
             onChange={(value) => setKind(value ?? kind)}
             data={[
-              ...INPUT_KINDS.map((value: InputKind) => ({ value: value as string, label: t(`prompt:kind.${value}`) })),
+              ...INPUT_KINDS.map((value: InputKind) => ({ value: value, label: t(`prompt:kind.${value}`) })),
               // A kind that only the file knows (files, external data) is kept.
               ...((INPUT_KINDS as string[]).includes(entry.kind) ? [] : [{ value: entry.kind, label: entry.kind }]),
             ]}

@@ -107,7 +107,7 @@ export default function ApiPage() {
               size="xs"
               aria-label={t('studio:api.examples')}
               value={kind}
-              onChange={(value) => setKind(value as ExampleKind)}
+              onChange={(value) => setKind(value)}
               data={[
                 { value: 'curl', label: 'curl' },
                 { value: 'python', label: 'Python' },

@@ -39,7 +39,7 @@ export function CreateApp({ open, onClose }: { open: boolean; onClose: () => voi
         }}
       >
         <Stack>
-          <Radio.Group value={mode} onChange={(value) => setMode(value as AppMode)} aria-label={t('studio:create.mode')}>
+          <Radio.Group value={mode} onChange={(value) => setMode(value)} aria-label={t('studio:create.mode')}>
             <div className={css.modes}>
               {MODES.map((value) => (
                 <Radio.Card key={value} value={value} className={css.mode}>
