@@ -4,7 +4,7 @@ import { useState } from 'react';
 import { useTranslation } from '@/i18n';
 
 import { ApiError, http } from '@/api/http';
-import { currentserverswitchLanguage } from '@/i18n';
+import { currentLanguage, serverLanguage, switchLanguage } from '@/i18n';
 import { useErrorText } from '@/ui/errors';
 import { LANGUAGES } from '@/ui/Preferences';
 
