@@ -64,9 +64,9 @@ install_packages() {
 	fi
 }
 
-# Prints the commands that the stages need and this machine lacks.
+# Prints the commands that the stages and the verb need and this machine lacks.
 missing_tools() {
-	for stage in $(each_stage) "$SRC"/rootfs/vm/*.sh; do
+	for stage in $(each_stage) "$SRC/rootfs/vm/$verb.sh"; do
 		[ -f "$stage" ] && header "$stage" Tools
 	done | tr ' ' '\n' | LC_ALL=C sort -u | while IFS= read -r tool; do
 		case "$tool" in

@@ -1,5 +1,6 @@
 # shellcheck shell=sh
 # The verb `run` of mkimage.sh: boots the built image in QEMU. Sourced; everything else is run.py.
+# Tools: qemu-system-x86_64 /usr/share/OVMF/OVMF_CODE.fd mcopy
 
 # Boots the image that has just been built, with the options of `run` ($@).
 vm_run() {

@@ -3,6 +3,8 @@
 #
 #   shell [--data DIR] [--port N] [--serve | COMMAND...]
 #
+# Tools: unshare unsquashfs
+#
 # With --serve the whole box runs (supervisord and its programs) on ports of this host; otherwise a command,
 # or a shell. What is written outside of /data is lost at the end.
 

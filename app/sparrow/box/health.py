@@ -9,7 +9,7 @@ from typing import Any
 
 from sparrow import __version__, clock
 from sparrow import settings as _settings
-from sparrow.box import control
+from sparrow.box import boot, control
 from sparrow.errors import SparrowError, Unavailable
 from sparrow.settings import Settings
 
@@ -80,7 +80,10 @@ def judge_data(settings: Settings) -> tuple[dict[str, int], list[dict[str, str]]
         problems.append(_problem("error", "data", (
             "The data partition is read-only: the system set it so after an error. Nothing can be saved. "
             "Restart the box, which checks the file system; if this stays, replace the disk.")))
-    elif not settings.dev and _file_system(settings.data_dir) in ("tmpfs", "ramfs", "rootfs"):
+    # Early boot knows better why it is missing.
+    problems += [] if settings.dev else boot.problems()
+    known = settings.dev or any(problem["what"] == "data" for problem in problems)
+    if not known and _file_system(settings.data_dir) in ("tmpfs", "ramfs", "rootfs"):
         problems.append(_problem("error", "data", (
             "The data partition is missing: the box works from memory, and all is lost when it is switched off. "
             "Check the disk and restart.")))
