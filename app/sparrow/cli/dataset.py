@@ -24,6 +24,16 @@ def register(commands) -> None:
     verb = verbs.add_parser("rebuild", help="make Chroma's index anew from the database")
     verb.add_argument("name", metavar="NAME", nargs="?", help="only this base")
     verb.set_defaults(run=_rebuild)
+    verb = verbs.add_parser("export", help="write a whole knowledge base into one file",
+                            description="Write a knowledge base with its originals, passages, vectors and settings "
+                                        "into one file, for another box or as a copy. FILE - is standard output.")
+    verb.add_argument("name", metavar="NAME", help="the base's name or id")
+    verb.add_argument("file", metavar="FILE", nargs="?", help="where to (NAME.sparrow-knowledge)")
+    verb.set_defaults(run=_export)
+    verb = verbs.add_parser("import", help="make a knowledge base from an exported file")
+    verb.add_argument("file", metavar="FILE", type=Path)
+    verb.add_argument("--name", default="", help="its name here (default: as it was)")
+    verb.set_defaults(run=_import)
 
 
 def _add(given: argparse.Namespace) -> int:
@@ -81,6 +91,64 @@ def _rebuild(given: argparse.Namespace) -> int:
         print(f"Chroma does not answer ({error}); the exact search serves meanwhile.", file=sys.stderr)
         return 1
     return 0
+
+
+def _export(given: argparse.Namespace) -> int:
+    import os
+
+    from sparrow.errors import SparrowError
+    from sparrow.knowledge import datasets, transfer
+
+    try:
+        base = _find(given.name) or datasets.get(given.name)
+        name, data = transfer.export(base["id"], _progress("passages"))
+    except SparrowError as error:
+        print(error.message, file=sys.stderr)
+        return 1
+    if given.file == "-":
+        for piece in data:
+            sys.stdout.buffer.write(piece)
+        return 0
+    target = Path(given.file or name)
+    part = target.with_name(target.name + ".part")
+    try:
+        with open(part, "wb") as out:
+            for piece in data:
+                out.write(piece)
+            out.flush()
+            os.fsync(out.fileno())
+        os.replace(part, target)
+    except OSError as error:
+        print(f"{target}: {error.strerror}", file=sys.stderr)
+        return 1
+    finally:
+        part.unlink(missing_ok=True)
+    print(f"{target}: {target.stat().st_size} bytes")
+    return 0
+
+
+def _import(given: argparse.Namespace) -> int:
+    from sparrow.errors import SparrowError
+    from sparrow.knowledge import datasets, transfer
+
+    try:
+        found = transfer.load(given.file, name=given.name,
+                              report=lambda stage, done, total: _progress(stage)(done, total))
+    except (SparrowError, OSError) as error:
+        print(f"{given.file}: {getattr(error, 'message', None) or error.strerror}", file=sys.stderr)
+        return 1
+    row = datasets.get(found)
+    fact = datasets.facts([row])[found]
+    print(f"{row['name']}: {fact['document_count']} documents, {fact['segment_count']} passages ({found})")
+    return 0
+
+
+def _progress(stage: str):
+    def show(done: int, total: int) -> None:
+        if sys.stderr.isatty():
+            print(f"\r{stage} {done}/{total}   ", end="\n" if done >= total else "", file=sys.stderr)
+
+    return show
 
 
 def _find(name: str):

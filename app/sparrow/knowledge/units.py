@@ -32,6 +32,8 @@ class Draft(msgspec.Struct):
     hash: str
     prepared: object  # what the keyword index stores
     keywords: list[str] | None = None
+    row: dict[str, Any] = {}  # columns of the passage that are known already (an import keeps its identity)
+    child_rows: list[dict[str, Any]] = []  # the same for its children, in order
 
 
 def draft(dataset_id: str, chunk: Chunk, position: int, *, origin: str = "file") -> Draft:
@@ -76,7 +78,7 @@ def store(tx: Connection, dataset_id: str, document_id: str, drafts: list[Draft]
     serials = iter(_serials(tx, count))
     for item in drafts:
         chunk = item.chunk
-        segment_id = ids.new_id()
+        segment_id = item.row.get("id") or ids.new_id()
         length = len(chunk.content) + len(chunk.answer or "")
         rows.append({
             "id": segment_id, "dataset_id": dataset_id, "document_id": document_id, "position": item.position,
@@ -84,7 +86,8 @@ def store(tx: Connection, dataset_id: str, document_id: str, drafts: list[Draft]
             "place_kind": chunk.place_kind, "place": chunk.place, "kind": chunk.kind, "hash": item.hash,
             "word_count": length, "tokens": estimate(chunk.content) + estimate(chunk.answer or ""),
             "keywords": item.keywords, "enabled": True, "status": "completed", "hit_count": 0,
-            "indexing_at": now, "completed_at": now, "created_at": now, "updated_at": now})
+            "indexing_at": now, "completed_at": now, "created_at": now, "updated_at": now,
+            **item.row})
         serial = next(serials)
         uses = "vk" if vectors and not chunk.children else "k"
         units.append({"serial": serial, "dataset_id": dataset_id, "document_id": document_id,
@@ -92,10 +95,12 @@ def store(tx: Connection, dataset_id: str, document_id: str, drafts: list[Draft]
                       "synced": "v" not in uses})
         terms.append((serial, item.prepared))
         for number, (child, name) in enumerate(zip(chunk.children, item.hashes, strict=False), start=1):
-            child_id = ids.new_id()
+            known = item.child_rows[number - 1] if item.child_rows else {}
+            child_id = known.get("id") or ids.new_id()
             children.append({"id": child_id, "dataset_id": dataset_id, "document_id": document_id,
                              "segment_id": segment_id, "position": number, "content": child,
-                             "word_count": len(child), "type": "automatic", "created_at": now, "updated_at": now})
+                             "word_count": len(child), "type": "automatic", "created_at": now, "updated_at": now,
+                             **known})
             units.append({"serial": next(serials), "dataset_id": dataset_id, "document_id": document_id,
                           "segment_id": segment_id, "child_id": child_id, "hash": name,
                           "uses": "v" if vectors else "", "synced": not vectors})
