@@ -117,8 +117,8 @@ def journey(browser, box, tmp_path_factory):
         page.wait_for_url("**/setup")
         page.get_by_label("Setup code").fill("WRNG-CODE")
         page.get_by_role("button", name="Continue").click()
-        page.get_by_label("New password").fill(PASSWORD)
-        page.get_by_label("The same password again").fill(PASSWORD)
+        page.get_by_role("textbox", name="New password").fill(PASSWORD)
+        page.get_by_role("textbox", name="The same password again").fill(PASSWORD)
         page.get_by_role("button", name="Start").click()
         page.get_by_text("This is not the setup code").wait_for()
         page.problems.clear()  # the refused code is a 401 in the browser's own log
@@ -235,18 +235,18 @@ def test_palette_logs_and_login_back_off(browser, journey):
     desk.keyboard.press("Enter")
     desk.wait_for_url("**/prompt")
     desk.get_by_role("link", name="Logs").click()
-    desk.get_by_role("row").nth(1).get_by_role("button").click()
+    desk.get_by_role("row").last.get_by_role("button").click()  # the newest is first
     desk.get_by_role("dialog").get_by_text("six weeks").first.wait_for()
     assert desk.problems == []
 
     page = _page(browser, "en-US", 1440)
     page.goto(f"{address}/login")
     for _ in range(3):
-        page.get_by_label("Password").fill("wrong-password-1")
+        page.get_by_role("textbox", name="Password").fill("wrong-password-1")
         page.get_by_role("button", name="Log in").click()
         page.get_by_text("The password is not right").wait_for()
         page.wait_for_timeout(300)
-    page.get_by_label("Password").fill("wrong-password-1")
+    page.get_by_role("textbox", name="Password").fill("wrong-password-1")
     page.get_by_role("button", name="Log in").click()
     page.get_by_role("timer").wait_for()
     assert page.get_by_role("button", name="Log in").is_disabled()

@@ -50,6 +50,7 @@ export async function startI18n(): Promise<void> {
     fallbackLng: false,
     defaultNS: 'common',
     resources: {},
+    showSupportNotice: false,
     interpolation: { escapeValue: false },
     react: { useSuspense: false },
   });

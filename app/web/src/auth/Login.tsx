@@ -1,10 +1,11 @@
-import { Alert, Button, PasswordInput, Stack } from '@mantine/core';
+import { Alert, Button, Stack } from '@mantine/core';
 import { IconClock } from '@tabler/icons-react';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useEffect, useState } from 'react';
 import { useTranslation } from '@/i18n';
 
 import { ApiError, http } from '@/api/http';
+import { Secret } from '@/ui/Secret';
 import { useErrorText } from '@/ui/errors';
 import { clock } from '@/ui/format';
 
@@ -52,7 +53,7 @@ export default function Login() {
       >
         <Stack>
           <input type="text" name="username" autoComplete="username" value="admin" readOnly hidden />
-          <PasswordInput
+          <Secret
             label={t('auth:password')}
             autoComplete="current-password"
             autoFocus

@@ -1,5 +1,6 @@
-import { Group, PasswordInput, Progress, Stack, Text } from '@mantine/core';
+import { Group, Progress, Stack, Text } from '@mantine/core';
 import { useTranslation } from '@/i18n';
+import { Secret } from '@/ui/Secret';
 
 import { MIN_LENGTH, strength } from './strength';
 
@@ -24,7 +25,7 @@ export function PasswordFields({
   return (
     <Stack>
       <div>
-        <PasswordInput
+        <Secret
           label={t('auth:newPassword')}
           description={t('auth:passwordHint', { n: MIN_LENGTH })}
           autoComplete="new-password"
@@ -43,7 +44,7 @@ export function PasswordFields({
           </Group>
         ) : null}
       </div>
-      <PasswordInput
+      <Secret
         label={t('auth:again')}
         autoComplete="new-password"
         required

@@ -1,4 +1,4 @@
-import { Button, Group, PasswordInput, Stack } from '@mantine/core';
+import { Button, Group, Stack } from '@mantine/core';
 import { useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useTranslation } from '@/i18n';
@@ -6,6 +6,7 @@ import { useTranslation } from '@/i18n';
 import { http } from '@/api/http';
 import { PasswordFields, passwordReady } from '@/auth/PasswordFields';
 import { SESSION_KEY } from '@/auth/session';
+import { Secret } from '@/ui/Secret';
 import { useErrorText } from '@/ui/errors';
 import { done } from '@/ui/notify';
 import { useAct } from '@/ui/useAct';
@@ -37,7 +38,7 @@ export function ChangePassword() {
     >
       <Stack>
         <input type="text" name="username" autoComplete="username" value="admin" readOnly hidden />
-        <PasswordInput label={t('box:password.old')} autoComplete="current-password" value={old} error={change.error ? text(change.error) : undefined} onChange={(event) => setOld(event.currentTarget.value)} />
+        <Secret label={t('box:password.old')} autoComplete="current-password" value={old} error={change.error ? text(change.error) : undefined} onChange={(event) => setOld(event.currentTarget.value)} />
         <PasswordFields password={password} again={again} onPassword={setPassword} onAgain={setAgain} />
         <Group justify="flex-end">
           <Button type="submit" loading={change.isPending} disabled={!old || !passwordReady(password, again)}>{t('box:password.action')}</Button>

@@ -1,10 +1,11 @@
-import { Alert, Anchor, Button, Checkbox, Group, Modal, PasswordInput, Stack, Text, TextInput } from '@mantine/core';
+import { Alert, Anchor, Button, Checkbox, Group, Modal, Stack, Text, TextInput } from '@mantine/core';
 import { IconCheck, IconPlugConnected, IconPlugConnectedX } from '@tabler/icons-react';
 import { useQueryClient } from '@tanstack/react-query';
 import { useMemo, useState } from 'react';
 import { useTranslation } from '@/i18n';
 
 import type { Credential, Provider } from '@/api/types';
+import { Secret } from '@/ui/Secret';
 import { useErrorText } from '@/ui/errors';
 import { done } from '@/ui/notify';
 import { useAct } from '@/ui/useAct';
@@ -97,7 +98,7 @@ export function ConnectProvider({ provider, credential, onClose }: { provider: P
             value={address}
             onChange={(event) => setAddress(event.currentTarget.value)}
           />
-          <PasswordInput
+          <Secret
             label={t(keyRequired || credential ? 'models:connect.key' : 'models:connect.keyOptional')}
             description={t('models:connect.keyText')}
             placeholder={credential?.key_masked}

@@ -7,7 +7,7 @@ import { done } from '@/ui/notify';
 import { Section } from '@/ui/states';
 import { useAct } from '@/ui/useAct';
 
-import { modelApi, useDefaultModels, useModels } from './api';
+import { localised, modelApi, useDefaultModels, useModels } from './api';
 
 const SHOWN = ['llm', 'text-embedding', 'rerank'] as const;
 
@@ -34,7 +34,7 @@ function DefaultModel({ type }: { type: (typeof SHOWN)[number] }) {
       searchable
       allowDeselect={false}
       value={now ? JSON.stringify([now.provider, now.model]) : null}
-      data={list.map((m) => ({ value: JSON.stringify([m.provider, m.model]), label: `${m.model} · ${m.provider}` }))}
+      data={list.map((m) => ({ value: JSON.stringify([m.provider, m.model]), label: `${m.model} · ${localised(m.provider_label, m.provider)}` }))}
       onChange={(value) => {
         if (!value) return;
         const [provider = '', model = ''] = JSON.parse(value) as string[];

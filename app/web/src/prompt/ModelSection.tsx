@@ -3,7 +3,7 @@ import { IconAdjustmentsHorizontal, IconAlertTriangle } from '@tabler/icons-reac
 import { useTranslation } from '@/i18n';
 import { Link } from 'react-router';
 
-import { useModels } from '@/models/api';
+import { localised, useModels } from '@/models/api';
 import { Section } from '@/ui/states';
 
 import type { SectionProps } from './InstructionSection';
@@ -77,10 +77,14 @@ export function ModelSection({ config, change }: SectionProps) {
   const list = models.data?.data ?? [];
   const now = config.model;
   const value = now?.name ? JSON.stringify([now.provider, now.name]) : null;
-  const options = list.map((m) => ({ value: JSON.stringify([m.provider, m.model]), label: m.model, group: m.provider }));
-  const known = options.some((o) => o.value === value);
-  if (value && now && !known) options.push({ value, label: now.name, group: now.provider });
-  const groups = [...new Set(options.map((o) => o.group))].map((group) => ({ group, items: options.filter((o) => o.group === group) }));
+  // Mantine takes every item with a `group` key for a group, so the provider's name stays outside the items.
+  const groups = new Map<string, { value: string; label: string }[]>();
+  const offer = (group: string, provider: string, name: string) => {
+    groups.set(group, [...(groups.get(group) ?? []), { value: JSON.stringify([provider, name]), label: name }]);
+  };
+  for (const m of list) offer(localised(m.provider_label, m.provider), m.provider, m.model);
+  const known = list.some((m) => m.provider === now?.provider && m.model === now.name);
+  if (now?.name && !known) offer(now.provider, now.provider, now.name);
   return (
     <Section id="model" title={t('prompt:model.title')}>
       <Group align="flex-start" gap="sm">
@@ -90,9 +94,9 @@ export function ModelSection({ config, change }: SectionProps) {
           flex="1 1 220px"
           searchable
           allowDeselect={false}
-          data={groups}
+          data={[...groups].map(([group, items]) => ({ group, items }))}
           value={value}
-          disabled={models.isPending || groups.length === 0}
+          disabled={models.isPending || groups.size === 0}
           nothingFoundMessage={t('state.noMatch')}
           onChange={(next) => {
             if (!next) return;
