@@ -42,6 +42,8 @@ class Settings:
     redis_url: str = field(repr=False)
     chroma_url: str = field(repr=False)
     chroma_port: int
+    drop_dir: Path  # documents put here are taken into knowledge bases
+    media_dir: Path  # where USB sticks are mounted, one folder each
     bind: str = ""
     http_port: int = 80
     https_port: int = 443
@@ -187,6 +189,8 @@ def load(environ: dict[str, str] | None = None, *, file: bool = True) -> Setting
     values["run_dir"] = run_dir
     values.setdefault("web_dir", _web(home_dir))
     values.setdefault("chroma_port", 8300)
+    values.setdefault("drop_dir", data_dir / "drop")
+    values.setdefault("media_dir", Path("/media"))
     values.setdefault("database_url", f"sqlite:///{data_dir}/db/sparrow.db")
     values.setdefault("redis_url", f"unix://{run_dir}/redis.sock")
     values.setdefault("chroma_url", f"http://127.0.0.1:{values['chroma_port']}")

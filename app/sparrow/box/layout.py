@@ -25,6 +25,7 @@ _DATA = {
     "db": ("sparrow-api", SHARED, 0o2770),
     "files": ("sparrow-api", SHARED, 0o2770),
     "models": ("sparrow-api", SHARED, 0o2770),
+    "drop": ("sparrow-api", SHARED, 0o2770),
     "config": ("sparrow-api", SHARED, 0o2770),
     "config/wanted": ("sparrow-api", SHARED, 0o2770),
     "backups": ("sparrow-api", SHARED, 0o2770),

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from sparrow import clock, settings
 from sparrow.jobs import kinds
+from sparrow.knowledge import sources
 from sparrow.storage import db, migrate, queue
 from sparrow.storage.tables.jobs import jobs
 
@@ -80,6 +81,8 @@ def _dispatch_forever(rq_queue) -> None:
         try:
             connection.brpop(queue.BELL, timeout=PATIENCE)
             _settle_dead_children(rq_queue)
+            if settings.get().rag:
+                sources.watch()
             dispatch(rq_queue)
         except Exception as error:
             log.warning("dispatcher: %s", error)

@@ -229,24 +229,27 @@ def reindex(dataset_id: str, document_id: str, *, process_rule: dict | None = No
     form = doc_form or row["doc_form"]
     rule = process_rule or row["process_rule"]
     chunk.rules.parse(rule, form)
-    old_file = row["file_id"] if file_id else None
+    info = row["data_source_info"] or {}
+    old_files = [*(info.get("images") or []), *([row["file_id"]] if file_id and row["file_id"] else [])]
     with db.write() as tx:
         units.forget(tx)
         units.remove_segments(tx, t.segments.c.document_id == document_id)
         values: dict[str, Any] = {"name": clean_name(name)} if name else {}
+        values["data_source_info"] = {key: value for key, value in info.items() if key != "images"} | (
+            {"upload_file_id": file_id} if file_id else {})
         if file_id:
-            values.update(file_id=file_id, data_source_info={"upload_file_id": file_id})
+            values["file_id"] = file_id
         tx.execute(t.documents.update().where(t.documents.c.id == document_id).values(
             process_rule=rule, doc_form=form, revision=row["revision"] + 1, indexing_status="waiting",
             stage="waiting", control="", done=0, total=0, speed=0, error=None, error_code=None, notices=None,
             word_count=0, tokens=0, completed_at=None, processing_started_at=None, parsing_completed_at=None,
             cleaning_completed_at=None, splitting_completed_at=None, stopped_at=None,
             doc_language=doc_language or row["doc_language"], updated_at=clock.now(), **values))
-        if old_file:
+        if file_id:
             units.collect_vectors(tx)
         indexing.submit([document_id])
-    if old_file:
-        files.delete(old_file)
+    for old in old_files:  # pictures are taken out of the original anew
+        files.delete(old)
     return get(dataset_id, document_id)
 
 

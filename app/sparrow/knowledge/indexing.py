@@ -189,6 +189,20 @@ class _Work:
     def _blocks(self, pictures: str) -> Iterator[parse.Block]:
         notices: list[parse.Notice] = []
         images: dict[int, str] = {}
+        try:
+            yield from self._read(pictures, notices, images)
+        except BaseException:
+            for picture in images.values():
+                files.delete(picture)  # the next try takes them out anew
+            raise
+        if notices or images:
+            self._note(notices=[{"code": notice.code, "message": notice.message, **notice.data}
+                                for notice in notices] or None,
+                       data_source_info={**(self.document["data_source_info"] or {}),
+                                         "images": list(images.values())} if images
+                       else self.document["data_source_info"])
+
+    def _read(self, pictures: str, notices: list[parse.Notice], images: dict[int, str]) -> Iterator[parse.Block]:
         found = False
         for event in self._events(pictures):
             if isinstance(event, parse.Block):
@@ -203,12 +217,6 @@ class _Work:
                     images[event.number] = files.save(picture, event.name)["id"]
                 os.unlink(event.path)
             self._look(done=event.done, total=event.total) if isinstance(event, parse.Progress) else self._look()
-        if notices or images:
-            self._note(notices=[{"code": notice.code, "message": notice.message, **notice.data}
-                                for notice in notices] or None,
-                       data_source_info={**(self.document["data_source_info"] or {}),
-                                         "images": list(images.values())} if images
-                       else self.document["data_source_info"])
         if not found:
             raise parse.ParseError("No text was found in the document.", code="no_text")
 

@@ -11,8 +11,8 @@ from flask import Response, send_file
 from sparrow.api import knowledge_shapes as shapes
 from sparrow.api.console import console
 from sparrow.api.web import OK, Page, Result
-from sparrow.errors import NotFound
-from sparrow.knowledge import capacity, chunk, datasets, documents, key, parse, segments
+from sparrow.errors import BadRequest, NotFound
+from sparrow.knowledge import capacity, chunk, datasets, documents, key, parse, segments, sources
 from sparrow.knowledge.retrieve import retrieve
 from sparrow.storage import files
 
@@ -86,6 +86,7 @@ class NewDocuments(msgspec.Struct, kw_only=True):
     """Uploaded files to add, and how to cut them."""
 
     file_ids: list[str]
+    urls: dict[str, str] = {}  # the addresses of those files that were fetched
     process_rule: dict[str, Any] | None = None
     doc_form: str | None = None
     doc_language: str = "English"
@@ -237,7 +238,10 @@ def related_apps(dataset_id: str) -> dict[str, Any]:
 @console.post("/datasets/<dataset_id>/documents")
 def add_documents(dataset_id: str, body: NewDocuments) -> Added:
     """Add uploaded files to a knowledge base and index them in the background."""
-    rows, batch = documents.add_files(dataset_id, **msgspec.structs.asdict(body))
+    given = msgspec.structs.asdict(body)
+    info = {file_id: {"type": "website_crawl", "info": {"url": url, "provider": "sparrow"}}
+            for file_id, url in given.pop("urls").items()}
+    rows, batch = documents.add_files(dataset_id, **given, info=info)
     return Added(shapes.document_list(rows), batch)
 
 
@@ -326,6 +330,19 @@ def retry(dataset_id: str, document_id: str) -> Result:
     """Try a failed document again."""
     documents.retry(dataset_id, document_id)
     return OK
+
+
+@console.post("/datasets/<dataset_id>/documents/<document_id>/sync")
+def sync_document(dataset_id: str, document_id: str) -> shapes.Document:
+    """Fetch a document's address again and index what it gives now."""
+    from sparrow.tools.outbound import Client
+
+    row = documents.get(dataset_id, document_id)
+    url = (row["data_source_info"] or {}).get("url")
+    if not url:
+        raise BadRequest("Only documents that came from an address can be fetched again.")
+    file, url, _ = sources.fetch(Client(), url)
+    return shapes.document(documents.reindex(dataset_id, document_id, file_id=file["id"]))
 
 
 @console.get("/datasets/<dataset_id>/documents/<document_id>/download")
