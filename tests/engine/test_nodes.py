@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from sparrow.engine import events as ev
 from sparrow.engine import jinja, jsonrepair
+from sparrow.engine.conditions import ConditionError, compare
 from sparrow.engine.ports import HttpResponse, Ports, ToolInfo, ToolMessage, Turn
 from sparrow.messages import ToolSpec
 from tests.engine.flow import LocalCode, code, end, graph, llm, node, play, text_of
@@ -23,7 +26,7 @@ def one(item, inputs=None, **options):
 
 @pytest.mark.parametrize(("kind", "value", "error"), [
     ("string", 5, "Output o must be a string, got int instead."),
-    ("number", "x", "Output o must be a number, got str instead."),
+    ("number", "x", "Output o is not a number, got <class 'str'> instead."),
     ("array[string]", ["x"] * 31, "The length of output variable `o` must be less than 30 elements."),
     ("object", {"m": [1, "a"]}, "Output o.m is not a valid array. make sure all elements are of the same type."),
 ])
@@ -128,9 +131,34 @@ def test_the_classifier_and_the_extractor():
     assert one(item, {"q": "<<say:none>>"}).status == "failed"
     item = node("p", "parameter-extractor", model=model, query=["s", "q"], reasoning_mode="prompt",
                 parameters=[{"name": "n", "type": "number", "required": True}])
-    good = one(item, {"q": '<<say:{"n": "4"}>>'}).outputs
+    good = one(item, {"q": '<<say:{"n": 4}>>'}).outputs
     assert (good["n"], good["__is_success"], good["__reason"]) == (4, 1, None)
-    assert one(item, {"q": "<<say:x>>"}).outputs["__is_success"] == 0
+    text = one(item, {"q": '<<say:{"n": "4"}>>'}).outputs
+    assert (text["n"], text["__is_success"]) == (4, 0)
+    assert text["__reason"].startswith("Invalid value for parameter n, expected segment type: number")
+    none = one(item, {"q": "<<say:x>>"}).outputs
+    assert (none["n"], none["__is_success"]) == (0, 0)
+    assert none["__reason"].startswith("Failed to extract result")
+
+
+@pytest.mark.parametrize(("operator", "actual", "expected", "outcome"), [
+    (">", 3, "2.5", True), (">", True, "0", True), ("≤", 2.0, "2", True), (">", 2**60 + 1, str(2**60), True),
+    ("=", 5, "5", True), ("=", 5, "5.0", "invalid literal for int() with base 10: '5.0'"),
+    ("=", 0.5, "x", "could not convert string to float: 'x'"),
+    (">", 5, "x", "Cannot convert 'x' to number"), (">", "5", "1", "Invalid actual value type: number"),
+    ("=", "5", "5", "Invalid actual value type: number or boolean"),
+    ("is", 5, "5", "Invalid actual value type: string or boolean"),
+    ("start with", 5, "5", "Invalid actual value type: string"),
+    ("all of", ["a", "b"], ["a"], True), ("all of", ["a"], ["a", "b"], False),
+    ("contains", [1, 2], "1", False), ("contains", {"a": 1}, "a", "Invalid actual value type: string or array"),
+    ("in", "a", "abc", "Invalid expected value type: array"), ("nonsense", 1, 1, "Unsupported operator: nonsense"),
+])
+def test_comparisons_and_their_errors(operator, actual, expected, outcome):
+    if isinstance(outcome, bool):
+        assert compare(operator, actual, expected) is outcome
+    else:
+        with pytest.raises(ConditionError, match=re.escape(outcome)):
+            compare(operator, actual, expected)
 
 
 @pytest.mark.parametrize("source", [

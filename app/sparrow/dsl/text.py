@@ -17,6 +17,7 @@ from sparrow.errors import BadRequest
 
 MAX_BYTES = 10 * 1024 * 1024
 MAX_DEPTH = 100
+_TOO_DEEP = f"Nested deeper than {MAX_DEPTH} levels"
 MAX_VALUES = 1_000_000  # after aliases are expanded
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -54,6 +55,10 @@ def read(text: str | bytes) -> Any:
     try:
         return _Builder(loader).document()
     except yaml.YAMLError as error:
+        # Newer versions of libyaml have a limit on depth of their own, and read ahead into it before ours is met.
+        mark = getattr(error, "problem_mark", None)
+        if mark is not None and "nesting depth" in str(error):
+            raise FormatError(f"Invalid YAML format: {_TOO_DEEP} (line {mark.line + 1})") from error
         raise FormatError(f"Invalid YAML format: {error}") from error
     finally:
         loader.dispose()
@@ -95,7 +100,7 @@ class _Builder:
             event = self._loader.get_event()
             if isinstance(event, events.SequenceStartEvent | events.MappingStartEvent):
                 if len(stack) >= MAX_DEPTH:
-                    raise _error(f"Nested deeper than {MAX_DEPTH} levels", event)
+                    raise _error(_TOO_DEEP, event)
                 self._count(1, event)
                 stack.append(_Open(event, self._values))
                 continue

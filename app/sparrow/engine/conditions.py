@@ -11,6 +11,8 @@ from sparrow.engine.pool import Pool
 from sparrow.engine.template import render
 from sparrow.engine.values import MISSING, jsonable
 
+_UNARY = frozenset(("empty", "not empty", "null", "not null", "exists", "not exists"))
+
 
 class ConditionError(ValueError):
     """A condition cannot be judged (missing variable, wrong type)."""
@@ -34,7 +36,9 @@ def evaluate(pool: Pool, conditions: Sequence[dict[str, Any]], operator: str) ->
         expected = condition.get("value")
         sub = condition.get("sub_variable_condition")
         if isinstance(actual, list) and actual and all(isinstance(item, File) for item in actual) and (
-                comparison in ("contains", "not contains", "all of")) and sub:
+                comparison in ("contains", "not contains", "all of")):
+            if not sub:
+                raise ConditionError("Sub variable is required")
             outcome = _files(actual, comparison, sub, pool)
         elif comparison in ("exists", "not exists"):
             outcome = (actual is not None) == (comparison == "exists")
@@ -43,6 +47,8 @@ def evaluate(pool: Pool, conditions: Sequence[dict[str, Any]], operator: str) ->
                 expected = render(expected, pool)
             elif isinstance(expected, list):
                 expected = [render(item, pool) if isinstance(item, str) else item for item in expected]
+            if expected is not None and comparison not in _UNARY and _is_boolean(actual):
+                expected = [_to_bool(item) for item in expected] if isinstance(expected, list) else _to_bool(expected)
             shown.append({"actual_value": jsonable(actual), "expected_value": expected,
                           "comparison_operator": comparison})
             outcome = compare(comparison, actual, expected)
@@ -89,8 +95,6 @@ def _contains(actual: Any, expected: Any) -> bool:
     if not isinstance(actual, str | list):
         raise ConditionError("Invalid actual value type: string or array")
     if isinstance(actual, list):
-        if all(isinstance(item, bool) for item in actual):
-            return _to_bool(expected) in actual
         return expected in actual
     return str(expected) in actual
 
@@ -100,17 +104,22 @@ def _not_contains(actual: Any, expected: Any) -> bool:
 
 
 def _starts(actual: Any, expected: Any) -> bool:
-    return bool(actual) and _text(actual).startswith(str(expected))
+    return bool(actual) and _text(actual).startswith(_text(expected, "Expected value must be a string for startswith"))
 
 
 def _ends(actual: Any, expected: Any) -> bool:
-    return bool(actual) and _text(actual).endswith(str(expected))
+    return bool(actual) and _text(actual).endswith(_text(expected, "Expected value must be a string for endswith"))
 
 
-def _text(actual: Any) -> str:
-    if not isinstance(actual, str):
-        raise ConditionError("Invalid actual value type: string")
-    return actual
+def _text(value: Any, error: str = "Invalid actual value type: string") -> str:
+    if not isinstance(value, str):
+        raise ConditionError(error)
+    return value
+
+
+def _is_boolean(actual: Any) -> bool:
+    return isinstance(actual, bool) or (
+        isinstance(actual, list) and bool(actual) and all(isinstance(item, bool) for item in actual))
 
 
 def _to_bool(expected: Any) -> bool:
@@ -125,9 +134,9 @@ def _to_bool(expected: Any) -> bool:
 def _is(actual: Any, expected: Any) -> bool:
     if actual is None:
         return False
-    if isinstance(actual, bool):
-        return actual == _to_bool(expected)
-    return _text(actual) == expected
+    if not isinstance(actual, str | bool):
+        raise ConditionError("Invalid actual value type: string or boolean")
+    return actual == expected
 
 
 def _is_not(actual: Any, expected: Any) -> bool:
@@ -155,27 +164,45 @@ def _not_in(actual: Any, expected: Any) -> bool:
 def _all_of(actual: Any, expected: Any) -> bool:
     if not actual:
         return False
-    if not isinstance(expected, list):
-        raise ConditionError("Invalid expected value type: array")
-    return all(item in actual for item in expected)
+    if not isinstance(expected, list) or len({isinstance(item, bool) for item in expected}) > 1:
+        raise ConditionError("all of operator expects homogeneous list of strings or booleans")
+    return isinstance(actual, list | str) and all(item in actual for item in expected)
 
 
-def _number(test: Any, whole: bool = False) -> Any:
+def _equal(actual: Any, expected: Any) -> bool:
+    """Compare a number: what is expected is read in the actual value's own type, so 5 is not "5.0"."""
+    if not isinstance(actual, int | float):
+        raise ConditionError("Invalid actual value type: number or boolean")
+    try:
+        return actual == type(actual)(expected)
+    except TypeError:
+        raise ConditionError(f"Cannot convert {type(expected)} to {type(actual).__name__}") from None
+    except ValueError as error:
+        raise ConditionError(str(error)) from None
+
+
+def _order(test: Any) -> Any:
     def judge(actual: Any, expected: Any) -> bool:
         if actual is None:
             return False
-        if isinstance(actual, bool) and whole:
-            return test(actual, _to_bool(expected))
-        if isinstance(actual, bool) or not isinstance(actual, int | float):
+        if not isinstance(actual, int | float):
             raise ConditionError("Invalid actual value type: number")
         try:
-            if isinstance(actual, int) and (whole or "." not in str(expected)):
-                return test(actual, int(expected))
-            return test(actual, float(expected))
-        except (TypeError, ValueError):
+            return test(actual, _exact(expected))
+        except TypeError:
+            raise ConditionError(f"Cannot convert {type(expected)} to number") from None
+        except ValueError:
             raise ConditionError(f"Cannot convert '{expected}' to number") from None
 
     return judge
+
+
+def _exact(expected: Any) -> int | float:
+    """Return text as a number, whole ones of any size without loss."""
+    try:
+        return int(expected) if isinstance(expected, str) else float(expected)
+    except ValueError:
+        return float(expected)
 
 
 _JUDGES = {
@@ -190,12 +217,12 @@ _JUDGES = {
     "in": _in,
     "not in": _not_in,
     "all of": _all_of,
-    "=": _number(lambda a, b: a == b, whole=True),
-    "≠": _number(lambda a, b: a != b, whole=True),
-    ">": _number(lambda a, b: a > b),
-    "<": _number(lambda a, b: a < b),
-    "≥": _number(lambda a, b: a >= b),
-    "≤": _number(lambda a, b: a <= b),
+    "=": lambda actual, expected: actual is not None and _equal(actual, expected),
+    "≠": lambda actual, expected: actual is not None and not _equal(actual, expected),
+    ">": _order(lambda a, b: a > b),
+    "<": _order(lambda a, b: a < b),
+    "≥": _order(lambda a, b: a >= b),
+    "≤": _order(lambda a, b: a <= b),
     "null": lambda actual, _: actual is None,
     "not null": lambda actual, _: actual is not None,
     "exists": lambda actual, _: bool(actual),

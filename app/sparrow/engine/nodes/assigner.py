@@ -53,6 +53,8 @@ class Assigner(Node):
                 if present is MISSING or len(target) < 2:
                     raise NodeError(f"Variable {list(target)} not found", "VariableNotFoundError")
                 kind = pool.type_of(*target[:2]) or type_name(present)
+                if kind == "number":
+                    kind = type_name(present)
                 types[target] = kind
                 value = self._apply(item, present, kind, pool, updated)
                 if value is not MISSING:
@@ -64,7 +66,7 @@ class Assigner(Node):
         for target, value in updated.items():
             pool.set(target[0], target[1], value)
             process[target[1]] = value
-            shown = types[target] if types[target] != "number" else type_name(pool.get(target))
+            shown = types[target] if types[target] not in ("integer", "float") else type_name(pool.get(target))
             records.append({"name": target[1], "selector": list(target), "value_type": shown,
                             "new_value": jsonable(value)})
             if target[0] == "conversation":
@@ -83,14 +85,14 @@ class Assigner(Node):
         if operation not in _VARIABLE_ONLY and operation not in _ARITHMETIC and operation != "set":
             raise NodeError(f"Operation {operation} is not supported for type {kind}", "OperationNotSupportedError")
         wanted = "variable" if operation in _VARIABLE_ONLY else "constant"
-        if not self.old and item.get("input_type") != wanted:
-            raise NodeError(f"Input type {item.get('input_type')} is not supported for operation {operation}",
-                            "InputTypeNotSupportedError")
         array = kind.startswith("array")
         if (operation in ("append", "extend", "remove-first", "remove-last") and not array) or (
                 operation in _ARITHMETIC and kind not in ("number", "integer", "float")) or (
                 operation == "set" and array):
             raise NodeError(f"Operation {operation} is not supported for type {kind}", "OperationNotSupportedError")
+        if not self.old and item.get("input_type") != wanted:
+            raise NodeError(f"Input type {item.get('input_type')} is not supported for operation {operation}",
+                            "InputTypeNotSupportedError")
         if operation == "clear":
             return empty_of(kind)
         if operation == "remove-first":

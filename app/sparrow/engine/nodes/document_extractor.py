@@ -32,7 +32,7 @@ class DocumentExtractor(Node):
                 if item is None:
                     continue
                 if not isinstance(item, File):
-                    raise NodeError(f"Variable {selector} is not a file", "DocumentExtractorError")
+                    raise NodeError(f"Variable {selector} is not an ArrayFileSegment", "DocumentExtractorError")
                 texts.append(read_text(item, files))
         except PortError as error:
             raise NodeError(str(error), error.error_type, inputs=inputs, process_data=process) from None

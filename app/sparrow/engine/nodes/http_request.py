@@ -22,13 +22,23 @@ _TEXTUAL = ("text/", "application/json", "application/xml", "application/javascr
             "application/yaml", "application/x-yaml", "application/graphql")
 
 
-def _pairs(source: str, context: Context) -> list[tuple[str, str]]:
-    """Read `key: value` lines; a line without colon has an empty value."""
-    found = []
+def _headers(source: str, context: Context) -> list[tuple[str, str]]:
+    """Read `key: value` lines; a line without colon has an empty value, the last of a name wins."""
+    found: dict[str, str] = {}
     for line in template.render(source, context.pool).splitlines():
         if line.strip():
             key, _, value = line.partition(":")
-            found.append((key.strip(), value.strip()))
+            found[key.strip()] = value.strip()
+    return list(found.items())
+
+
+def _params(source: str, context: Context) -> list[tuple[str, str]]:
+    """Read `key: value` lines before they are filled, so that a value may have several lines; names may repeat."""
+    found = []
+    for line in source.splitlines():
+        key, _, value = line.partition(":")
+        if key.strip():
+            found.append((template.render(key.strip(), context.pool), template.render(value.strip(), context.pool)))
     return found
 
 
@@ -70,7 +80,7 @@ class HttpRequestNode(Node):
             raise NodeError("url is required", "InvalidURLError")
         if not url.startswith(("http://", "https://")):
             raise NodeError("url should start with http:// or https://", "InvalidURLError")
-        headers = _pairs(str(self.data.get("headers") or ""), context)
+        headers = _headers(str(self.data.get("headers") or ""), context)
         for name, _ in headers:
             if not _TOKEN.fullmatch(name):
                 raise NodeError(f"Illegal header name {name.encode()!r}", "LocalProtocolError")
@@ -78,7 +88,7 @@ class HttpRequestNode(Node):
         timeout = self.data.get("timeout") or {}
         verify = self.data.get("ssl_verify")
         request = HttpRequest(
-            self.method.upper(), url, headers, _pairs(str(self.data.get("params") or ""), context),
+            self.method.upper(), url, headers, _params(str(self.data.get("params") or ""), context),
             connect_timeout=float(timeout.get("connect") or 10), read_timeout=float(timeout.get("read") or 600),
             write_timeout=float(timeout.get("write") or 600), verify=verify is not False,
         )
@@ -130,8 +140,9 @@ class HttpRequestNode(Node):
                 self._content_type(request, "text/plain")
             return
         if kind == "x-www-form-urlencoded":
-            request.form = [(template.render(str(item.get("key") or ""), context.pool),
-                             template.render(str(item.get("value") or ""), context.pool)) for item in self.body]
+            request.form = list({template.render(str(item.get("key") or ""), context.pool):
+                                 template.render(str(item.get("value") or ""), context.pool)
+                                 for item in self.body}.items())
             return
         request.parts = []
         placed = False
@@ -163,7 +174,7 @@ class HttpRequestNode(Node):
         """Return the request as text for the trace, its key as stars."""
         parts = urlsplit(request.url)
         path = parts.path or "/"
-        query = "&".join(part for part in (parts.query, urlencode(request.params)) if part)
+        query = urlencode(request.params) or parts.query
         lines = [f"{request.method} {path}{'?' + query if query else ''} HTTP/1.1", f"Host: {parts.netloc}"]
         body = self._log_body(request)
         secret = (((self.data.get("authorization") or {}).get("config") or {}).get("header")

@@ -11,7 +11,7 @@ from sparrow.engine.files import File
 from sparrow.engine.nodes.base import Node, NodeError, Result
 from sparrow.engine.values import MISSING, jsonable, type_name
 
-_SUPPORTED = ("array[string]", "array[number]", "array[boolean]", "array[file]", "array[any]")
+_SUPPORTED = ("array[string]", "array[number]", "array[boolean]", "array[file]")
 
 
 class ListOperator(Node):
@@ -27,16 +27,16 @@ class ListOperator(Node):
         if not items:
             return Result({"result": [], "first_record": None, "last_record": None}, shown, shown)
         if not isinstance(items, list) or type_name(items) not in _SUPPORTED:
-            raise NodeError(f"Variable {selector} is not an array of strings, numbers, booleans or files",
-                            "InvalidTypeError", inputs=shown, process_data=shown)
+            raise NodeError(f"Variable {selector} is not an array type, actual type: {type_name(items)}",
+                            "InvalidTypeError")
         try:
             items = self._order(self._extract(self._filter(list(items), context), context))
-        except (ConditionError, TypeError) as error:
+        except ConditionError as error:
             raise NodeError(str(error), "ListOperatorError", inputs=shown, process_data=shown) from None
-        except NodeError as error:
-            if error.error_type != "ValueError":
-                error.inputs, error.process_data = shown, shown
-            raise
+        except TypeError as error:
+            raise NodeError(str(error), "TypeError") from None
+        except ValueError as error:
+            raise NodeError(str(error), "ValueError") from None
         limit = self.data.get("limit") or {}
         if limit.get("enabled"):
             items = items[: int(limit.get("size") or 0)]
@@ -61,14 +61,11 @@ class ListOperator(Node):
         rules = self.data.get("extract_by") or {}
         if not rules.get("enabled"):
             return items
-        try:
-            place = int(template.render(str(rules.get("serial") or "1"), context.pool))
-        except ValueError as error:
-            raise NodeError(str(error), "ValueError") from None
+        place = int(template.render(str(rules.get("serial") or "1"), context.pool))
         if place < 1:
-            raise NodeError(f"Invalid serial index: must be >= 1, got {place}", "ListOperatorError")
+            raise ValueError(f"Invalid serial index: must be >= 1, got {place}")
         if place > len(items):
-            raise NodeError(f"Invalid serial index: must be <= {len(items)}, got {place}", "ListOperatorError")
+            raise ConditionError(f"Invalid serial index: must be <= {len(items)}, got {place}")
         return [items[place - 1]]
 
     def _order(self, items: list[Any]) -> list[Any]:
@@ -76,26 +73,52 @@ class ListOperator(Node):
         if not rules.get("enabled"):
             return items
         key = str(rules.get("key") or "")
-        return sorted(items, key=lambda item: item.attribute(key or "name") if isinstance(item, File) else item,
+        return sorted(items, key=lambda item: _attribute(item, key) if isinstance(item, File) else item,
                       reverse=rules.get("value") == "desc")
+
+
+def _attribute(file: File, key: str) -> Any:
+    try:
+        value = file.attribute(key)
+    except KeyError:
+        raise ConditionError(f"Invalid key: {key}") from None
+    return value if key == "size" else value or ""
+
+
+_TEXT = ("contains", "not contains", "start with", "end with", "is", "is not", "in", "not in", "empty", "not empty")
+_ORDER = ("=", "≠", "<", "≤", ">", "≥")
 
 
 def _fits(item: Any, key: str, operator: str, value: Any) -> bool:
     if isinstance(item, File):
-        try:
-            actual = item.attribute(key)
-        except KeyError:
-            raise ConditionError(f"Invalid key: {key}") from None
-        if key == "size":
-            value = float(value)
-            actual = float(actual)
-        return compare(operator, actual, value)
-    if isinstance(item, str) and operator in ("in", "not in"):
+        actual = _attribute(item, key)
+        if key in ("type", "transfer_method"):
+            if operator not in ("in", "not in"):
+                raise ConditionError(f"Invalid condition: {operator}")
+            return (actual in value) == (operator == "in")
         if not isinstance(value, str):
-            raise ConditionError(f"Invalid expected value type: string for {operator}")
+            raise ConditionError(f"Invalid key: {key}")
+        return _judge(actual, operator, value)
+    if isinstance(item, bool):
+        if not isinstance(value, bool):
+            raise TypeError(f"Boolean filter expects a boolean value, got {type(value)}")
+        if operator not in ("is", "is not"):
+            raise ConditionError(f"Invalid condition: {operator}")
+        return (item == value) == (operator == "is")
+    if not isinstance(value, str):
+        raise ConditionError(f"Invalid filter value: {value}")
+    return _judge(item, operator, value)
+
+
+def _judge(item: Any, operator: str, value: str) -> bool:
+    """Compare a text or a number; `in` asks whether the item is part of the value's text."""
+    if operator not in (_TEXT if isinstance(item, str) else _ORDER):
+        raise ConditionError(f"Invalid condition: {operator}")
+    if operator in ("in", "not in"):
         return (item in value) == (operator == "in")
-    if isinstance(item, int | float) and not isinstance(item, bool):
-        number = float(value)
-        value = int(number) if number.is_integer() else number
-        item = float(item) if isinstance(value, float) else item
-    return compare(operator, item, value)
+    if isinstance(item, str):
+        if operator in ("contains", "start with", "end with", "not contains") and not item:
+            # An empty text contains nothing but an empty text.
+            return (not value) != (operator == "not contains")
+        return compare(operator, item, value)
+    return compare(operator, float(item), float(value))

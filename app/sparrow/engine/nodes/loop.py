@@ -118,7 +118,7 @@ class Loop(Node):
             if item.get("value_type") == "variable":
                 value = pool.get(value or ())
                 if value is MISSING:
-                    raise NodeError(f"Loop variable {name} has no value", "LoopNodeError")
+                    raise NodeError(f"Invalid value for loop variable {name}", "LoopNodeError")
             else:
                 value = _constant(kind, value, name)
             values[name] = value

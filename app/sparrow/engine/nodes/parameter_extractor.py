@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from sparrow.engine import jsonrepair, prompts, template
+from sparrow.engine import prompts, template
 from sparrow.engine.context import Context
 from sparrow.engine.models import NO_COST, ask
 from sparrow.engine.nodes.base import Node, NodeError, Result
-from sparrow.engine.values import MISSING, empty_of, jsonable, text
+from sparrow.engine.values import MISSING, empty_of, fits, jsonable, text, type_name
 from sparrow.messages import Message, ModelError, ModelRef, Part, ToolSpec
 
 FUNCTION = "extract_parameters"
+_LONGEST = 100_000  # characters of a reply that are searched for the values
 _BY_FUNCTION = """You read values out of a text by calling the function `{name}`. Call it exactly once, with every \
 value the text or the instructions give. Do not invent values, and do not answer in words.
 {more}"""
@@ -95,8 +96,8 @@ class ParameterExtractor(Node):
         if call is not None:
             process["tool_call"] = {"id": call.id, "type": "function",
                                     "function": {"name": call.name, "arguments": call.arguments}}
-        found = jsonrepair.extract(call.arguments if call is not None else reply.text)
-        values, reason = self._read(found)
+        found = _object_in(call.arguments if call is not None else reply.text)
+        values, reason = self._read(found if call is None else found or {})
         outputs = {"__is_success": 0 if reason else 1, "__reason": reason, "__usage": usage, **values}
         return Result(outputs, inputs, process, reply.cost(), usage=reply.usage)
 
@@ -114,48 +115,66 @@ class ParameterExtractor(Node):
         return [Message("system", _BY_PROMPT.format(more=more)),
                 Message("user", f"<schema>\n{schema}\n</schema>\n<text>\n{query}\n</text>")]
 
-    def _read(self, found: Any) -> tuple[dict[str, Any], str | None]:
+    def _read(self, found: dict[str, Any] | None) -> tuple[dict[str, Any], str | None]:
         """Return all values, typed, and why they are not good (None if they are)."""
-        reason: str | None = None
-        found = found if isinstance(found, dict) else {}
-        if len([item for item in self.parameters if item["name"] in found]) != len(self.parameters) or len(
-                found) != len(self.parameters):
-            reason = "Invalid number of parameters"
+        reason = None
+        if found is None:
+            reason = "Failed to extract result from function call or text response, using empty result."
+            found = {item["name"]: empty_of(item["type"]) for item in self.parameters
+                     if item["type"] in ("number", "boolean", "string")}
+        reason = self._fault(found) or reason
         values: dict[str, Any] = {}
         for item in self.parameters:
-            name, kind = item["name"], item["type"]
-            value = _typed(kind, found.get(name))
-            if value is MISSING:
-                if reason is None and (item["required"] or found.get(name) is not None):
-                    reason = f"Invalid {_word(kind)} value for parameter {name}"
-                value = empty_of(kind)
-            elif item["options"] and value not in item["options"] and reason is None:
-                reason = f"Invalid `select` value for parameter {name}"
-            values[name] = value
+            value = _typed(item["type"], found.get(item["name"]))
+            values[item["name"]] = empty_of(item["type"]) if value is MISSING else value
         return values, reason
 
+    def _fault(self, found: dict[str, Any]) -> str | None:
+        """Return what is wrong with the model's values."""
+        if len(found) != len(self.parameters):
+            return "Invalid number of parameters"
+        for item in self.parameters:
+            name, kind = item["name"], item["type"]
+            if item["required"] and name not in found:
+                return f"Parameter {name} is required"
+            value = found.get(name)
+            if not (fits(kind, value) or (kind == "number" and isinstance(value, bool))):
+                return (f"Invalid value for parameter {name}, expected segment type: {kind}, actual_type: "
+                        f"{type_name(value)}, python_type: {type(value)}, value: {value}")
+            if kind == "string" and item["options"] and value not in item["options"]:
+                return f"Invalid `select` value for parameter {name}"
+        return None
 
-def _word(kind: str) -> str:
-    return {"array[string]": "`array[string]`"}.get(kind, f"`{kind}`")
+
+def _object_in(text: str) -> dict[str, Any] | None:
+    """Return the first JSON object in a text that can be read; a model's near misses are not mended, as in Dify."""
+    decoder = json.JSONDecoder()
+    for at, char in enumerate(text[:_LONGEST]):
+        if char == "{":
+            try:
+                return decoder.raw_decode(text, at)[0]
+            except (ValueError, RecursionError):
+                continue
+    return None
 
 
 def _typed(kind: str, value: Any) -> Any:
     """Return a value converted to a parameter's type, or MISSING."""
     if kind == "number":
-        if isinstance(value, bool):
-            return MISSING
         if isinstance(value, int | float):
-            return value
+            return int(value) if isinstance(value, bool) else value
         try:
-            return float(value) if "." in str(value) else int(value)
-        except (TypeError, ValueError):
+            return (float(value) if "." in value else int(value)) if isinstance(value, str) else MISSING
+        except ValueError:
             return MISSING
     if kind == "boolean":
-        return value if isinstance(value, bool) else bool(value) if type(value) is int else MISSING
+        return bool(value) if isinstance(value, int) else MISSING
     if kind == "string":
         return value if isinstance(value, str) else MISSING
     if kind.startswith("array") and isinstance(value, list):
         inner = kind[6:-1]
-        items = [item if inner == "object" and isinstance(item, dict) else _typed(inner, item) for item in value]
+        if inner in ("object", "boolean"):
+            return [item for item in value if isinstance(item, dict if inner == "object" else bool)]
+        items = [_typed(inner, item) for item in value]
         return [item for item in items if item is not MISSING]
     return MISSING
