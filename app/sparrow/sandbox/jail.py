@@ -120,9 +120,7 @@ def limit(job):
     """Set the resource limits."""
     seconds = int(job["seconds"]) + 1
     limits = [(resource.RLIMIT_CPU, seconds), (resource.RLIMIT_FSIZE, 16 << 20), (resource.RLIMIT_NOFILE, 64),
-              (resource.RLIMIT_NPROC, 24), (resource.RLIMIT_CORE, 0)]
-    if job["language"] == "python3":
-        limits.append((resource.RLIMIT_AS, job["memory"]))
+              (resource.RLIMIT_NPROC, 24), (resource.RLIMIT_CORE, 0), (resource.RLIMIT_AS, job["memory"])]
     for kind, value in limits:
         resource.setrlimit(kind, (value, value))
 
@@ -162,19 +160,76 @@ def send(out, text, job):
         data = data[os.write(out, data):]
 
 
+# Runs in the JavaScript engine: calls `main` with the inputs and returns a function that tells how that went. There
+# is no clock to wait for, so timers fire at once, in the order of their times.
 JAVASCRIPT = """
-const fs = require('fs'), job = JSON.parse(fs.readFileSync('/tmp/job.json', 'utf8'));
-const say = (value) => { fs.writeSync(3, JSON.stringify(value)); process.exit(0); };
-(async () => {
-  try { say({result: await (new Function(job.code + '\\n;return main;'))()(job.inputs) ?? null}); }
-  catch (error) { say({error: String((error && error.stack) || error).slice(0, 8000) + '\\nerror: exit status 1'}); }
-})();
+(() => {
+  const quiet = () => {}, timers = [];
+  let count = 0;
+  globalThis.console = {log: quiet, info: quiet, warn: quiet, error: quiet, debug: quiet, trace: quiet};
+  globalThis.setTimeout = (call, wait = 0, ...rest) => {
+    timers.push({id: ++count, at: Number(wait) || 0, call: () => call(...rest)});
+    return count;
+  };
+  globalThis.clearTimeout = (id) => {
+    const index = timers.findIndex((timer) => timer.id === id);
+    if (index >= 0) timers.splice(index, 1);
+  };
+  globalThis.setImmediate = (call, ...rest) => setTimeout(call, 0, ...rest);
+  return (text) => {
+    let reply = null;
+    const failed = (error) => {
+      const stack = error && error.stack ? '\\n' + error.stack : '';
+      reply = JSON.stringify({error: (String(error) + stack).trimEnd().slice(0, 8000) + '\\nerror: exit status 1'});
+    };
+    Promise.resolve().then(() => main(JSON.parse(text))).then((value) => {
+      reply = JSON.stringify({result: value === undefined ? null : value});
+    }).catch(failed);
+    return () => {
+      if (reply !== null) return reply;
+      if (!timers.length) { failed(new Error('main waits for something that never comes')); return reply; }
+      timers.sort((one, other) => one.at - other.at || one.id - other.id);
+      try { timers.shift().call(); } catch (error) { failed(error); }
+      return null;
+    };
+  };
+})()
 """
+
+
+def load(path):
+    """Return the JavaScript engine; loaded before the jail is closed, since its file is not in it."""
+    from importlib.machinery import ExtensionFileLoader, ModuleSpec
+
+    loader = ExtensionFileLoader("_quickjs", path)
+    module = loader.create_module(ModuleSpec("_quickjs", loader, origin=path))
+    loader.exec_module(module)
+    return module
+
+
+def javascript(engine, job, out):
+    """Run JavaScript: call `main` with one object that holds the inputs; promises are waited for."""
+    context = engine.Context()
+    context.set_memory_limit(job["memory"] // 4 * 3)
+    try:
+        start = context.eval(JAVASCRIPT)
+        context.eval(job["code"])
+        ask = start(json.dumps(job["inputs"]))
+        text = None
+        while text is None:
+            while context.execute_pending_job():
+                pass
+            text = ask()
+    except BaseException as error:
+        lines = str(error).rstrip()[-8000:] or type(error).__name__
+        text = json.dumps({"error": f"{lines}\nerror: exit status 1"})
+    send(out, text, job)
 
 
 def main():
     """Read the job, build the jail, run the code in it as its first process."""
     job = json.loads(sys.stdin.buffer.read())
+    engine = load(job["engine"]) if job["language"] == "javascript" else None
     out = os.dup(1)
     empty = os.open("/dev/null", os.O_RDWR)
     for number in (0, 1, 2):
@@ -201,16 +256,13 @@ def main():
     os.environ.clear()
     os.environ.update(PATH="/usr/bin:/bin", HOME="/tmp", TMPDIR="/tmp", LANG="C.UTF-8")
     os.chdir("/tmp")
-    if job["language"] == "javascript":
-        with open("/tmp/job.json", "w") as file:
-            json.dump(job, file)
-        os.dup2(out, 3)
-        os.set_inheritable(3, True)
-        os.execv(job["node"], [job["node"], f"--max-old-space-size={job['memory'] >> 20}", "-e", JAVASCRIPT])
     if out != 3:
         os.dup2(out, 3)
     os.closerange(4, 256)
-    python(job, 3)
+    if engine is None:
+        python(job, 3)
+    else:
+        javascript(engine, job, 3)
     os._exit(0)
 
 

@@ -6,11 +6,11 @@ import contextlib
 import json
 import os
 import select
-import shutil
 import signal
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -37,19 +37,16 @@ class Port:
 
     def run(self, language: str, code: str, inputs: dict[str, Any], limits: Limits, cancel: Any) -> Any:
         """Call the code's `main`; return its JSON result. Raises CodeExecutionError."""
-        node = shutil.which("node") if language == "javascript" else None
         if language not in ("python3", "javascript"):
             raise CodeExecutionError(f"Unsupported code language: {language}")
-        if language == "javascript" and node is None:
-            raise CodeExecutionError("No JavaScript engine is installed on this box.")
+        engine = find_spec("_quickjs") if language == "javascript" else None
+        if language == "javascript" and engine is None:
+            raise CodeExecutionError("No JavaScript engine is installed: the Python package quickjs-ng is missing.")
         weak = os.environ.get("SPARROW_SANDBOX") == "weak"
         paths = [*_LIBRARIES, os.path.realpath(sys.base_prefix) if sys.base_prefix != "/usr" else "/usr/lib"]
-        if node:
-            node = os.path.realpath(node)
-            paths.append(node)
         job = {"language": language, "code": code, "inputs": inputs, "seconds": limits.seconds,
-               "memory": limits.memory, "output": limits.output, "node": node, "isolated": not weak,
-               "paths": list(dict.fromkeys(paths))}
+               "memory": limits.memory, "output": limits.output, "engine": engine and engine.origin,
+               "isolated": not weak, "paths": list(dict.fromkeys(paths))}
         data = self._result(json.dumps(job).encode(), limits, cancel)
         try:
             reply = json.loads(data)

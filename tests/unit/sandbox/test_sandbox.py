@@ -1,7 +1,6 @@
 """Code nodes: what they may do, and everything they may not."""
 
 import os
-import shutil
 import threading
 import time
 
@@ -20,11 +19,36 @@ def test_python_runs_with_the_standard_library():
     assert run(code, {"a": 1, "b": 2}) == {"sum": 3, "z": "水"}
 
 
-@pytest.mark.skipif(not shutil.which("node"), reason="node is not installed")
-def test_javascript_runs():
-    assert run("function main({a}) { return {b: a * 2, z: '水'} }", {"a": 4}, "javascript") == {"b": 8, "z": "水"}
-    with pytest.raises(CodeExecutionError, match="boom"):
-        run("function main() { throw new Error('boom') }", language="javascript")
+@pytest.mark.parametrize(("code", "result"), [
+    ("function main({a}) { return {b: a * 2, z: '水'} }", {"b": 8, "z": "水"}),
+    ("const main = async ({a}) => { await new Promise((done) => setTimeout(done, 50)); return {b: a} }", {"b": 4}),
+    ("function main(args) { console.log(args); return {k: Object.keys(args), n: null, u: undefined} }",
+     {"k": ["a"], "n": None}),
+    ("class A { get b() { return 2n ** 64n } }\nvar main = () => ({b: String(new A().b)})",
+     {"b": "18446744073709551616"}),
+    ("function main() {}", None),
+])
+def test_javascript_runs(code, result):
+    assert run(code, {"a": 4}, "javascript") == result
+
+
+@pytest.mark.parametrize(("code", "error"), [
+    ("function main() {\n  throw new Error('boom') }", r"Error: boom\n    at main .*:2:"),
+    ("function main( {", "SyntaxError"), ("var x = 1", "main is not defined"),
+    ("async function main() { await new Promise(() => {}) }", "never comes"),
+    ("function main() { return require('fs').readFileSync('/etc/passwd') }", "ReferenceError"),
+    ("function main() { return fetch('http://127.0.0.1') }", "ReferenceError"),
+    ("function f() { return f() + 1 }\nconst main = f", "stack|overflow"),
+    ("function main() { const all = []; while (true) all.push(new Uint8Array(5e7)) }", "memory|limit"),
+    ("function main() { return {x: 'y'.repeat(20e6)} }", "longer than|too long|memory|limit"),
+    ("function main() { while (true); }", "longer than 1 s"),
+    ("async function main() { while (true) await null; }", "longer than 1 s"),
+])
+def test_javascript_fails_and_ends(code, error):
+    begun = time.monotonic()
+    with pytest.raises(CodeExecutionError, match=error):
+        run(code, language="javascript", seconds=1.0)
+    assert time.monotonic() - begun < 2
 
 
 def test_a_failure_shows_the_line():
