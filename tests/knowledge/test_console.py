@@ -141,3 +141,39 @@ def test_names_and_unknown_ids_are_clear_errors(admin, dataset):
     assert admin.get("/datasets/nothing").status_code == 404
     assert admin.post(f"/datasets/{dataset['id']}/hit-testing", json={"query": "x", "retrieval_model": {
         "search_method": "magic"}}).status_code == 400
+
+
+def test_passages_from_csv(admin, dataset):
+    document = upload(admin, dataset, "pump.md", TEXT.encode())
+    path = f"/datasets/{dataset['id']}/documents/{document['id']}/segments/import"
+    rows = "内容,关键词\n\"The crate weighs 40 kg, packed.\",\"box, weight\"\n\n交货期为六周。,\n"
+    for data, number in ((rows.encode("gb18030"), 2), (b"plain one\nplain two\n", 2)):
+        reply = admin.post(path, data={"file": (io.BytesIO(data), "more.csv")})
+        assert (reply.status_code, reply.json) == (200, {"added": number}), reply.text
+    assert "40 kg" in ask(admin, dataset, "how heavy is the crate")[0]["segment"]["content"]
+    assert ask(admin, dataset, "交货期")[0]["segment"]["content"] == "交货期为六周。"
+    before = admin.get(path.removesuffix("/import")).json["total"]
+    for bad in (b"", b"content\n\n", b'content\nfine\n"never closed', b"content,keywords\n,only words\n"):
+        reply = admin.post(path, data={"file": (io.BytesIO(bad), "bad.csv")})
+        assert (reply.status_code, reply.json["params"]) == (400, "file"), reply.text
+    assert admin.get(path.removesuffix("/import")).json["total"] == before
+
+
+def test_metadata_and_tags(admin, dataset):
+    document = upload(admin, dataset, "pump.md", TEXT.encode())
+    path = f"/datasets/{dataset['id']}"
+    field = admin.post(f"{path}/metadata", json={"name": "maker", "type": "string"}).json
+    assert admin.post(f"{path}/metadata", json={"name": "maker", "type": "string"}).status_code == 400
+    assert admin.post(f"{path}/metadata", json={"name": "x", "type": "colour"}).json["params"] == "type"
+    values = [{"document_id": document["id"], "metadata_list": [{"id": field["id"], "name": "maker", "value": "KSB"}]}]
+    assert admin.post(f"{path}/documents/metadata", json={"operation_data": values}).status_code == 200
+    assert admin.patch(f"{path}/metadata/{field['id']}", json={"name": "brand"}).json["name"] == "brand"
+    shown = admin.get(f"{path}/documents/{document['id']}").json["doc_metadata"]
+    assert [(entry["name"], entry["value"]) for entry in shown] == [("brand", "KSB")]
+    assert admin.get(f"{path}/metadata").json["doc_metadata"][0]["count"] == 1
+    assert admin.post(f"{path}/metadata/built-in/enable").status_code == 200
+    assert admin.get(f"{path}/metadata").json["built_in_field_enabled"] is True
+    assert admin.delete(f"{path}/metadata/{field['id']}").status_code == 200
+    assert admin.get(f"{path}/documents/{document['id']}").json["doc_metadata"] == []
+    for names in (["a", "b"], ["b"], []):
+        assert [tag["name"] for tag in admin.put(f"{path}/tags", json={"names": names}).json["tags"]] == names

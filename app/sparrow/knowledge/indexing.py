@@ -191,16 +191,16 @@ class _Work:
         images: dict[int, str] = {}
         try:
             yield from self._read(pictures, notices, images)
-        except BaseException:
+        except BaseException as error:
             for picture in images.values():
                 files.delete(picture)  # the next try takes them out anew
+            if notices and isinstance(error, parse.ParseError):
+                self._note(notices=_told(notices))  # e.g. which pages are scanned, where all are
             raise
         if notices or images:
-            self._note(notices=[{"code": notice.code, "message": notice.message, **notice.data}
-                                for notice in notices] or None,
-                       data_source_info={**(self.document["data_source_info"] or {}),
-                                         "images": list(images.values())} if images
-                       else self.document["data_source_info"])
+            info = self.document["data_source_info"] or {}
+            self._note(notices=_told(notices),
+                       data_source_info={**info, "images": list(images.values())} if images else info)
 
     def _read(self, pictures: str, notices: list[parse.Notice], images: dict[int, str]) -> Iterator[parse.Block]:
         found = False
@@ -375,6 +375,10 @@ def settle(tx, document_id: str, control: str) -> None:
                   "stopped_at": now}
     tx.execute(t.documents.update().where(t.documents.c.id == document_id).values(
         control="", updated_at=now, **values))
+
+
+def _told(notices: list[parse.Notice]) -> list[dict[str, Any]] | None:
+    return [{"code": notice.code, "message": notice.message, **notice.data} for notice in notices] or None
 
 
 def _link(text: str, images: dict[int, str]) -> str:

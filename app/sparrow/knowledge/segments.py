@@ -15,6 +15,10 @@ from . import chunk, indexing, units
 from .embed import embedder
 
 MAX_CHARS = 40_000
+MAX_CSV = 20 << 20
+_COLUMNS = {"content": "content", "question": "content", "内容": "content", "分段内容": "content", "问题": "content",
+            "segment content": "content", "answer": "answer", "答案": "answer", "回答": "answer",
+            "keywords": "keywords", "关键词": "keywords"}
 
 
 def get(dataset_id: str, segment_id: str, document_id: str | None = None) -> dict[str, Any]:
@@ -88,6 +92,50 @@ def add(dataset: dict[str, Any], document: dict[str, Any], entries: list[dict[st
         _count_words(tx, document["id"])
     indexing.submit_sync(dataset["id"])
     return [get(dataset["id"], row["id"]) for row in rows]
+
+
+def add_csv(dataset: dict[str, Any], document: dict[str, Any], data: bytes) -> int:
+    """Add the rows of a CSV file as passages and return their number; raise BadRequest, naming the row.
+
+    Columns by their head: content (or question), answer, keywords (separated by commas). Without a head the first
+    column is the content, the second the answer.
+    """
+    import csv
+    import io
+
+    from .parse.charset import decode
+
+    if len(data) > MAX_CSV:
+        raise BadRequest(f"The file is larger than {MAX_CSV >> 20} MB.", params="file")
+    text = decode(data).lstrip("\ufeff")
+    first = text.partition("\n")[0]
+    mark = max(",;\t", key=first.count)
+    try:
+        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=mark, strict=True))
+    except csv.Error as error:
+        raise BadRequest(f"The file is not CSV: {error}.", params="file") from error
+    head = [name.strip().lower() for name in rows[0]] if rows else []
+    columns = {_COLUMNS[name]: number for number, name in enumerate(head) if name in _COLUMNS}
+    if "content" in columns:
+        body = list(enumerate(rows[1:], start=2))
+    else:
+        columns, body = {"content": 0, "answer": 1}, list(enumerate(rows, start=1))
+    entries = []
+    for number, row in body:
+        if not any(cell.strip() for cell in row):
+            continue
+        cells = {name: row[at].strip() if at < len(row) else "" for name, at in columns.items()}
+        try:
+            content, answer = _checked(document, cells["content"], cells.get("answer"))
+        except BadRequest as error:
+            raise BadRequest(f"Row {number}: {error.message}", params="file") from error
+        words = [word.strip() for word in cells.get("keywords", "").replace("，", ",").split(",") if word.strip()]
+        entries.append({"content": content, "answer": answer, "keywords": words})
+    if not entries:
+        raise BadRequest("The file has no rows.", params="file")
+    for at in range(0, len(entries), indexing.BATCH):
+        add(dataset, document, entries[at:at + indexing.BATCH])
+    return len(entries)
 
 
 def update(dataset: dict[str, Any], document: dict[str, Any], row: dict[str, Any], *, content: str | None = None,

@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Any
 
 import msgspec
-from flask import Response, send_file
+from flask import Response, request, send_file
 
 from sparrow.api import knowledge_shapes as shapes
 from sparrow.api.console import console
@@ -371,6 +371,16 @@ def add_segments(dataset_id: str, document_id: str, body: NewSegments) -> list[s
     """Add passages to a document by hand."""
     rows = segments.add(datasets.get(dataset_id), documents.get(dataset_id, document_id), body.segments)
     return [shapes.segment(row) for row in rows]
+
+
+@console.post("/datasets/<dataset_id>/documents/<document_id>/segments/import", files=("file",))
+def import_segments(dataset_id: str, document_id: str) -> dict[str, int]:
+    """Add the rows of a CSV file (content, answer, keywords) to a document."""
+    part = request.files.get("file")
+    if part is None:
+        raise BadRequest("Please upload your file.", code="no_file_uploaded", params="file")
+    dataset, document = datasets.get(dataset_id), documents.get(dataset_id, document_id)
+    return {"added": segments.add_csv(dataset, document, part.stream.read(segments.MAX_CSV + 1))}
 
 
 @console.patch("/datasets/<dataset_id>/documents/<document_id>/segments/<segment_id>")

@@ -11,6 +11,8 @@ _COMMON = frozenset(
     "头頭面公同三已老从從动動两兩长長知民样樣现現分将將外但身些与與高意进進把法此实實回二理美点點月明其种種声聲全工己"
     "话話儿兒者向情部正名定女问問力机機给給等几幾很业業最间間新什打便位因重被走电電四第门門相次东東政海口使教西再平真"
     "请請设設置安装裝系统統文件系統软軟硬使用操作说明說明错誤誤器数數据據网網络絡号號信息资資")
+# The most frequent syllables of Korean; others count little, for short Chinese texts are hangul under EUC-KR too.
+_HANGUL = frozenset("이다는을를에의가은고하지로한도그나사기리자어아시대해서인수라여있게과들만일정보전주제안상부할세문")
 _CANDIDATES = ("gb18030", "big5", "shift_jis", "euc_jp", "euc_kr", "cp1251", "cp1252")
 
 
@@ -95,7 +97,7 @@ def _likeness(sample: bytes, codec: str) -> float:
         elif 0xFF61 <= code <= 0xFF9F:
             score -= 1  # half-width kana: what Shift-JIS makes of other encodings
         elif 0xAC00 <= code <= 0xD7A3:
-            score += 0.8
+            score += 2 if char in _HANGUL else 0.05
         elif char in "，。、：；“”（）！？《》":
             score += 1
         elif 0x410 <= code <= 0x44F:

@@ -16,17 +16,37 @@ import { knowledgeApi } from './api';
 import { useFrameDataset } from './DatasetFrame';
 import { filesOf } from './drop';
 import css from './Knowledge.module.css';
+import { BoxSource, TextSource, WebSource, type Found } from './Sources';
 import { docForm, START, toRule, type Chunking } from './rules';
 
 interface Item {
   key: string;
-  file: File;
+  name: string;
+  size: number;
+  /** The browser's own file, or where the box gets it from. */
+  file?: File;
+  from?: Found;
+  url?: string;
   share: number;
   id?: string;
   error?: unknown;
 }
 
 const AT_ONCE = 2;
+const SOURCES = ['files', 'text', 'web', 'box'] as const;
+
+/** Brings one file to the box, wherever it is. */
+async function bring(item: Item, onProgress: (share: number) => void, signal: AbortSignal): Promise<Partial<Item>> {
+  if (item.file) return { id: (await knowledgeApi.upload(item.file, onProgress, signal)).id };
+  if (item.from?.url) {
+    const found = await knowledgeApi.fromUrl(item.from.url);
+    return { id: found.file.id, name: found.title, size: found.file.size, url: found.url };
+  }
+  return { id: (await knowledgeApi.take(item.from?.place ?? '', item.from?.path ?? '')).id };
+}
+
+let keys = 0;
+const newKey = () => `item-${++keys}`;
 
 export default function AddDocuments() {
   const { t } = useTranslation();
@@ -35,6 +55,7 @@ export default function AddDocuments() {
   const client = useQueryClient();
   const navigate = useNavigate();
   const [items, setItems] = useState<Item[]>([]);
+  const [source, setSource] = useState<(typeof SOURCES)[number]>('files');
   const [over, setOver] = useState(false);
   const [chunking, setChunking] = useState<Chunking>(START);
   const [preview, setPreview] = useState<Estimate | null>(null);
@@ -47,8 +68,15 @@ export default function AddDocuments() {
     setItems((all) => [
       ...all,
       ...list
-        .filter((file) => file.size > 0 && !file.name.startsWith('.') && !all.some((i) => i.file.name === file.name && i.file.size === file.size))
-        .map((file) => ({ key: crypto.randomUUID(), file, share: 0 })),
+        .filter((file) => file.size > 0 && !file.name.startsWith('.') && !all.some((i) => i.file?.name === file.name && i.size === file.size && i.file.webkitRelativePath === file.webkitRelativePath))
+        .map((file) => ({ key: newKey(), name: file.name, size: file.size, file, share: 0 })),
+    ]);
+  const addFound = (list: Found[]) =>
+    setItems((all) => [
+      ...all,
+      ...list
+        .filter((found) => !all.some((i) => i.from && i.from.url === found.url && i.from.place === found.place && i.from.path === found.path))
+        .map((found) => ({ key: newKey(), name: found.name, size: found.size, from: found, share: 0 })),
     ]);
 
   // A few files travel at a time; each begins when it has a place.
@@ -57,9 +85,8 @@ export default function AddDocuments() {
     for (const item of items.filter((i) => !i.id && !i.error && !aborts.current.has(i.key)).slice(0, Math.max(0, AT_ONCE - active))) {
       const abort = new AbortController();
       aborts.current.set(item.key, abort);
-      knowledgeApi
-        .upload(item.file, (share) => patch(item.key, { share }), abort.signal)
-        .then((stored) => patch(item.key, { id: stored.id, share: 1 }), (error: unknown) => patch(item.key, { error }))
+      bring(item, (share) => patch(item.key, { share }), abort.signal)
+        .then((found) => patch(item.key, { ...found, share: 1 }), (error: unknown) => patch(item.key, { error }))
         .finally(() => aborts.current.delete(item.key));
     }
   }, [items, patch]);
@@ -82,7 +109,7 @@ export default function AddDocuments() {
   };
   const estimate = useAct((id: string) => knowledgeApi.estimate(id, rule), { done: setPreview });
   const start = useAct(
-    () => knowledgeApi.addDocuments(dataset.id, { file_ids: ready.flatMap((i) => i.id ?? []), process_rule: rule, doc_form: docForm(chunking) }),
+    () => knowledgeApi.addDocuments(dataset.id, { file_ids: ready.flatMap((i) => i.id ?? []), urls: Object.fromEntries(ready.flatMap((i) => (i.id && i.url ? [[i.id, i.url]] : []))), process_rule: rule, doc_form: docForm(chunking) }),
     {
       done: async () => {
         await client.invalidateQueries({ queryKey: ['datasets'] });
@@ -94,7 +121,18 @@ export default function AddDocuments() {
   return (
     <Page title={t('knowledge:add.title')} description={t('knowledge:add.text')}>
       <Stack gap="lg">
-        <div
+        <div style={{ overflowX: 'auto' }}>
+          <SegmentedControl
+            aria-label={t('knowledge:source.label')}
+            value={source}
+            onChange={setSource}
+            data={SOURCES.map((value) => ({ value, label: t(`knowledge:source.${value}`) }))}
+          />
+        </div>
+        {source === 'text' ? <TextSource add={add} /> : null}
+        {source === 'web' ? <WebSource add={addFound} /> : null}
+        {source === 'box' ? <BoxSource add={addFound} /> : null}
+        {source === 'files' ? <div
           className={css.drop}
           data-over={over || undefined}
           onDragOver={(event) => {
@@ -113,7 +151,7 @@ export default function AddDocuments() {
           </Group>
           <input ref={files} type="file" multiple hidden aria-label={t('knowledge:add.choose')} onChange={(event) => { add([...(event.currentTarget.files ?? [])]); event.currentTarget.value = ''; }} />
           <input ref={folder} type="file" multiple hidden aria-label={t('knowledge:add.folder')} {...{ webkitdirectory: '' }} onChange={(event) => { add([...(event.currentTarget.files ?? [])]); event.currentTarget.value = ''; }} />
-        </div>
+        </div> : null}
         {items.length > 0 ? (
           <Stack gap={8} component="ul" p={0} m={0} style={{ listStyle: 'none' }}>
             {items.map((item) => (
@@ -121,17 +159,17 @@ export default function AddDocuments() {
                 <Group wrap="nowrap" gap="sm">
                   <IconFile size={20} stroke={1.5} aria-hidden style={{ flex: 'none' }} />
                   <div style={{ flex: 1, minWidth: 0 }}>
-                    <Text fz="sm" truncate>{item.file.name}</Text>
+                    <Text fz="sm" truncate>{item.name}</Text>
                     {item.error ? (
                       <Text fz="xs" c="var(--mantine-color-error)" role="alert">{text(item.error)}</Text>
                     ) : item.id ? (
-                      <Text fz="xs" c="dimmed">{bytes(item.file.size)} · {t('knowledge:add.uploaded')}</Text>
+                      <Text fz="xs" c="dimmed">{bytes(item.size)} · {t('knowledge:add.uploaded')}</Text>
                     ) : (
-                      <Progress value={item.share * 100} size="xs" mt={6} aria-label={item.file.name} />
+                      <Progress value={item.file ? item.share * 100 : 100} animated={!item.file} size="xs" mt={6} aria-label={item.name} />
                     )}
                   </div>
                   {item.error ? <Button size="compact-xs" variant="default" onClick={() => patch(item.key, { error: undefined, share: 0 })}>{t('action.retry')}</Button> : null}
-                  <ActionIcon aria-label={t('knowledge:add.remove', { name: item.file.name })} onClick={() => { aborts.current.get(item.key)?.abort(); setItems((all) => all.filter((i) => i.key !== item.key)); }}>
+                  <ActionIcon aria-label={t('knowledge:add.remove', { name: item.name })} onClick={() => { aborts.current.get(item.key)?.abort(); setItems((all) => all.filter((i) => i.key !== item.key)); }}>
                     <IconX size={16} />
                   </ActionIcon>
                 </Group>

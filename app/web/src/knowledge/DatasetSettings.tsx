@@ -1,9 +1,11 @@
 import { Button, Group, NumberInput, Select, Slider, Stack, Switch, Text, Textarea, TextInput } from '@mantine/core';
+import { IconFileExport } from '@tabler/icons-react';
 import { useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useTranslation } from '@/i18n';
 import { useNavigate } from 'react-router';
 
+import { url } from '@/api/http';
 import type { RetrievalModel } from '@/api/types';
 import { useConfirm } from '@/ui/confirm';
 import { useErrorText } from '@/ui/errors';
@@ -79,6 +81,9 @@ export default function DatasetSettings() {
             <Group justify="flex-end"><Button type="submit" loading={save.isPending} disabled={!name.trim()}>{t('action.save')}</Button></Group>
           </Stack>
         </form>
+        <Section title={t('knowledge:export.title')} description={t('knowledge:export.text')}>
+          <Button component="a" href={url(`/datasets/${dataset.id}/export`)} download variant="default" leftSection={<IconFileExport size={18} />}>{t('knowledge:export.action')}</Button>
+        </Section>
         <Section title={t('knowledge:settings.danger')} description={t('knowledge:settings.dangerText')}>
           <Button color="brick" variant="light" loading={remove.isPending} onClick={() => void askRemove()}>{t('knowledge:settings.delete')}</Button>
         </Section>

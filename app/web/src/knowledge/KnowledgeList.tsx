@@ -1,6 +1,6 @@
 import { Button, Group, Modal, Pagination, SimpleGrid, Stack, Text, Textarea, TextInput } from '@mantine/core';
 import { useDebouncedValue } from '@mantine/hooks';
-import { IconBook2, IconPlus, IconSearch } from '@tabler/icons-react';
+import { IconBook2, IconFileImport, IconPlus, IconSearch } from '@tabler/icons-react';
 import { keepPreviousData, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useTranslation } from '@/i18n';
@@ -14,6 +14,7 @@ import { CardSkeletons, Empty, Failed } from '@/ui/states';
 import { useAct } from '@/ui/useAct';
 
 import { knowledgeApi } from './api';
+import ImportDataset from './ImportDataset';
 
 export default function KnowledgeList() {
   const { t } = useTranslation();
@@ -26,6 +27,7 @@ export default function KnowledgeList() {
   const [page, setPage] = useState(1);
   const [name, setName] = useState('');
   const [description, setDescription] = useState('');
+  const [importing, setImporting] = useState(false);
   const setCreating = (open: boolean) => setParams(open ? { create: '1' } : {}, { replace: true });
   const sets = useQuery({
     queryKey: ['datasets', 'list', page, wanted],
@@ -40,9 +42,14 @@ export default function KnowledgeList() {
     },
   });
   const newButton = (
-    <Button leftSection={<IconPlus size={18} />} onClick={() => setCreating(true)}>
-      {t('knowledge:create.action')}
-    </Button>
+    <Group gap="xs">
+      <Button variant="default" leftSection={<IconFileImport size={18} />} onClick={() => setImporting(true)}>
+        {t('knowledge:import.action')}
+      </Button>
+      <Button leftSection={<IconPlus size={18} />} onClick={() => setCreating(true)}>
+        {t('knowledge:create.action')}
+      </Button>
+    </Group>
   );
   return (
     <Page wide title={t('knowledge:title')} description={t('knowledge:text')} actions={newButton}>
@@ -92,6 +99,7 @@ export default function KnowledgeList() {
           {sets.data.total > sets.data.limit ? <Pagination value={page} onChange={setPage} total={Math.ceil(sets.data.total / sets.data.limit)} /> : null}
         </Stack>
       )}
+      {importing ? <ImportDataset close={() => setImporting(false)} /> : null}
       <Modal opened={params.has('create')} onClose={() => setCreating(false)} title={t('knowledge:create.title')} closeButtonProps={{ 'aria-label': t('action.close') }}>
         <form
           onSubmit={(event) => {

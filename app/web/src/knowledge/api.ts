@@ -3,6 +3,41 @@ import { useQuery } from '@tanstack/react-query';
 import { http, upload } from '@/api/http';
 import type { Dataset, Doc, Estimate, HitTest, Page, ProcessRule, RetrievalModel, Segment, UploadedFile } from '@/api/types';
 
+import { uploadInPieces } from './pieces';
+
+export interface Place {
+  id: string;
+  kind: 'drop' | 'usb';
+  name: string;
+}
+
+export interface Entry {
+  name: string;
+  path: string;
+  folder: boolean;
+  size: number;
+  supported: boolean;
+}
+
+export interface ImportState {
+  id: string;
+  state: string;
+  stage: string;
+  done: number;
+  total: number;
+  error: string | null;
+  dataset_id: string | null;
+}
+
+export interface SegmentInput {
+  content: string;
+  answer?: string;
+  keywords?: string[];
+}
+
+/** Bytes above which a file travels in pieces. */
+const IN_PIECES = 16 << 20;
+
 const at = (id: string) => `/datasets/${id}`;
 
 export const knowledgeApi = {
@@ -16,8 +51,25 @@ export const knowledgeApi = {
   removeDocument: (id: string, doc: string) => http.delete(`${at(id)}/documents/${doc}`),
   segments: (id: string, doc: string, page: number, keyword: string) =>
     http.get<Page<Segment>>(`${at(id)}/documents/${doc}/segments`, { page, limit: 20, keyword }),
-  upload: (file: File, onProgress: (share: number) => void, signal: AbortSignal) => upload<UploadedFile>('/files/upload', file, onProgress, signal),
-  addDocuments: (id: string, body: { file_ids: string[]; process_rule: ProcessRule; doc_form: string }) =>
+  upload: (file: File, onProgress: (share: number) => void, signal: AbortSignal) =>
+    file.size > IN_PIECES ? uploadInPieces(file, onProgress, signal) : upload<UploadedFile>('/files/upload', file, onProgress, signal),
+  fromUrl: (address: string) => http.post<{ file: UploadedFile; url: string; title: string }>('/files/from-url', { url: address }),
+  places: () => http.get<{ data: Place[] }>('/places'),
+  browse: (place: string, path: string, deep = false) => http.get<{ data: Entry[] }>(`/places/${encodeURIComponent(place)}`, { path, ...(deep ? { deep } : {}) }),
+  take: (place: string, path: string) => http.post<UploadedFile>(`/places/${encodeURIComponent(place)}/take`, { path }),
+  import: (file_id: string) => http.post<ImportState>('/datasets/import', { file_id }),
+  importState: (job: string) => http.get<ImportState>(`/datasets/import/${job}`),
+  stopImport: (job: string) => http.delete(`/datasets/import/${job}`),
+  rename: (id: string, doc: string, name: string) => http.patch<Doc>(`${at(id)}/documents/${doc}`, { name }),
+  status: (id: string, document_ids: string[], action: 'enable' | 'disable' | 'archive' | 'un_archive') => http.post(`${at(id)}/documents/status/${action}`, { document_ids }),
+  removeDocuments: (id: string, document_ids: string[]) => http.post(`${at(id)}/documents/delete`, { document_ids }),
+  sync: (id: string, doc: string) => http.post<Doc>(`${at(id)}/documents/${doc}/sync`),
+  addSegment: (id: string, doc: string, segment: SegmentInput) => http.post(`${at(id)}/documents/${doc}/segments`, { segments: [segment] }),
+  changeSegment: (id: string, doc: string, segment: string, change: Partial<SegmentInput> & { enabled?: boolean }) => http.patch<Segment>(`${at(id)}/documents/${doc}/segments/${segment}`, change),
+  removeSegment: (id: string, doc: string, segment: string) => http.delete(`${at(id)}/documents/${doc}/segments/${segment}`),
+  importSegments: (id: string, doc: string, file: File) => upload<{ added: number }>(`${at(id)}/documents/${doc}/segments/import`, file, () => undefined),
+  queries: (id: string) => http.get<{ data: { id: string; content: string; source: string; created_at: number }[] }>(`${at(id)}/queries`, { limit: 10 }),
+  addDocuments: (id: string, body: { file_ids: string[]; urls: Record<string, string>; process_rule: ProcessRule; doc_form: string }) =>
     http.post<{ documents: Doc[]; batch: string }>(`${at(id)}/documents`, body),
   estimate: (file_id: string, process_rule: ProcessRule) => http.post<Estimate>('/datasets/indexing-estimate', { file_id, process_rule }),
   test: (id: string, query: string, retrieval_model?: RetrievalModel) =>
