@@ -57,3 +57,46 @@ def live(app):
         served.admin.post("/default-models", json={"llm": {"provider": "openai", "model": "fake-llm"}})
         yield served
         served.server.shutdown()
+
+FLOW = """
+app: {mode: %(mode)s, name: flow, icon: x}
+kind: app
+version: 0.6.0
+workflow:
+  %(extra)s
+  features: %(features)s
+  graph:
+    nodes:
+    - {id: s, data: {type: start, title: S, variables: [%(variables)s]}}
+    - id: m
+      data:
+        type: llm
+        title: M
+        model: {provider: langgenius/openai/openai, name: fake-llm, mode: chat, completion_params: {}}
+        prompt_template: [{role: user, text: "%(prompt)s"}]
+        context: {enabled: false, variable_selector: []}
+        vision: {enabled: false}
+        %(memory)s
+    - %(last)s
+    edges:
+    - {id: a, source: s, target: m, sourceHandle: source, targetHandle: target}
+    - {id: b, source: m, target: e, sourceHandle: source, targetHandle: target}
+"""
+
+
+def flow_app(live: Live, mode: str, *, features: str = "{}", extra: str = "", memory: str = "",
+             prompt: str | None = None) -> str:
+    """Import and publish a graph of start, LLM and end (or answer); return a key."""
+    chat = mode == "advanced-chat"
+    text = FLOW % {
+        "mode": mode, "features": features, "extra": extra, "memory": memory,
+        "prompt": prompt or ("{{#sys.query#}}" if chat else "{{#s.word#}}"),
+        "variables": "" if chat else "{variable: word, label: w, type: text-input, required: true, max_length: 100}",
+        "last": ('{id: e, data: {type: answer, title: E, answer: "{{#m.text#}}"}}' if chat else
+                 "{id: e, data: {type: end, title: E, outputs: [{variable: result, value_selector: [m, text]}]}}")}
+    found = live.admin.post("/apps/imports", json={"mode": "yaml-content", "yaml_content": text})
+    assert found.status_code == 200, found.text
+    app_id = found.json["app_id"]
+    published = live.admin.post(f"/apps/{app_id}/workflows/publish", json={})
+    assert published.status_code == 200, published.text
+    return live.new_key(app_id)
