@@ -24,7 +24,7 @@ def main() -> int:
         print(f"The image is newer than this machine's disk: starting afresh. The old disk is kept as {old}.")
     machine = Machine(arguments.image, arguments.folder, firmware="uefi" if arguments.uefi else "bios",
                       memory=arguments.memory, cpus=os.cpu_count() or 2,
-                      ports={443: free_port(arguments.port), 80: free_port(8080)}, shell=arguments.shell)
+                      ports={443: free_port(arguments.port), 80: free_port(8080)})
     if not disk.exists():
         machine.create_disk(arguments.disk_size << 30)
     # The first Ctrl-C ends waiting; while the guest shuts down, further ones do nothing.
@@ -60,7 +60,6 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=8443, help="HTTPS port of this host (default: 8443, or any free)")
     parser.add_argument("--disk-size", type=int, default=4, metavar="GB", help="size of a new disk (default: 4)")
     parser.add_argument("--patience", type=int, default=600, metavar="S", help="seconds to wait (default: 600)")
-    parser.add_argument("--shell", action="store_true", help="offer a root shell on the second serial port")
     parser.add_argument("--folder", type=Path, help="where the machine keeps its disk")
     parser.add_argument("--image", type=Path, help=argparse.SUPPRESS)
     return parser.parse_args()
