@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -10,8 +11,9 @@ from sparrow import clock, ids
 from sparrow.apps import basic, failure, filebox, moderation, opener, prompt, surroundings
 from sparrow.apps import usage as usages
 from sparrow.apps.order import Turn
+from sparrow.engine.agent import loop
 from sparrow.engine.ports import Cancel, PortError, ToolInfo, ToolRef
-from sparrow.messages import Message, ModelInfo, ToolCall, ToolSpec, Usage
+from sparrow.messages import Chunk, Message, ModelInfo, ToolSpec, Usage
 
 _MAX_ROUNDS = 99
 _KNOWLEDGE = "search_knowledge"
@@ -24,7 +26,7 @@ def answer(turn: Turn) -> None:
         if preset is not None:
             basic.finish(turn, preset, None)
             return
-        text, usage, thoughts, messages = _Loop(turn).run()
+        text, usage, thoughts, messages = _Agent(turn).run()
         guard = moderation.of(turn.definition.feature("sensitive_word_avoidance"), turn.order.app.id)
         verdict = guard.check_output(text) if guard is not None else None
         if verdict is not None:
@@ -35,8 +37,8 @@ def answer(turn: Turn) -> None:
         failure.of_message(turn, error)
 
 
-class _Loop:
-    """Rounds of model and tools."""
+class _Agent:
+    """The engine's agent loop, with the app's model, tools and knowledge; tells the client of every round."""
 
     def __init__(self, turn: Turn):
         self.turn = turn
@@ -47,23 +49,38 @@ class _Loop:
         self.info: ModelInfo = surroundings.hub().info(self.ref)
         self.box = surroundings.tools()
         self.tools = self._tools()
-        self.thoughts: list[dict[str, Any]] = []
+        self.thoughts: dict[int, dict[str, Any]] = {}
         self.usage: Usage | None = None
 
     def run(self) -> tuple[str, Usage | None, list[dict[str, Any]], list[Message]]:
         """Return the answer, what it cost, the thoughts and the prompt of the last round."""
         messages = self._prompt()
-        rounds = min(max(int(self.config.get("max_iteration") or 5), 1), _MAX_ROUNDS) + 1
-        answer = ""
-        for number in range(1, rounds + 1):
-            offered = [spec for spec, _, _ in self.tools.values()] if number < rounds else []
-            thought = self._think(number)
-            text, calls = self._ask(messages, offered, thought)
-            answer += text
-            if not calls or self.turn.live.stopped.is_set():
-                break
-            messages += [Message("assistant", text, tool_calls=calls), *self._call(calls, thought)]
-        return answer, self.usage, self.thoughts, messages
+        specs = [spec for spec, _, _ in self.tools.values()]
+        rounds = min(max(int(self.config.get("max_iteration") or 5), 1), _MAX_ROUNDS)
+        if self._by_function():
+            steps = loop.function_calling(self._ask, self._invoke, messages, specs, rounds)
+        else:
+            instruction = "\n".join(message.text() for message in messages if message.role == "system").strip()
+            steps = loop.react(self._ask, self._invoke, messages, specs, rounds, instruction)
+        while True:
+            try:
+                step = next(steps)
+            except StopIteration as end:
+                outcome = end.value
+                return outcome.answer, self.usage, list(self.thoughts.values()), outcome.messages
+            if isinstance(step, loop.Thought):
+                self._show(step)
+            else:
+                self.turn.emit("agent_message", id=self.turn.message_id, answer=step.text)
+
+    def _by_function(self) -> bool:
+        """Tell whether tools are called as functions: a model that can always does, else the app's strategy decides."""
+        if self.info.features & {"tool-call", "multi-tool-call"}:
+            return True
+        strategy = self.config.get("strategy")
+        if strategy in ("function_call", "cot", "react"):
+            return strategy == "function_call"
+        return "openai" in self.ref.provider
 
     def _prompt(self) -> list[Message]:
         turn = self.turn
@@ -94,78 +111,54 @@ class _Loop:
                 "required": ["query"]}), None, None
         return found
 
-    def _think(self, position: int) -> dict[str, Any]:
-        thought = {"id": ids.new_id(), "chain_id": None, "message_id": self.turn.message_id, "position": position,
-                   "thought": "", "tool": "", "tool_labels": {}, "tool_input": "", "created_at": int(clock.now()),
-                   "observation": "", "files": []}
-        self.thoughts.append(thought)
-        return thought
-
-    def _show(self, thought: dict[str, Any]) -> None:
+    def _show(self, step: loop.Thought) -> None:
+        """Keep a round's state and tell the client."""
+        thought = self.thoughts.setdefault(step.position, {
+            "id": ids.new_id(), "chain_id": None, "message_id": self.turn.message_id, "position": step.position,
+            "created_at": int(clock.now()), "files": []})
+        thought.update(
+            thought=step.text, tool=";".join(call.name for call in step.calls),
+            tool_labels={call.name: self._label(call.name) for call in step.calls},
+            tool_input=json.dumps(step.arguments, ensure_ascii=False) if step.calls else "",
+            observation=json.dumps(step.observations, ensure_ascii=False) if step.observations else "")
         self.turn.emit("agent_thought", **{name: thought[name] for name in (
             "id", "position", "thought", "observation", "tool", "tool_labels", "tool_input")}, message_files=[])
 
-    def _ask(self, messages: list[Message], tools: list[ToolSpec],
-             thought: dict[str, Any]) -> tuple[str, list[ToolCall]]:
+    def _ask(self, messages: list[Message], tools: list[ToolSpec] | None, stops: list[str] | None) -> Iterator[Chunk]:
         turn, parameters = self.turn, dict(self.parameters)
-        stop = parameters.pop("stop", None)
+        if turn.live.stopped.is_set():
+            return
+        stop = [*(parameters.pop("stop", None) or ()), *(stops or ())]
         # A model that cannot stream its tool calls is asked for the whole reply, as Dify does.
         streaming = not tools or bool(self.info.features & {"tool-call", "stream-tool-call", "multi-tool-call"})
         reply = surroundings.hub().chat(self.ref, messages, parameters=parameters, tools=tools or None,
                                         stop=stop or None, stream=streaming, user=turn.order.user.session_id)
         turn.live.on_stop.append(reply.close)
-        pieces: list[str] = []
-        calls: list[ToolCall] = []
-        begun = False
         try:
             for chunk in reply:
                 if turn.live.stopped.is_set():
-                    break
-                if not begun:
-                    begun = True
-                    self._show(thought)
-                calls += chunk.tool_calls
+                    return
                 self.usage = usages.add(self.usage, chunk.usage)
-                pieces.append(chunk.text)
-                turn.emit("agent_message", id=turn.message_id, answer=chunk.text)
                 if chunk.tool_calls and chunk.usage is not None:  # Dify has an empty message for each of the two
-                    turn.emit("agent_message", id=turn.message_id, answer="")
+                    yield Chunk(text=chunk.text, tool_calls=chunk.tool_calls)
+                    yield Chunk(usage=chunk.usage)
+                else:
+                    yield chunk
         except Exception:
             if not turn.live.stopped.is_set():
                 raise
         finally:
             with suppress(Exception):
                 reply.close()
-        thought["thought"] = "".join(pieces)
-        if calls:
-            thought["tool"] = ";".join(call.name for call in calls)
-            thought["tool_labels"] = {call.name: self._label(call.name) for call in calls}
-            thought["tool_input"] = json.dumps({call.name: _arguments(call) for call in calls}, ensure_ascii=False)
-        self._show(thought)
-        return thought["thought"], calls
 
-    def _call(self, calls: list[ToolCall], thought: dict[str, Any]) -> list[Message]:
-        replies, seen = [], {}
-        for call in calls:
-            text = self._invoke(call)
-            seen[call.name] = text
-            replies.append(Message("tool", text, tool_call_id=call.id, name=call.name))
-        thought["observation"] = json.dumps(seen, ensure_ascii=False)
-        self._show(thought)
-        return replies
-
-    def _invoke(self, call: ToolCall) -> str:
-        known = self.tools.get(call.name)
-        if known is None:
-            return f"there is not a tool named {call.name}"
-        arguments = _arguments(call)
-        if not isinstance(arguments, dict):
-            return f"tool invoke error: the arguments are not a JSON object: {call.arguments[:200]}"
+    def _invoke(self, name: str, arguments: dict[str, Any]) -> str:
+        """Run a tool; what goes wrong is told to the model, which may try another way."""
+        ref = self.tools[name][1]
         try:
-            if known[1] is None:
+            if ref is None:
                 return self._search(str(arguments.get("query") or ""))
             pieces = []
-            for message in self.box.invoke(known[1], arguments, self.settings.get(call.name, {}), self.cancel,
+            for message in self.box.invoke(ref, arguments, self.settings.get(name, {}), self.cancel,
                                            user=self.turn.order.user.session_id):
                 if message.type in ("text", "link", "image"):
                     pieces.append(str(message.value))
@@ -174,7 +167,7 @@ class _Loop:
                 elif message.type == "file":
                     pieces.append(message.value.markdown())
             return "".join(pieces)
-        except Exception as error:  # the model is told, and may try another way
+        except Exception as error:
             return f"tool invoke error: {error}"
 
     def _search(self, query: str) -> str:
@@ -188,12 +181,3 @@ class _Loop:
     def _label(self, name: str) -> dict[str, str]:
         info = self.tools[name][2] if name in self.tools else None
         return info.label if info is not None and info.label else {"en_US": name, "zh_Hans": name}
-
-
-def _arguments(call: ToolCall) -> Any:
-    try:
-        return json.loads(call.arguments or "{}")
-    except ValueError:
-        return call.arguments
-
-

@@ -1,7 +1,7 @@
 """The two agent loops, function calling and ReAct, apart from who runs them: nodes and agent apps.
 
-`run` yields `Said` (text for the user), `Thought` (a round's state; the same `position` again replaces it) and
-returns an `Outcome`. It knows no tools: `call` runs one and returns its text.
+Both yield `Said` (text, as it comes) and `Thought` (a round's state; the same `position` again replaces it) and
+return an `Outcome`. They know no tools: `call` runs one and returns its text.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sparrow.engine import jsonrepair
+from sparrow.engine.agent.react import Action, Reader
 from sparrow.messages import Chunk, Message, ToolCall, ToolSpec, Usage
 
 REACT = """{instruction}
@@ -35,9 +36,10 @@ Action:
 
 @dataclass(slots=True)
 class Said:
-    """Text for the user, as it comes."""
+    """Text, as it comes; `thinking` is what a ReAct model says before its answer."""
 
     text: str
+    thinking: bool = False
 
 
 @dataclass(slots=True)
@@ -55,52 +57,58 @@ class Thought:
 
 @dataclass(slots=True)
 class Outcome:
-    """The whole answer, all rounds, and the usage of each."""
+    """The whole answer, all rounds, the usage of each, and the prompt of the last."""
 
     answer: str
     thoughts: list[Thought]
     usages: list[Usage]
+    messages: list[Message] = field(default_factory=list)
 
 
 Ask = Callable[[list[Message], list[ToolSpec] | None, list[str] | None], Iterator[Chunk]]
 Call = Callable[[str, dict[str, Any]], str]
 
 
-def _arguments(text: str) -> dict[str, Any]:
+def _arguments(text: str) -> Any:
+    """Return a call's arguments; the text itself when it cannot be read."""
     try:
-        value = jsonrepair.loads(text or "{}")
+        return jsonrepair.loads(text or "{}")
     except ValueError:
-        return {}
-    return value if isinstance(value, dict) else {}
+        return text
 
 
-def _use(name: str, arguments: dict[str, Any], known: set[str], call: Call) -> str:
-    if name not in known:
+def _use(name: str, arguments: Any, tools: dict[str, ToolSpec], call: Call) -> str:
+    """Run a tool; a text that is no JSON object is the value of a tool's only parameter."""
+    if name not in tools:
         return f"there is not a tool named {name}"
+    if isinstance(arguments, str):
+        arguments = _arguments(arguments)
+    if not isinstance(arguments, dict):
+        names = list(tools[name].parameters.get("properties") or ())
+        if len(names) != 1:
+            return f"tool invoke error: the arguments are not a JSON object: {str(arguments)[:200]}"
+        arguments = {names[0]: arguments}
     return call(name, arguments)
 
 
 def function_calling(ask: Ask, call: Call, messages: list[Message], tools: list[ToolSpec],
                      rounds: int) -> Iterator[Said | Thought]:
     """Let the model call functions, at most `rounds` times; the last round gets no tools."""
-    known = {tool.name for tool in tools}
-    messages = list(messages)
-    outcome = Outcome("", [], [])
+    known = {tool.name: tool for tool in tools}
+    outcome = Outcome("", [], [], list(messages))
     said: list[str] = []
     for position in range(1, rounds + 2):
         thought = Thought(position)
-        outcome.thoughts.append(thought)
-        yield thought
         pieces: list[str] = []
         offered = tools if position <= rounds and tools else None
-        for chunk in ask(messages, offered, None):
-            if chunk.text:
-                pieces.append(chunk.text)
-                yield Said(chunk.text)
+        for chunk in ask(outcome.messages, offered, None):
+            if not outcome.thoughts or outcome.thoughts[-1] is not thought:
+                outcome.thoughts.append(thought)
+                yield thought
+            pieces.append(chunk.text)
+            yield Said(chunk.text)
             thought.calls += chunk.tool_calls
-            if chunk.usage is not None:
-                thought.usage = chunk.usage
-                outcome.usages.append(chunk.usage)
+            _count(chunk, thought, outcome)
         thought.text = "".join(pieces)
         said.append(thought.text)
         if not thought.calls or offered is None:
@@ -109,11 +117,11 @@ def function_calling(ask: Ask, call: Call, messages: list[Message], tools: list[
             break
         thought.arguments = {item.name: _arguments(item.arguments) for item in thought.calls}
         yield thought
-        messages.append(Message("assistant", thought.text, list(thought.calls)))
+        outcome.messages.append(Message("assistant", thought.text, list(thought.calls)))
         for item in thought.calls:
-            observation = _use(item.name, _arguments(item.arguments), known, call)
+            observation = _use(item.name, item.arguments, known, call)
             thought.observations[item.name] = observation
-            messages.append(Message("tool", observation, tool_call_id=item.id, name=item.name))
+            outcome.messages.append(Message("tool", observation, tool_call_id=item.id, name=item.name))
         thought.done = True
         yield thought
     outcome.answer = "".join(said)
@@ -122,11 +130,12 @@ def function_calling(ask: Ask, call: Call, messages: list[Message], tools: list[
 
 def react(ask: Ask, call: Call, messages: list[Message], tools: list[ToolSpec], rounds: int,
           instruction: str) -> Iterator[Said | Thought]:
-    """Let the model think aloud and name tools in JSON, for models without function calling."""
-    known = {tool.name for tool in tools}
-    listed = "\n".join(json.dumps({"name": tool.name, "description": tool.description,
-                                   "parameters": tool.parameters}, ensure_ascii=False) for tool in tools)
-    system = Message("system", REACT.format(instruction=instruction, tools=listed or "(none)"))
+    """Let the model think aloud and name tools in JSON, for models without function calling.
+
+    The answer comes as one `Said` at the end; it is empty when the model's last words were no action, and then
+    what it thought aloud is the answer.
+    """
+    known = {tool.name: tool for tool in tools}
     rest = [message for message in messages if message.role != "system"]
     outcome = Outcome("", [], [])
     scratch = ""
@@ -134,50 +143,59 @@ def react(ask: Ask, call: Call, messages: list[Message], tools: list[ToolSpec], 
         thought = Thought(position)
         outcome.thoughts.append(thought)
         yield thought
-        asked = [system, *rest]
+        offered = tools if position <= rounds else []
+        listed = "\n".join(json.dumps({"name": tool.name, "description": tool.description,
+                                       "parameters": tool.parameters}, ensure_ascii=False) for tool in offered)
+        outcome.messages = [Message("system", REACT.format(instruction=instruction, tools=listed or "(none)")), *rest]
         if scratch:
-            asked += [Message("assistant", scratch), Message("user", "continue")]
-        pieces: list[str] = []
-        for chunk in ask(asked, None, ["Observation"]):
-            pieces.append(chunk.text)
-            if chunk.usage is not None:
-                thought.usage = chunk.usage
-                outcome.usages.append(chunk.usage)
-        text = "".join(pieces)
-        name, value = _action(text)
-        if name is None or name.lower() == "final answer" or position > rounds:
-            answer = text
-            if name is not None:
-                answer = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-            thought.text = text if name is None else _thinking(text)
+            outcome.messages += [Message("assistant", scratch), Message("user", "continue")]
+        action = yield from _read(ask(outcome.messages, None, ["Observation"]), thought, outcome)
+        if action is None or action.final or position > rounds:
+            answer = "" if action is None else _answer(action)
             thought.done = True
-            outcome.answer = answer
+            outcome.answer = answer or thought.text
             yield Said(answer)
-            yield thought
             return outcome
-        arguments = value if isinstance(value, dict) else _arguments(str(value))
-        thought.text = _thinking(text)
-        thought.calls = [ToolCall(f"call_{position}", name, json.dumps(arguments, ensure_ascii=False))]
-        thought.arguments = {name: arguments}
+        arguments = action.input
+        thought.calls = [ToolCall(f"call_{position}", action.name, json.dumps(arguments, ensure_ascii=False))]
+        thought.arguments = {action.name: arguments}
         yield thought
-        thought.observations[name] = _use(name, arguments, known, call)
+        thought.observations[action.name] = _use(action.name, arguments, known, call)
         thought.done = True
         yield thought
-        scratch += f"{text.rstrip()}\nObservation: {thought.observations[name]}\n"
+        scratch += (f"Thought: {thought.text}\n\nAction: {action.text()}\n\n"
+                    f"Observation: {thought.observations[action.name]}\n\n")
     return outcome
 
 
-def _action(text: str) -> tuple[str | None, Any]:
-    """Return the action a ReAct reply names and its input; None if it names none."""
-    _, _, after = text.rpartition("Action:")
-    found = jsonrepair.extract(after)
-    if isinstance(found, list) and found and isinstance(found[0], dict):
-        found = found[0]
-    if not isinstance(found, dict) or not isinstance(found.get("action"), str):
-        return None, None
-    return found["action"], found.get("action_input", {})
+def _read(chunks: Iterator[Chunk], thought: Thought, outcome: Outcome) -> Iterator[Said]:
+    """Pass on what the model thinks; return the last action it names, None if there is none."""
+    reader = Reader()
+    pieces: list[str] = []
+    action: Action | None = None
+    for chunk in chunks:
+        _count(chunk, thought, outcome)
+        for item in reader.feed(chunk.text):
+            if isinstance(item, Action):
+                action = item
+            else:
+                pieces.append(item)
+                yield Said(item, True)
+    for item in reader.end():
+        if isinstance(item, Action):
+            action = item
+        else:
+            pieces.append(item)
+            yield Said(item, True)
+    thought.text = "".join(pieces).strip()
+    return action
 
 
-def _thinking(text: str) -> str:
-    before = text.partition("Action:")[0]
-    return before.replace("Thought:", "", 1).strip()
+def _count(chunk: Chunk, thought: Thought, outcome: Outcome) -> None:
+    if chunk.usage is not None:
+        thought.usage = chunk.usage
+        outcome.usages.append(chunk.usage)
+
+
+def _answer(action: Action) -> str:
+    return action.input if isinstance(action.input, str) else json.dumps(action.input, ensure_ascii=False)

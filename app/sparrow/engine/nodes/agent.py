@@ -7,7 +7,7 @@ from typing import Any
 
 from sparrow.engine import events as ev
 from sparrow.engine import prompts
-from sparrow.engine.agent.loop import Outcome, Said, Thought, function_calling, react
+from sparrow.engine.agent.loop import Outcome, Thought, function_calling, react
 from sparrow.engine.context import Context
 from sparrow.engine.frame import add_usage
 from sparrow.engine.models import Reply, chat
@@ -85,16 +85,20 @@ class Agent(Node):
                       else function_calling(ask, call, messages, specs, rounds))
         logs: dict[int, str] = {}
         outcome: Outcome | None = None
+        said = False
         while outcome is None:
             try:
                 step = next(rounds_run)
             except StopIteration as end:
                 outcome = end.value
                 break
-            if isinstance(step, Said):
-                yield Chunk("text", step.text)
-            else:
+            if isinstance(step, Thought):
                 yield self._log(context, step, logs)
+            elif step.text and not step.thinking:
+                said = True
+                yield Chunk("text", step.text)
+        if not said and outcome.answer:
+            yield Chunk("text", outcome.answer)
         yield Chunk("text", "", True)
         usage: Usage | None = None
         for one in outcome.usages:
