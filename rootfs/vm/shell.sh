@@ -20,20 +20,24 @@ vm_shell() {
 		esac
 	done
 	native_root
-	mkdir -p "$data" "$BUILD/native/upper" "$BUILD/native/work" "$BUILD/native/merged"
+	mkdir -p "$data" "$BUILD/native/scratch" "$BUILD/native/merged"
 	if [ -n "$serve" ]; then set -- sparrow supervise; fi
 	[ $# -gt 0 ] || set -- sh -l
 	trap - EXIT HUP INT TERM
 	# A cgroup, so that memory can be read as the kernel accounts it (version 1 or 2).
 	for controller in /sys/fs/cgroup/memory /sys/fs/cgroup; do
-		if mkdir -p "$controller/sparrow-$$" 2>/dev/null && echo $$ 2>/dev/null >"$controller/sparrow-$$/cgroup.procs"; then
+		rmdir "$controller"/sparrow-* 2>/dev/null || :  # of earlier ones, which have ended
+		if mkdir "$controller/sparrow-$$" 2>/dev/null && echo $$ 2>/dev/null >"$controller/sparrow-$$/cgroup.procs"; then
 			break
 		fi
 	done
 	export NATIVE="$BUILD/native" DATA="$data" PORT="$port"
 	# shellcheck disable=SC2016  # expanded by the inner shell
 	exec unshare -m -p -i -u --fork --kill-child sh -euc '
-		mount -t overlay -o "lowerdir=$NATIVE/root,upperdir=$NATIVE/upper,workdir=$NATIVE/work" overlay "$NATIVE/merged"
+		mount -t tmpfs -o mode=755 scratch "$NATIVE/scratch"
+		mkdir "$NATIVE/scratch/upper" "$NATIVE/scratch/work"
+		mount -t overlay -o "lowerdir=$NATIVE/root,upperdir=$NATIVE/scratch/upper,workdir=$NATIVE/scratch/work" \
+			overlay "$NATIVE/merged"
 		cd "$NATIVE/merged"
 		mount -t proc proc proc
 		mount --rbind /dev dev
@@ -53,7 +57,7 @@ native_root() {
 	key=$(cat "$STAGES/squashfs/.key")
 	[ "$(cat "$BUILD/native/.key" 2>/dev/null)" != "$key" ] || return 0
 	einfo "Unpacking the root file system"
-	rm -rf "$BUILD/native/root" "$BUILD/native/upper" "$BUILD/native/.key"
+	rm -rf "$BUILD/native/root" "$BUILD/native/.key"
 	mkdir -p "$BUILD/native"
 	unsquashfs -q -n -d "$BUILD/native/root" "$squashfs" >/dev/null
 	printf '%s' "$key" >"$BUILD/native/.key"
