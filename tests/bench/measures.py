@@ -101,9 +101,9 @@ class FakeModel:
 
 def provider(console: Console, port: int) -> None:
     """Add the fake model to the box."""
-    console.call("POST", "/model-providers/openai-compatible/credentials",
+    console.call("POST", "/model-providers/openai_api_compatible/credentials",
                  {"name": "bench", "base_url": f"http://127.0.0.1:{port}/v1", "api_key": "none"})
-    console.call("POST", "/model-providers/openai-compatible/models",
+    console.call("POST", "/model-providers/openai_api_compatible/models",
                  {"model": "fake-llm", "type": "llm", "features": [], "context_size": 128000})
 
 
@@ -111,7 +111,7 @@ def chat_app(console: Console, **config) -> tuple[str, str]:
     """Create a chat app on the fake model; return its id and an API key."""
     app_id = console.call("POST", "/apps", {"name": "bench", "mode": "chat"})["id"]
     console.call("POST", f"/apps/{app_id}/model-config", {
-        "model": {"provider": "openai-compatible", "name": "fake-llm", "mode": "chat", "completion_params": {}},
+        "model": {"provider": "openai_api_compatible", "name": "fake-llm", "mode": "chat", "completion_params": {}},
         "pre_prompt": "You are a helpful assistant.", **config})
     return app_id, console.call("POST", f"/apps/{app_id}/api-keys", {})["token"]
 

@@ -24,11 +24,11 @@ def start(turn: Turn) -> Live:
     _seal(turn)
     live.check_room()
     system = _system(turn)
-    with db.write() as tx:
+    with db.write(soon=True) as tx:
         if turn.conversation_id:
             record.begin(turn, tx)
         trail.begin(turn, system, tx)
-    return live.start(turn.live, lambda _: _work(turn, system))
+    return live.start(turn.live, lambda _: _work(turn, system), here=not turn.order.streaming)
 
 
 def resume(turn: Turn, state: str, forms: dict[str, FormResult], position: int) -> Live:

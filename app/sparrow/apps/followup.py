@@ -8,7 +8,7 @@ import re
 from typing import Any
 
 from sparrow import clock
-from sparrow.apps import conversation, surroundings
+from sparrow.apps import conversation, live, surroundings
 from sparrow.apps.order import Turn
 from sparrow.messages import Message, ModelError, ModelRef
 from sparrow.storage import db
@@ -31,11 +31,14 @@ Reply with nothing but a JSON array of this form:
 def after(turn: Turn) -> None:
     """Give a new conversation a title by the model, if the client wants one. The answer is complete already."""
     if turn.conversation_id and turn.conversation is None and turn.order.auto_name and turn.query:
-        turn.live.finish()
-        try:
-            name(turn.conversation_id, turn.query, turn.order.user.session_id)
-        except Exception as error:  # a title is never worth a failed run
-            log.warning("no title for conversation %s: %s", turn.conversation_id, error)
+        live.later(_title, turn)
+
+
+def _title(turn: Turn) -> None:
+    try:
+        name(turn.conversation_id, turn.query, turn.order.user.session_id)
+    except Exception as error:  # a title is never worth a failed run
+        log.warning("no title for conversation %s: %s", turn.conversation_id, error)
 
 
 def name(conversation_id: str, query: str, user: str | None = None) -> str:

@@ -80,11 +80,15 @@ class Live:
 _live: dict[str, Live] = {}
 _lock = threading.Lock()
 _pool: ThreadPoolExecutor | None = None
+_own: str | None = None
 
 
 def owner() -> str:
     """Return the mark of this process in rows of what it works on: pid and start time, so never reused."""
-    return _mark(os.getpid())
+    global _own
+    if _own is None:
+        _own = _mark(os.getpid())
+    return _own
 
 
 def is_alive(mark: str) -> bool:
@@ -107,15 +111,24 @@ def check_room() -> None:
         raise TooManyRequests("Too many requests. Please try again later.")
 
 
-def start(run: Live, work: Callable[[Live], None]) -> Live:
-    """Begin to work on a run in a thread of its own."""
-    global _pool
+def start(run: Live, work: Callable[[Live], None], *, here: bool = False) -> Live:
+    """Begin to work on a run in a thread of its own; or do it all in this one, which would only wait for it."""
     with _lock:
-        if _pool is None:
-            _pool = ThreadPoolExecutor(MAX_RUNS, thread_name_prefix="run")
         _live[run.task_id] = run
-    _pool.submit(_work, run, work)
+    if here:
+        _work(run, work)
+    else:
+        later(_work, run, work)
     return run
+
+
+def later(work: Callable[..., None], *arguments: Any) -> None:
+    """Call a function in a thread of its own."""
+    global _pool
+    if _pool is None:
+        with _lock:
+            _pool = _pool or ThreadPoolExecutor(MAX_RUNS, thread_name_prefix="run")
+    _pool.submit(work, *arguments)
 
 
 def by_task(task_id: str) -> Live | None:
@@ -152,9 +165,9 @@ def _work(run: Live, work: Callable[[Live], None]) -> None:
 
 
 def _forget() -> None:
-    global _pool, _lock
+    global _pool, _own, _lock
     _live.clear()
-    _pool, _lock = None, threading.Lock()
+    _pool, _own, _lock = None, None, threading.Lock()
 
 
 os.register_at_fork(after_in_child=_forget)

@@ -12,25 +12,25 @@ from sparrow.apps.order import Turn
 from sparrow.storage import db
 from sparrow.storage.tables.conversations import conversations, messages
 
-_INSERT_MESSAGE = messages.insert()
-_INSERT_CONVERSATION = conversations.insert()
-_FINISH = messages.update().where(messages.c.id == sa.bindparam("_id")).values(
+_INSERT_MESSAGE = db.Prepared(messages.insert())
+_INSERT_CONVERSATION = db.Prepared(conversations.insert())
+_FINISH = db.Prepared(messages.update().where(messages.c.id == sa.bindparam("_id")).values(
     {name: sa.bindparam(name) for name in ("answer", "status", "error", "details", "prompt", "tokens", "latency",
-                                           "updated_at")})
-_TOUCH = conversations.update().where(conversations.c.id == sa.bindparam("_id")).values(
-    message_count=conversations.c.message_count + 1, updated_at=sa.bindparam("updated_at"))
+                                           "updated_at")}))
+_TOUCH = db.Prepared(conversations.update().where(conversations.c.id == sa.bindparam("_id")).values(
+    message_count=conversations.c.message_count + sa.literal_column("1"), updated_at=sa.bindparam("updated_at")))
 
 
 def begin(turn: Turn, tx) -> None:
     """Store a message that is about to be answered, with its conversation if that is new."""
     order, moment = turn.order, turn.started
     if turn.conversation is None and turn.conversation_id:
-        tx.execute(_INSERT_CONVERSATION, {
+        _INSERT_CONVERSATION(tx, {
             "id": turn.conversation_id, "app_id": order.app.id, "end_user_id": order.user.id,
             "created_from": order.source, "name": conversation.default_name(order.query), "inputs": shown(turn.inputs),
             "introduction": opener.render(turn.definition, turn.inputs), "status": "normal", "message_count": 0,
             "variables": None, "pinned": False, "created_at": moment, "updated_at": moment})
-    tx.execute(_INSERT_MESSAGE, {
+    _INSERT_MESSAGE(tx, {
         "id": turn.message_id, "app_id": order.app.id, "conversation_id": turn.conversation_id,
         "end_user_id": order.user.id, "version_id": turn.definition.version_id, "run_id": turn.run_id,
         "created_from": order.source, "query": order.query, "inputs": shown(turn.inputs),
@@ -44,12 +44,12 @@ def end(turn: Turn, tx, *, answer: str, status: str = "normal", error: str | Non
     """Store a message's answer and what it took."""
     moment = clock.now()
     kept = {**details, "usage": usage, "retriever_resources": turn.resources, "annotation_reply": turn.annotation}
-    tx.execute(_FINISH, {
+    _FINISH(tx, {
         "_id": turn.message_id, "answer": answer, "status": status, "error": error,
         "details": {name: value for name, value in kept.items() if value}, "prompt": prompt,
         "tokens": (usage or {}).get("total_tokens") or 0, "latency": moment - turn.started, "updated_at": moment})
     if turn.conversation_id:
-        tx.execute(_TOUCH, {"_id": turn.conversation_id, "updated_at": moment})
+        _TOUCH(tx, {"_id": turn.conversation_id, "updated_at": moment})
 
 
 def save(turn: Turn, **fields: Any) -> None:

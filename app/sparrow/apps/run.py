@@ -86,9 +86,9 @@ def _start(turn: Turn, work: Callable[[Turn], None]) -> Live:
         return flow.start(turn)
     turn.seal()
     live.check_room()
-    with db.write() as tx:
+    with db.write(soon=True) as tx:
         record.begin(turn, tx)
-    return live.start(turn.live, lambda _: work(turn))
+    return live.start(turn.live, lambda _: work(turn), here=not turn.order.streaming)
 
 
 def _pipeline(mode: str) -> Callable[[Turn], None]:

@@ -4,15 +4,22 @@
 connection and share commits: whoever finishes while others wait leaves the transaction open for them, and the
 last one commits for all. Each has its own savepoint, so that one failure undoes only itself, and nobody returns
 from `write()` before the fsync. That is group commit without a thread of its own.
+
+`write(soon=True)` returns before the fsync: any process sees the change and it survives a killed process, but a
+power cut within the next `SOON_SECONDS` may undo it. It is for what nobody was told is done yet, such as the row of
+a question that is being answered. A later `write()` carries it to the disk; if none comes, a thread does.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -21,10 +28,13 @@ from sqlalchemy.engine import Connection, Engine, make_url
 from sparrow import settings
 from sparrow.errors import SparrowError
 
+log = logging.getLogger(__name__)
+
 # Before this version several connections that write and checkpoint can corrupt a WAL database
 # (sqlite.org/wal.html, "WAL-reset bug"; fixed in 3.51.3).
 SQLITE_MINIMUM = (3, 51, 3)
 BUSY_TIMEOUT_MS = 20_000
+SOON_SECONDS = 0.05
 _BATCH_MAX = 64  # writers that share one commit
 _NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs"}
 
@@ -52,6 +62,8 @@ class _SQLite:
         self._waiting = 0
         self._connection: Connection | None = None
         self._batch: _Batch | None = None
+        self._full = True  # what the connection's PRAGMA synchronous is
+        self._tail = _Tail(f"{path}-wal")
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -64,7 +76,7 @@ class _SQLite:
                 raw.execute("COMMIT")
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
+    def write(self, soon: bool = False) -> Iterator[Connection]:
         with self._count:
             self._waiting += 1
         try:
@@ -73,7 +85,7 @@ class _SQLite:
             with self._count:
                 self._waiting -= 1
         try:
-            connection, batch = self._join()
+            connection, batch = self._join(soon)
             first = batch.members == 0
             raw = connection.connection.dbapi_connection
             try:
@@ -100,12 +112,18 @@ class _SQLite:
         if batch.error is not None:
             raise batch.error
 
-    def _join(self) -> tuple[Connection, _Batch]:
+    def _join(self, soon: bool) -> tuple[Connection, _Batch]:
         if self._connection is None:
             self._connection = self._writers.connect()
+        if self._batch is not None and self._batch.soon and not soon:
+            self._commit()  # costs no fsync, and how to commit cannot change within a transaction
         if self._batch is None:
-            self._connection.connection.dbapi_connection.execute("BEGIN IMMEDIATE")
-            self._batch = _Batch()
+            raw = self._connection.connection.dbapi_connection
+            if self._full is soon:
+                raw.execute("PRAGMA synchronous=" + ("NORMAL" if soon else "FULL"))
+                self._full = not soon
+            raw.execute("BEGIN IMMEDIATE")
+            self._batch = _Batch(soon)
         return self._connection, self._batch
 
     def _undo(self, raw, first: bool) -> None:
@@ -129,6 +147,11 @@ class _SQLite:
             with suppress(Exception):
                 raw.execute("ROLLBACK")
             batch.error = error
+        else:
+            if batch.soon:
+                self._tail.sync_soon()
+            else:
+                self._tail.synced()
         batch.done.set()
 
     def _fail(self, error: Exception) -> None:
@@ -141,6 +164,7 @@ class _SQLite:
 
     def dispose(self) -> None:
         with self._lock:
+            self._tail.close()
             if self._connection is not None:
                 self._connection.close()
                 self._connection = None
@@ -155,12 +179,74 @@ class _SQLite:
 class _Batch:
     """The members of one shared commit."""
 
-    __slots__ = ("done", "error", "members")
+    __slots__ = ("done", "error", "members", "soon")
 
-    def __init__(self):
+    def __init__(self, soon: bool):
+        self.soon = soon
         self.done = threading.Event()
         self.error: Exception | None = None
         self.members = 0
+
+
+class _Tail:
+    """The part of the write-ahead log that was committed without an fsync: a thread brings it to the disk."""
+
+    def __init__(self, path: str):
+        self._path = path
+        self._changed = threading.Condition()
+        self._due: float | None = None
+        self._thread: threading.Thread | None = None
+        self._closed = False
+
+    def sync_soon(self) -> None:
+        """Note a commit that has not reached the disk."""
+        with self._changed:
+            if self._due is None:
+                self._due = time.monotonic() + SOON_SECONDS
+                if self._thread is None:
+                    self._thread = threading.Thread(target=self._work, daemon=True, name="wal")
+                    self._thread.start()
+                self._changed.notify()
+
+    def synced(self) -> None:
+        """Note a commit with an fsync, which carried all before it."""
+        self._due = None
+
+    def close(self) -> None:
+        """Bring to the disk what is not there yet and end the thread."""
+        with self._changed:
+            self._closed, due, self._due = True, self._due, None
+            self._changed.notify()
+        if due is not None:
+            self._sync()
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                while self._due is None and not self._closed:
+                    self._changed.wait()
+                if self._closed:
+                    return
+                pause = self._due - time.monotonic()
+            if pause > 0:
+                time.sleep(pause)
+            with self._changed:
+                due, self._due = self._due, None
+            if due is not None:
+                self._sync()
+
+    def _sync(self) -> None:
+        # No locks are on this file (they are on the -shm file), so opening and closing it loses none.
+        try:
+            descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return  # checkpointed and removed: it is in the database
+        try:
+            os.fdatasync(descriptor)
+        except OSError as error:
+            log.error("the database's log cannot be written to the disk: %s", error)
+        finally:
+            os.close(descriptor)
 
 
 class _PostgreSQL:
@@ -177,8 +263,10 @@ class _PostgreSQL:
             yield connection
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
+    def write(self, soon: bool = False) -> Iterator[Connection]:
         with self.engine.begin() as connection:
+            if soon:  # on the disk within three times wal_writer_delay, 0.6 s
+                connection.exec_driver_sql("SET LOCAL synchronous_commit TO OFF")
             yield connection
 
     def dispose(self) -> None:
@@ -211,9 +299,10 @@ def read() -> Iterator[Connection]:
 
 
 @contextmanager
-def write() -> Iterator[Connection]:
+def write(*, soon: bool = False) -> Iterator[Connection]:
     """Yield a connection for a short write transaction; on return it is on the disk (fsynced).
 
+    With `soon`, it is committed on return and on the disk a moment later; see the module's docstring.
     A `write()` inside another one of the same thread joins it. An exception undoes this block only.
     No network I/O and no heavy work inside: other writers wait.
     """
@@ -221,12 +310,36 @@ def write() -> Iterator[Connection]:
     if current is not None:
         yield current
         return
-    with _get().write() as connection:
+    with _get().write(soon) as connection:
         _local.write = connection
         try:
             yield connection
         finally:
             _local.write = None
+
+
+class Prepared:
+    """An INSERT or UPDATE compiled once, for the few statements of every request: SQLAlchemy's way to the cursor
+    takes four times as long as SQLite itself. All its parameters are given at each call."""
+
+    def __init__(self, statement: sa.sql.dml.UpdateBase):
+        self._statement = statement
+        self._ready: dict[str, tuple[str, list[tuple[str, Any]], bool]] = {}
+
+    def __call__(self, tx: Connection, values: dict[str, Any]) -> None:
+        """Execute with these values in an open write transaction."""
+        ready = self._ready.get(tx.dialect.name) or self._compile(tx, values)
+        sql, binds, positional = ready
+        given = [(name, values[name] if process is None else process(values[name])) for name, process in binds]
+        tx.exec_driver_sql(sql, tuple(value for _, value in given) if positional else dict(given))
+
+    def _compile(self, tx: Connection, values: dict[str, Any]):
+        compiled = self._statement.compile(dialect=tx.dialect, column_keys=list(values))
+        names = compiled.positiontup if compiled.positional else list(compiled.binds)
+        binds = [(name, compiled.binds[name].type.dialect_impl(tx.dialect).bind_processor(tx.dialect))
+                 for name in names]
+        ready = self._ready[tx.dialect.name] = (str(compiled), binds, bool(compiled.positional))
+        return ready
 
 
 def dialect() -> str:

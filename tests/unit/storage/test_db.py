@@ -112,6 +112,66 @@ def test_nobody_returns_before_the_commit(sqlite_database):
     assert len(names()) == 80
 
 
+def test_a_write_that_need_not_wait_is_seen_at_once_and_on_the_disk_soon(sqlite_database, monkeypatch):
+    synced = threading.Event()
+    fdatasync = os.fdatasync
+
+    def noted(descriptor):
+        fdatasync(descriptor)
+        if os.readlink(f"/proc/self/fd/{descriptor}").endswith("-wal"):
+            synced.set()
+
+    monkeypatch.setattr(os, "fdatasync", noted)
+    with db.write(soon=True) as tx:
+        put(tx, "soon")
+    assert names() == {"soon"}
+    assert synced.wait(5), "nobody else wrote, so the thread brings it to the disk"
+    synced.clear()
+    with db.write(soon=True) as tx:
+        put(tx, "carried")
+    with db.write() as tx:
+        assert tx.exec_driver_sql("PRAGMA synchronous").scalar() == 2, "an acknowledged write keeps its fsync"
+        put(tx, "full")
+    assert names() == {"soon", "carried", "full"}
+    assert not synced.wait(0.3), "the commit with an fsync carried the one before it"
+
+
+def test_soon_and_full_writers_mix(sqlite_database):
+    """Neither kind loses a row or waits for ever, and a failure undoes only itself."""
+    def work(number: int):
+        for step in range(20):
+            try:
+                with db.write(soon=(number + step) % 2 == 0) as tx:
+                    put(tx, f"{number}.{step}")
+                    if step % 5 == 4:
+                        raise ValueError
+            except ValueError:
+                pass
+            else:
+                assert f"{number}.{step}" in names()
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert names() == {f"{n}.{step}" for n in range(8) for step in range(20) if step % 5 != 4}
+
+
+def test_prepared_statements_write_what_sqlalchemy_writes(database):
+    insert = db.Prepared(table.insert())
+    update = db.Prepared(table.update().where(table.c.name == sa.bindparam("_name")).values(
+        value=sa.bindparam("value")))
+    with db.write(soon=True) as tx:
+        insert(tx, {"name": "a", "value": {"中": [1, None]}, "updated_at": 0.5})
+        insert(tx, {"name": "b", "value": None, "updated_at": 1.5})
+        update(tx, {"_name": "b", "value": "100% :of 'it'"})
+    with db.read() as tx:
+        rows = tx.execute(sa.select(table).order_by(table.c.name)).all()
+    assert [(row.name, row.value, row.updated_at) for row in rows] == [
+        ("a", {"中": [1, None]}, 0.5), ("b", "100% :of 'it'", 1.5)]
+
+
 def test_reads_do_not_write(sqlite_database):
     with pytest.raises(sa.exc.OperationalError, match="readonly"), db.read() as tx:
         put(tx, "a")
@@ -194,10 +254,11 @@ def test_kill_loses_nothing_acknowledged(sqlite_database):
     for round_ in range(2):
         writers = [subprocess.Popen([sys.executable, "-c", WRITER, f"{round_}{k}"], stdout=subprocess.PIPE, text=True)
                    for k in range(2)]
-        time.sleep(2.5)
+        first = {writer.stdout.readline().strip() for writer in writers}  # both are at it
+        time.sleep(2)
         for writer in writers:
             writer.send_signal(signal.SIGKILL)
-        acknowledged = {line for writer in writers for line in writer.communicate()[0].split("\n")[:-1]}
+        acknowledged = first | {line for writer in writers for line in writer.communicate()[0].split("\n")[:-1]}
         assert len(acknowledged) > 20
         assert acknowledged <= names()
     with db.read() as tx:
