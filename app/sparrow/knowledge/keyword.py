@@ -36,6 +36,7 @@ _MAX_DOCUMENTS = 3000  # rows that are ranked for one question; more common word
 _MAX_TERMS = 24
 _frequency: dict[str, tuple[float, int]] = {}
 _FREQUENCY_SECONDS = 60.0
+_rows: tuple[float, int] = (0.0, 0)
 
 
 def tokens(text: str) -> list[str]:
@@ -129,21 +130,45 @@ def remove(tx: Connection, serials: list[int]) -> None:
 
 
 def search(tx: Connection, dataset_ids: list[str], query: str, limit: int) -> list[tuple[int, float]]:
-    """Return (serial, score) of the best rows, best first; scores are BM25, larger is better."""
+    """Return (serial, score) of the best rows, best first.
+
+    The score is BM25 in parts of the question's weight: about 1 where all its words are there once, up to 2.2 where
+    they abound, near 0 where only some unimportant ones are.
+    """
     terms = query_terms(query)[:_MAX_TERMS * 2]
     if not terms or not dataset_ids:
         return []
     chosen = _rare(tx, terms)
     if not chosen:
         return []
+    rows_of_index = _size(tx)
+    weight = sum(_idf(rows_of_index, _frequency[term][1]) for term in terms if term in _frequency)
     if db.dialect() == "sqlite":
         anyone = " OR ".join(f'"{term}"' for term in chosen)
         where = " OR ".join(mark(dataset_id) for dataset_id in dataset_ids)
         rows = tx.exec_driver_sql(
             "SELECT rowid, -bm25(knowledge_fts) FROM knowledge_fts WHERE knowledge_fts MATCH ? "
             "ORDER BY bm25(knowledge_fts) LIMIT ?", (f"({anyone}) AND ({where})", limit)).all()
-        return [(serial, score) for serial, score in rows]
-    return _search_postgresql(tx, dataset_ids, chosen, limit)
+    else:
+        rows = _search_postgresql(tx, dataset_ids, chosen, rows_of_index, limit)
+    return [(serial, score / max(weight, 1e-6)) for serial, score in rows]
+
+
+def _idf(rows: int, count: int) -> float:
+    """Return the weight of a term that is in `count` of `rows` rows, as FTS5 computes it."""
+    if not count:  # a word no text has may be a mistake: it does not count in full
+        return 0.8 * math.log(2 * rows + 1)
+    return max(math.log((rows - count + 0.5) / (count + 0.5)), 1e-6)
+
+
+def _size(tx: Connection) -> int:
+    """Return the number of rows of the index, as it was within the last minute."""
+    global _rows
+    if _rows[0] < time.monotonic():
+        table = "knowledge_fts_docsize" if db.dialect() == "sqlite" else "knowledge_fts"
+        count = tx.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar() or 0
+        _rows = (time.monotonic() + (_FREQUENCY_SECONDS if count > 1000 else 1), count)
+    return _rows[1]
 
 
 def _rare(tx: Connection, terms: list[str]) -> dict[str, int]:
@@ -183,16 +208,14 @@ def _count(tx: Connection, terms: list[str]) -> dict[str, int]:
     return dict(rows)
 
 
-def _search_postgresql(tx, dataset_ids, chosen: dict[str, int], limit: int) -> list[tuple[int, float]]:
+def _search_postgresql(tx, dataset_ids, chosen: dict[str, int], size: int, limit: int) -> list[tuple[int, float]]:
     rows = tx.exec_driver_sql(
         "SELECT serial, terms, counts, length FROM knowledge_fts WHERE dataset_id = ANY(%s) AND terms && "
-        "%s::text[] "
-        "LIMIT %s", (dataset_ids, list(chosen), _MAX_DOCUMENTS)).all()
+        "%s::text[] LIMIT %s", (dataset_ids, list(chosen), _MAX_DOCUMENTS)).all()
     if not rows:
         return []
-    total, mean = tx.exec_driver_sql("SELECT count(*), avg(length) FROM knowledge_fts").one()
-    mean = float(mean or 1)
-    idf = {term: math.log(1 + (total - count + 0.5) / (count + 0.5)) for term, count in chosen.items()}
+    mean = float(tx.exec_driver_sql("SELECT avg(length) FROM knowledge_fts").scalar() or 1)
+    idf = {term: _idf(size, count) for term, count in chosen.items()}
     scored = []
     for serial, terms, counts, length in rows:
         have = dict(zip(terms, counts, strict=True))

@@ -13,6 +13,7 @@ from .rules import FULL_DOCUMENT_TOKENS, Rule, Segmentation
 from .sentences import pack
 from .tokens import estimate
 
+TITLE_END = "\x1e"  # after the title in the text of `context`; cleaning leaves none in a passage
 _SMALL = 0.12  # share of the limit below which a section is joined with the next one under the same parent
 
 
@@ -41,9 +42,12 @@ def chunks(blocks: Iterable[Block], rule: Rule, doc_form: str = "text_model") ->
 
 
 def context(chunk_heading: list[str], content: str) -> str:
-    """Return the text that is embedded and indexed: the headings above the passage, then the passage."""
+    """Return the text that is embedded and indexed: the nearest heading, TITLE_END, the headings above the passage
+    where it does not begin with them, the passage.
+    """
     lead = [title for title in chunk_heading if title and title not in content[:len(title) + 40]]
-    return " > ".join(lead) + "\n" + content if lead else content
+    text = " > ".join(lead) + "\n" + content if lead else content
+    return chunk_heading[-1] + TITLE_END + text if chunk_heading and chunk_heading[-1] else text
 
 
 def children(text: str, segmentation: Segmentation) -> list[str]:

@@ -8,6 +8,7 @@ import msgspec
 
 from sparrow.errors import BadRequest
 
+from ..chunk import TITLE_END
 from . import builtin
 
 if TYPE_CHECKING:
@@ -40,14 +41,17 @@ class Embedder(msgspec.Struct, frozen=True):
         return self.provider == builtin.PROVIDER
 
     def encode(self, texts: list[str], kind: Kind = "document") -> np.ndarray:
-        """Return a float32 array (texts, dimension) of unit vectors; raise EmbedderError."""
+        """Return a float32 array (texts, dimension) of unit vectors; raise EmbedderError.
+
+        Documents are texts of `chunk.context`.
+        """
         import numpy as np
 
         if not texts:
             return np.empty((0, 0), dtype=np.float32)
         if self.builtin:
-            return builtin.encode(texts)
-        vectors = self._remote(texts, kind)
+            return builtin.encode_passages(texts) if kind == "document" else builtin.encode(texts)
+        vectors = self._remote([text.rpartition(TITLE_END)[2] for text in texts], kind)
         try:
             array = np.asarray(vectors, dtype=np.float32)
         except (TypeError, ValueError) as error:

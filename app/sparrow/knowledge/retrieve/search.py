@@ -1,8 +1,9 @@
 """One question, one ranked list of passages.
 
 Vector and keyword candidates are joined by score, not by rank: the cosine of every candidate (also of those only
-the keywords found) is spread to 0..1 and the keyword score adds its share. Rank fusion was
-measured to bury the right answer whenever the question is in another language than the text.
+the keywords found) is spread to 0..1 and the keyword score adds its share, by how much of the question it covers.
+Rank fusion, and a keyword score that is relative to the best hit's, were measured to bury the right answer whenever
+the question is in another language than the text: then the best hit is an accident.
 """
 
 from __future__ import annotations
@@ -17,14 +18,14 @@ from sparrow.storage import db
 from sparrow.storage.tables import knowledge as t
 
 from .. import chroma, external, keyword, vectors
-from ..embed import Embedder, embedder
+from ..embed import Embedder, builtin, embedder
 from . import filters, usage
 from .settings import RetrievalSettings, parse
 
 CANDIDATES = 60
-# What the keyword score (BM25, the best candidate's being 1) adds to the spread cosine (0..1): chosen on one half of
-# tests/knowledge/quality. Names and codes are asked for by their letters, questions by their meaning.
-KEYWORD_SHARE, KEYWORD_SHARE_EXACT = 0.4, 1.0
+# What the keyword score (1: all words of the question are there) adds to the spread cosine (0..1): chosen on the
+# tuning half of tests/knowledge/quality. Names and codes are asked for by their letters, questions by their meaning.
+KEYWORD_SHARE, KEYWORD_SHARE_EXACT = 0.7, 2.5
 EXACT_BELOW = 2000  # vectors: below this NumPy is faster than asking another process
 _IN = 500
 
@@ -161,7 +162,8 @@ def _search(query: str, bases: list[dict[str, Any]], method: str, settings: Retr
                 if serial in known:
                     hits.setdefault(serial, known[serial]).cosine = cosine
             _fill_cosines(tx, hits, model, vector)
-    return _passages(query, bases, _ranked(query, list(hits.values()), method, settings), max(settings.top_k * 2, 20))
+    ranked = _ranked(query, list(hits.values()), method, _model(bases[0]), settings)
+    return _passages(query, bases, ranked, max(settings.top_k * 2, 20))
 
 
 def _nearest(base: dict[str, Any], model: Embedder, vector, limit: int, allowed: set[str] | None
@@ -233,7 +235,7 @@ def _fill_cosines(tx, hits: dict[int, _Hit], model: Embedder, vector) -> None:
             hit.cosine = float(np.frombuffer(data, dtype="<f4") @ vector)
 
 
-def _ranked(query: str, hits: list[_Hit], method: str, settings: RetrievalSettings) -> list[_Hit]:
+def _ranked(query: str, hits: list[_Hit], method: str, model: Embedder, settings: RetrievalSettings) -> list[_Hit]:
     """Give each hit its score and return them best first."""
     if method == "semantic_search":
         for hit in hits:
@@ -243,18 +245,25 @@ def _ranked(query: str, hits: list[_Hit], method: str, settings: RetrievalSettin
         for hit in hits:
             hit.score = max(hit.bm25, 0.0) / best if best > 0 else 0.0
     else:
-        cosines = [hit.cosine for hit in hits if hit.cosine is not None]
-        low, high = min(cosines, default=0.0), max(cosines, default=0.0)
+        low, high = _spread(hits, model)
         best = max((hit.bm25 for hit in hits), default=0) or 1.0
         share = KEYWORD_SHARE_EXACT if keyword.is_exact(query) else KEYWORD_SHARE
         for hit in hits:
-            near = (hit.cosine - low) / (high - low) if hit.cosine is not None and high > low else 0.0
+            near = max((hit.cosine - low) / (high - low), 0.0) if hit.cosine is not None and high > low else 0.0
             if settings.weights is not None:
                 hit.score = settings.weights[0] * near + settings.weights[1] * max(hit.bm25, 0.0) / best
             else:
-                hit.score = (near + share * max(hit.bm25, 0.0) / best) / (1 + share)
+                hit.score = (near + share * max(hit.bm25, 0.0)) / (1 + share)
     hits.sort(key=lambda hit: -hit.score)
     return hits
+
+
+def _spread(hits: list[_Hit], model: Embedder) -> tuple[float, float]:
+    """Return the cosines that count as 0 and as 1: known of the embedded model, else those of the candidates."""
+    if model.builtin:
+        return builtin.COSINE_LOW, builtin.COSINE_HIGH
+    cosines = [hit.cosine for hit in hits if hit.cosine is not None]
+    return min(cosines, default=0.0), max(cosines, default=0.0)
 
 
 def _passages(query: str, bases: list[dict[str, Any]], hits: list[_Hit], limit: int) -> list[Passage]:
@@ -285,11 +294,11 @@ def _passages(query: str, bases: list[dict[str, Any]], hits: list[_Hit], limit: 
         if row is None:
             continue
         matched = [{"id": child, "content": texts[child]["content"], "position": texts[child]["position"],
-                    "score": round(value, 6)} for child, value in children.get(segment_id, {}).items()
+                    "score": round(min(value, 1.0), 6)} for child, value in children.get(segment_id, {}).items()
                    if child in texts]
         out.append(Passage(
             segment_id, row["dataset_id"], names.get(row["dataset_id"], ""), row["document_id"],
-            row["document_name"], row["content"], row["answer"], round(score, 6), row["position"],
+            row["document_name"], row["content"], row["answer"], round(min(score, 1.0), 6), row["position"],
             row["heading"] or [], row["place_kind"], row["place"], keyword.highlights(query, row["content"]),
             matched, row["data_source_type"], row["word_count"], row["tokens"], row["hit_count"], row["hash"],
             row["keywords"], row["doc_metadata"], row["file_id"], row["created_at"]))
