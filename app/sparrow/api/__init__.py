@@ -12,7 +12,7 @@ def create_app():
     import sqlalchemy as sa
     from flask import Flask
 
-    from sparrow.api import console, errors, service, web
+    from sparrow.api import console, errors, service, triggers, web
     from sparrow.apps import settle
     from sparrow.box import health
 
@@ -25,6 +25,7 @@ def create_app():
     app.register_blueprint(console.console.blueprint)
     if hasattr(service, "service"):
         app.register_blueprint(service.service.blueprint)
+    app.register_blueprint(triggers.blueprint)
 
     @app.get("/health")
     def box_health():

@@ -10,6 +10,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import Any
 
 from sparrow import clock, ids
@@ -84,25 +85,36 @@ _own: str | None = None
 
 
 def owner() -> str:
-    """Return the mark of this process in rows of what it works on: pid and start time, so never reused."""
+    """Return the mark of this process in rows of what it works on: machine, pid and start time, so never reused."""
     global _own
     if _own is None:
         _own = _mark(os.getpid())
     return _own
 
 
-def is_alive(mark: str) -> bool:
-    """Tell whether the process that left a mark still runs on this machine."""
-    pid = mark.partition(":")[0]
+def is_alive(mark: str) -> bool | None:
+    """Tell whether the process that left a mark still runs; None if it was one of another machine (or of this one
+    before it was started again), of which nothing can be known from here."""
+    machine, _, rest = mark.partition(":")
+    if machine != _machine():
+        return None
+    pid = rest.partition(":")[0]
     return pid.isdigit() and _mark(int(pid)) == mark
+
+
+@cache
+def _machine() -> str:
+    """Return what tells this start of this machine, and this container on it, from others."""
+    with open("/proc/sys/kernel/random/boot_id") as file:
+        return f"{file.read()[:8]}-{os.stat('/proc/self/ns/pid').st_ino}"
 
 
 def _mark(pid: int) -> str:
     try:
         with open(f"/proc/{pid}/stat") as file:
-            return f"{pid}:{file.read().rpartition(')')[2].split()[19]}"
+            return f"{_machine()}:{pid}:{file.read().rpartition(')')[2].split()[19]}"
     except OSError:
-        return f"{pid}:"
+        return f"{_machine()}:{pid}:"
 
 
 def check_room() -> None:

@@ -20,6 +20,7 @@ class Order:
 
     `version_id` asks for one published version; `content` overrides the definition (a debug run of what is in the
     editor, unsaved). `base_url` is the box's address as the client knows it.
+    `start` names the trigger node that begins, `trigger` its kind (schedule, webhook); `inputs` are its values then.
     """
 
     app: Row
@@ -36,6 +37,8 @@ class Order:
     content: dict[str, Any] | None = None
     streaming: bool = True
     base_url: str = ""
+    start: str | None = None
+    trigger: str = ""
 
 
 @dataclass(slots=True)

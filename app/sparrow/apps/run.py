@@ -72,8 +72,10 @@ def _definition(order: Order) -> Definition:
 
 
 def _turn(order: Order, definition: Definition) -> Turn:
-    values = inputs.check(definition.fields, order.inputs)
-    values = attachment.of_inputs(order, definition, values)
+    if order.trigger:
+        values = order.inputs
+    else:
+        values = attachment.of_inputs(order, definition, inputs.check(definition.fields, order.inputs))
     files = attachment.of_message(order, definition)
     run = Live(order.app.id, order.user.id)
     return Turn(order, definition, values, files, run, started=run.started)

@@ -71,8 +71,8 @@ def begin(turn: Turn, system: dict[str, Any], tx) -> None:
     tx.execute(workflow_runs.insert().values(
         id=turn.run_id, app_id=order.app.id, version_id=turn.definition.version_id,
         message_id=turn.message_id if turn.conversation_id else None, end_user_id=order.user.id,
-        triggered_from="debugging" if order.debug else "app-run", created_from=order.source, status="running",
-        inputs=inputs, owner=live.owner(), created_at=turn.started))
+        triggered_from=order.trigger or ("debugging" if order.debug else "app-run"), created_from=order.source,
+        status="running", inputs=inputs, owner=live.owner(), created_at=turn.started))
 
 
 def fail(run_id: str, error: str) -> None:

@@ -23,6 +23,8 @@ class JobContext:
 
 # kind: (module, function, seconds it may take); imported at first use, in the child process that runs the job.
 KINDS: dict[str, tuple[str, str, int]] = {
+    "run_schedule": ("sparrow.apps.schedule", "run_schedule", 1800),
+    "expire_forms": ("sparrow.apps.schedule", "expire_forms", 1800),
     "index_document": ("sparrow.knowledge.indexing", "run_job", 6 * 3600),
     "sync_dataset": ("sparrow.knowledge.indexing", "sync_job", 3600),
     "check_knowledge": ("sparrow.knowledge.indexing", "check_job", 3600),

@@ -13,6 +13,7 @@ import time
 import sqlalchemy as sa
 
 from sparrow import clock, settings
+from sparrow.apps import schedule
 from sparrow.jobs import kinds
 from sparrow.knowledge import sources
 from sparrow.storage import db, migrate, queue
@@ -81,6 +82,7 @@ def _dispatch_forever(rq_queue) -> None:
         try:
             connection.brpop(queue.BELL, timeout=PATIENCE)
             _settle_dead_children(rq_queue)
+            schedule.tick()
             if settings.get().rag:
                 sources.watch()
             dispatch(rq_queue)

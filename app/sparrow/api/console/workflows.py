@@ -7,9 +7,10 @@ from typing import Any
 import msgspec
 
 from sparrow.api.console import console
+from sparrow.api.service.chat import base_url
 from sparrow.api.web import OK, Page, Result
 from sparrow.apps import app as apps
-from sparrow.apps import version
+from sparrow.apps import trigger, version
 from sparrow.dsl.document import GRAPH_MODES
 from sparrow.errors import BadRequest
 
@@ -44,6 +45,30 @@ class DiffQuery(msgspec.Struct):
     """The other side of a comparison: a version id, or "draft"."""
 
     to: str = "draft"
+
+
+class Trigger(msgspec.Struct):
+    """A node that starts the workflow by itself. `status`: enabled, disabled (nothing is published), or what is wrong
+    with it; `next_run_at` is Unix time."""
+
+    node_id: str
+    trigger_type: str
+    title: str
+    status: str
+    webhook_url: str | None
+    next_run_at: int | None
+
+
+class Triggers(msgspec.Struct):
+    """All triggers of an app."""
+
+    data: list[Trigger]
+
+
+@console.get("/apps/<app_id>/triggers", tag=TAG)
+def get_triggers(app_id: str) -> Triggers:
+    """List the triggers of the published version, with the addresses of webhooks and the next time of schedules."""
+    return Triggers([Trigger(**item) for item in trigger.of_app(_graph(app_id).id, base_url())])
 
 
 @console.get("/apps/<app_id>/workflows/draft", tag=TAG)
