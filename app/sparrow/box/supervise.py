@@ -61,6 +61,7 @@ def environment(settings: Settings) -> dict[str, str]:
         HOME=str(settings.run_dir),
         PYTHONUNBUFFERED="1",
         PYTHONUTF8="1",
+        OPENBLAS_NUM_THREADS="1",  # numpy would else start a thread a core, with stacks of its own
         MALLOC_ARENA_MAX="2",  # glibc only: 64 threads would else make 16 heaps
         SPARROW_USER_ROOT=str(os.geteuid()),
         SPARROW_SOCKET_OWNER=f"{os.geteuid()}:{os.getegid()}" if own else "root:sparrow-screen",

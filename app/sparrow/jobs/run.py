@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import ctypes
 import logging
 import os
+import signal
 import traceback
 
 from sparrow import clock
-from sparrow.jobs import kinds
+from sparrow.jobs import claim, kinds
 from sparrow.storage import db, queue
 from sparrow.storage.tables.jobs import jobs
 
 log = logging.getLogger(__name__)
 
+owner = ""  # the mark of the worker whose children run the jobs; set by it before it forks
+
 
 def run_job(job_id: str) -> None:
     """Run a queued job. Does nothing if it is not queued any more, so a double delivery is harmless."""
+    _end_with_worker()
     row = _claim(job_id)
     if row is None:
         return
@@ -30,6 +35,14 @@ def run_job(job_id: str) -> None:
         queue.ring(job_id)  # another job of this key may be waiting for its end
 
 
+def _end_with_worker() -> None:
+    """Have the kernel end this child with its worker, whose jobs another one takes over."""
+    if owner and owner != claim.mark(os.getpid()):
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)  # PR_SET_PDEATHSIG
+        if claim.mark(os.getppid()) != owner:
+            os._exit(1)
+
+
 def _claim(job_id: str):
     """Take the job for this process; None if another has it, or one of the same key is running."""
     now = clock.now()
@@ -41,7 +54,8 @@ def _claim(job_id: str):
                 jobs.select().where(jobs.c.key == row["key"], jobs.c.state == "running")).first():
             return None  # it stays queued; the dispatcher offers it again
         tx.execute(jobs.update().where(jobs.c.id == job_id).values(
-            state="running", worker=str(os.getpid()), attempts=row["attempts"] + 1, started_at=now, updated_at=now))
+            state="running", worker=owner or claim.mark(os.getpid()), attempts=row["attempts"] + 1,
+            started_at=now, updated_at=now))
     return row
 
 

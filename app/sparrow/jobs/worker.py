@@ -7,6 +7,7 @@ and give RQ what RQ does not hold. RQ brings the fork per job, its time limit an
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 
@@ -14,7 +15,7 @@ import sqlalchemy as sa
 
 from sparrow import clock, settings
 from sparrow.apps import schedule
-from sparrow.jobs import kinds
+from sparrow.jobs import claim, kinds, run
 from sparrow.knowledge import sources
 from sparrow.storage import db, migrate, queue
 from sparrow.storage.tables.jobs import jobs
@@ -23,7 +24,6 @@ log = logging.getLogger(__name__)
 
 QUEUE = "sparrow"
 PATIENCE = 10  # seconds between two looks at the table without a ring
-ATTEMPTS = 5  # a job whose child dies this often is at fault itself
 FAILURE_TTL = 86_400
 
 
@@ -35,7 +35,8 @@ def main(*, burst: bool = False) -> None:
     migrate.wait()
     connection = _connect()
     rq_queue = Queue(QUEUE, connection=connection, serializer=JSONSerializer)
-    recover()
+    run.owner = claim.mark(os.getpid())
+    recover(rq_queue)
     if settings.get().rag:
         queue.submit("check_knowledge", {}, key="check_knowledge")
     dispatch(rq_queue)
@@ -45,15 +46,15 @@ def main(*, burst: bool = False) -> None:
     worker.work(burst=burst, logging_level="WARNING")
 
 
-def recover() -> int:
-    """Give the running jobs of a dead worker back to the queue; fail those that killed it too often."""
-    now = clock.now()
-    with db.write() as tx:
-        tx.execute(jobs.update().where(jobs.c.state == "running", jobs.c.attempts >= ATTEMPTS).values(
-            state="failed", error="The job ended its process several times and was given up.",
-            finished_at=now, updated_at=now))
-        return tx.execute(jobs.update().where(jobs.c.state == "running").values(
-            state="queued", worker=None, updated_at=now)).rowcount
+def recover(rq_queue) -> None:
+    """Take over the jobs of workers that are gone; RQ would hold on to them until their time is over."""
+    for job_id in claim.recover():
+        _release(rq_queue, job_id)
+
+
+def _release(rq_queue, job_id: str) -> None:
+    if (job := rq_queue.fetch_job(job_id)) is not None:
+        job.delete()
 
 
 def dispatch(rq_queue) -> int:
@@ -78,9 +79,14 @@ def dispatch(rq_queue) -> int:
 def _dispatch_forever(rq_queue) -> None:
     # A connection of its own: RQ's is busy waiting for jobs.
     connection = _connect()
+    looked = 0.0
     while True:
         try:
             connection.brpop(queue.BELL, timeout=PATIENCE)
+            if clock.monotonic() - looked > PATIENCE / 2:
+                looked = clock.monotonic()
+                claim.renew(run.owner)
+                recover(rq_queue)
             _settle_dead_children(rq_queue)
             schedule.tick()
             if settings.get().rag:
@@ -95,18 +101,12 @@ def _settle_dead_children(rq_queue) -> None:
     """Requeue running rows whose child is gone (killed for memory or time) while this worker lives on."""
     started = set(rq_queue.started_job_registry.get_job_ids())
     with db.read() as tx:
-        running = tx.execute(sa.select(jobs.c.id, jobs.c.attempts, jobs.c.updated_at)
-                             .where(jobs.c.state == "running")).all()
-    for job_id, attempts, updated_at in running:
-        if job_id in started or clock.now() - updated_at < 5:
-            continue
-        now = clock.now()
-        values = ({"state": "queued", "worker": None} if attempts < ATTEMPTS else
-                  {"state": "failed", "error": "The job ended its process several times and was given up.",
-                   "finished_at": now})
-        with db.write() as tx:
-            tx.execute(jobs.update().where(jobs.c.id == job_id, jobs.c.state == "running")
-                       .values(updated_at=now, **values))
+        running = tx.execute(sa.select(jobs.c.id, jobs.c.updated_at).where(
+            jobs.c.state == "running", jobs.c.worker == run.owner)).all()
+    for job_id, updated_at in running:
+        if job_id not in started and clock.now() - updated_at > 5:
+            claim.give_back(job_id, run.owner)
+            _release(rq_queue, job_id)
 
 
 def _connect():

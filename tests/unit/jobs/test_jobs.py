@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from sparrow import settings
-from sparrow.jobs import kinds, worker
+from sparrow.jobs import claim, kinds, worker
 from sparrow.jobs.run import run_job
 from sparrow.storage import db, queue
 from sparrow.storage.tables.account import settings as notes
@@ -79,7 +79,7 @@ def wait_for(condition, seconds: float = 20.0):
 
 
 WORKER = f"""
-from sparrow.jobs import kinds, worker
+from sparrow.jobs import claim, kinds, worker
 for name in ("note", "fail", "slow", "die"):
     kinds.KINDS[name] = ("{HERE}", name, 60)
 worker.main()
@@ -155,9 +155,44 @@ def test_a_killed_worker_loses_no_job(redis, start_worker):
     with db.write() as tx:  # what the second run of "slow" writes must not collide
         tx.execute(notes.delete())
     start_worker()
-    wait_for(lambda: _notes() == {"a"})
+    wait_for(lambda: "a" in _notes())
     queue.cancel("k")
     wait_for(lambda: state(waiting) == "succeeded")
+
+
+def test_a_new_worker_leaves_the_jobs_of_one_that_lives(redis, start_worker):
+    start_worker()
+    running = queue.submit("slow", {"name": "a"}, key="k")
+    wait_for(lambda: state(running) == "running")
+    start_worker()
+    other = [queue.submit("note", {"name": name}) for name in "bc"]
+    wait_for(lambda: all(state(job) == "succeeded" for job in other))
+    assert state(running) == "running"
+    with db.read() as tx:
+        assert tx.execute(sa.select(jobs.c.attempts).where(jobs.c.id == running)).scalar() == 1
+    queue.cancel("k")
+    wait_for(lambda: state(running) == "cancelled")
+
+
+def test_a_worker_elsewhere_keeps_its_jobs_while_it_renews_them(sqlite_database, known_kinds, monkeypatch):
+    """With a shared Redis only the lease tells; with the box's own one nobody is elsewhere."""
+    job_id = queue.submit("note", {"name": "a"})
+    with db.write() as tx:
+        tx.execute(jobs.update().where(jobs.c.id == job_id).values(state="running", worker="elsewhere:7:1"))
+    monkeypatch.setenv("SPARROW_REDIS_URL", "redis://redis.example:6379/0")
+    settings.reset()
+    assert claim.recover() == []
+    claim.renew("elsewhere:7:1")
+    with db.write() as tx:
+        tx.execute(jobs.update().values(updated_at=time.time() - claim.LEASE - 1))
+    assert claim.recover() == [job_id]
+    assert state(job_id) == "queued"
+    with db.write() as tx:
+        tx.execute(jobs.update().where(jobs.c.id == job_id).values(state="running", worker="elsewhere:7:1",
+                                                                   updated_at=time.time()))
+    monkeypatch.delenv("SPARROW_REDIS_URL")
+    settings.reset()
+    assert claim.recover() == [job_id]
 
 
 def test_a_lost_redis_loses_no_job(redis, start_worker):
@@ -173,7 +208,7 @@ def test_a_lost_redis_loses_no_job(redis, start_worker):
 def test_a_job_that_kills_its_process_is_given_up(redis, start_worker, monkeypatch):
     job_id = queue.submit("die", {})
     with db.write() as tx:
-        tx.execute(jobs.update().where(jobs.c.id == job_id).values(attempts=worker.ATTEMPTS - 1))
+        tx.execute(jobs.update().where(jobs.c.id == job_id).values(attempts=claim.ATTEMPTS - 1))
     process = start_worker()
     wait_for(lambda: state(job_id) == "running" or state(job_id) == "failed")
     time.sleep(0.5)
