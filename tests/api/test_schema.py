@@ -10,6 +10,7 @@ from schemathesis.specs.openapi.checks import content_type_conformance, response
 
 CHECKS = (not_a_server_error, content_type_conformance, response_schema_conformance)
 EXAMPLES = 12
+KNOWLEDGE = ("/v1/datasets", "/v1/workspaces")
 
 
 @pytest.mark.slow
@@ -18,12 +19,44 @@ def test_console(app, admin):
     fuzz(app, "/console/api/openapi.json", {"X-CSRF-Token": admin.csrf}, admin.http.get_cookie("sparrow_session").value)
 
 
-def fuzz(app, document: str, headers: dict[str, str], session: str | None = None) -> None:
+@pytest.mark.slow
+def test_service(app, admin):
+    """The service API, with the key of a chat app and then of the knowledge bases."""
+    app_id = admin.post("/apps", json={"name": "t", "mode": "chat"}).json["id"]
+    key = admin.post(f"/apps/{app_id}/api-keys", json={}).json["token"]
+    knowledge = admin.post("/dataset-keys", json={"name": "k"}).json["token"]
+    fuzz(app, "/v1/openapi.json", {"Authorization": f"Bearer {key}"}, skip=KNOWLEDGE)
+    fuzz(app, "/v1/openapi.json", {"Authorization": f"Bearer {knowledge}"}, only=KNOWLEDGE)
+
+
+@pytest.mark.slow
+def test_site(app, admin):
+    """The API of apps' pages, as a visitor."""
+    app_id = admin.post("/apps", json={"name": "t", "mode": "chat"}).json["id"]
+    found = app.test_client().get("/api/passport", headers={"X-App-Code": app_id}).json
+    fuzz(app, "/v1/site-openapi.json", {"Authorization": f"Bearer {found['access_token']}"})
+
+
+@pytest.mark.parametrize("path", ["/console/api/openapi.json", "/v1/openapi.json", "/v1/site-openapi.json"])
+def test_documents(app, path):
+    """Each is OpenAPI 3.1, names every operation once, and says of each what it answers."""
+    found = app.test_client().get(path).json
+    operations = [operation for methods in found["paths"].values() for operation in methods.values()]
+    names = [operation["operationId"] for operation in operations]
+    assert found["openapi"] == "3.1.0"
+    assert len(names) == len(set(names)) > 20
+    assert all(operation["summary"] and operation["responses"] for operation in operations)
+
+
+def fuzz(app, document: str, headers: dict[str, str], session: str | None = None, *, only: tuple[str, ...] = (),
+         skip: tuple[str, ...] = ()) -> None:
     """Send generated requests to every operation of a document."""
     schema = schemathesis.openapi.from_wsgi(document, app)
     problems: list[str] = []
     for result in schema.get_all_operations():
         operation = result.ok()
+        if (only and not operation.path.startswith(only)) or (skip and operation.path.startswith(skip)):
+            continue
 
         @settings(max_examples=EXAMPLES, deadline=None, database=None, derandomize=True,
                   suppress_health_check=list(HealthCheck))

@@ -12,19 +12,19 @@ def create_app():
     import sqlalchemy as sa
     from flask import Flask
 
-    from sparrow.api import console, errors, service, triggers, web
+    from sparrow.api import console, errors, service, site, triggers, web
     from sparrow.apps import settle
     from sparrow.box import health
 
     app = Flask(__name__, static_folder=None)
     app.url_map.strict_slashes = False
     errors.install(app)
-    for package in (console, service):
+    for package in (console, service, site):
         for module in pkgutil.iter_modules(package.__path__):
             importlib.import_module(f"{package.__name__}.{module.name}")
     app.register_blueprint(console.console.blueprint)
-    if hasattr(service, "service"):
-        app.register_blueprint(service.service.blueprint)
+    app.register_blueprint(service.service.blueprint)
+    app.register_blueprint(site.site.blueprint)
     app.register_blueprint(triggers.blueprint)
 
     @app.get("/health")

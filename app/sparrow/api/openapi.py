@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import Any
 
 import msgspec
@@ -34,9 +35,14 @@ def document(title: str, rooms: list[Room], security: dict[str, Any]) -> dict[st
     schemas, components = msgspec.json.schema_components(unique, ref_template=_REFERENCE)
     schema_of = {repr(kind): schema for kind, schema in zip(unique, schemas, strict=True)}
     paths: dict[str, Any] = {}
+    names: Counter[str] = Counter()
     for operation in operations:
         path = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", operation.path)
-        paths.setdefault(path, {})[operation.method.lower()] = _describe(operation, schema_of, components)
+        described = _describe(operation, schema_of, components)
+        name = operation.function.__name__
+        names[name] += 1  # a route with two spellings is two operations, and their ids must differ
+        described["operationId"] = name if names[name] == 1 else f"{name}_{names[name]}"
+        paths.setdefault(path, {})[operation.method.lower()] = described
     return {
         "openapi": "3.1.0",
         "info": {"title": title, "version": __version__, "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"}},
@@ -49,7 +55,6 @@ def document(title: str, rooms: list[Room], security: dict[str, Any]) -> dict[st
 
 def _describe(operation: Operation, schema_of: dict[str, Any], components: dict[str, Any]) -> dict[str, Any]:
     described: dict[str, Any] = {
-        "operationId": operation.function.__name__,
         "summary": operation.summary,
         "tags": [operation.tag],
         "parameters": [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
@@ -79,7 +84,10 @@ def _describe(operation: Operation, schema_of: dict[str, Any], components: dict[
 
 def _response(operation: Operation, schema_of: dict[str, Any]) -> dict[str, Any]:
     if operation.stream:
-        return {"description": "Server-sent events.", "content": {"text/event-stream": {"schema": {"type": "string"}}}}
+        content: dict[str, Any] = {"text/event-stream": {"schema": {"type": "string"}}}
+        if _has_schema(operation.returns):
+            content[JSON] = {"schema": _schema(operation.returns, schema_of)}
+        return {"description": "Server-sent events, or the whole reply.", "content": content}
     if operation.returns is Response:
         return {"description": "The bytes.", "content": {"*/*": {"schema": {"type": "string", "format": "binary"}}}}
     if operation.returns in (None, type(None)):

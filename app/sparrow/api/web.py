@@ -102,8 +102,11 @@ class Room:
         return self.route("DELETE", path, **options)
 
     def route(self, method: str, path: str, *, status: int = 200, public: bool = False, tag: str = "",
-              files: tuple[str, ...] = (), stream: bool = False, hidden: bool = False):
-        """Declare a route; see the module's docstring for how parameters are bound."""
+              files: tuple[str, ...] = (), stream: bool = False, hidden: bool = False, reply: Any = None):
+        """Declare a route; see the module's docstring for how parameters are bound.
+
+        `reply` is the type of what a route that builds its own Response answers (beside a stream, if it has one).
+        """
 
         def declare(function: Callable) -> Callable:
             hints = typing.get_type_hints(function)
@@ -112,7 +115,8 @@ class Room:
                                  for name in ("body", "query", "form"))
             operation = Operation(
                 method, self.prefix + path, function, status, (inspect.getdoc(function) or "").split("\n")[0],
-                tag or path.strip("/").split("/")[0], public, body, query, form, files, hints.get("return"), stream,
+                tag or path.strip("/").split("/")[0], public, body, query, form, files,
+                reply or hints.get("return"), stream,
                 [name for name in parameters if name not in ("body", "query", "form")])
             if not hidden:
                 self.operations.append(operation)

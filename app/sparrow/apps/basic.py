@@ -5,7 +5,18 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
-from sparrow.apps import annotation, citations, failure, filebox, followup, moderation, prompt, record, surroundings
+from sparrow.apps import (
+    annotation,
+    citations,
+    extension,
+    failure,
+    filebox,
+    followup,
+    moderation,
+    prompt,
+    record,
+    surroundings,
+)
 from sparrow.apps import usage as usages
 from sparrow.apps.live import Live
 from sparrow.apps.order import Turn
@@ -135,6 +146,7 @@ def _ask(turn: Turn) -> tuple[list[Message], ModelRef, dict[str, Any]]:
     cancel = Cancel()
     turn.live.on_stop.append(cancel.cancel)
     config = turn.definition.content
+    turn.inputs = extension.external_data(turn.order.app.id, config.get("external_data_tools"), turn.inputs, turn.query)
     read = filebox.FileBox(turn.order.app.id, turn.order.user).address
     detail = ((turn.definition.content.get("file_upload") or {}).get("image") or {}).get("detail") or "high"
     earlier = earlier_turns(turn, info, read)

@@ -42,6 +42,11 @@ def get(extension_id: Any) -> Row:
     return row
 
 
+def key(row: Row) -> str:
+    """Return the key an extension expects."""
+    return secrets.decrypt(row.api_key)
+
+
 def delete(extension_id: str) -> None:
     """Delete an extension; apps that use it fail until they are changed."""
     get(extension_id)
@@ -52,7 +57,23 @@ def delete(extension_id: str) -> None:
 def call(extension_id: Any, point: str, parameters: dict[str, Any]) -> dict[str, Any]:
     """Ask an extension; return the object it answers."""
     row = get(extension_id)
-    return _post(row.endpoint, secrets.decrypt(row.api_key), point, parameters)
+    return _post(row.endpoint, key(row), point, parameters)
+
+
+def external_data(app_id: str, tools: Any, inputs: dict[str, Any], query: str) -> dict[str, Any]:
+    """Return the inputs with the variables that an app's external data tools fill."""
+    filled = dict(inputs)
+    for tool in tools if isinstance(tools, list) else []:
+        if not isinstance(tool, dict) or not tool.get("enabled", True) or tool.get("type") != "api":
+            continue
+        name = str(tool.get("variable") or "")
+        config = tool.get("config") if isinstance(tool.get("config"), dict) else {}
+        reply = call(config.get("api_based_extension_id"), "app.external_data_tool.query", {
+            "app_id": app_id, "tool_variable": name, "inputs": inputs, "query": query})
+        if not isinstance(reply.get("result"), str):
+            raise BadRequest(f"The API extension answered no text for the variable '{name}'.")
+        filled[name] = reply["result"]
+    return filled
 
 
 def _post(endpoint: str, api_key: str, point: str, parameters: dict[str, Any]) -> dict[str, Any]:

@@ -120,8 +120,12 @@ def mark(text: bytes) -> bytes:
 
 
 def _sign(file_id: str, timestamp: str, nonce: str) -> str:
-    message = f"file-preview|{file_id}|{timestamp}|{nonce}".encode()
-    return base64.urlsafe_b64encode(hmac.new(_key(Path(settings.get().data_dir)), message,
+    return signature(f"file-preview|{file_id}|{timestamp}|{nonce}")
+
+
+def signature(text: str) -> str:
+    """Return the box's mark under a text; the text begins with what it is for."""
+    return base64.urlsafe_b64encode(hmac.new(_key(Path(settings.get().data_dir)), text.encode(),
                                              hashlib.sha256).digest()).decode()
 
 

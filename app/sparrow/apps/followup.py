@@ -8,7 +8,7 @@ import re
 from typing import Any
 
 from sparrow import clock
-from sparrow.apps import conversation, live, surroundings
+from sparrow.apps import conversation, live, surroundings, voice
 from sparrow.apps.order import Turn
 from sparrow.messages import Message, ModelError, ModelRef
 from sparrow.storage import db
@@ -29,7 +29,11 @@ Reply with nothing but a JSON array of this form:
 
 
 def after(turn: Turn) -> None:
-    """Give a new conversation a title by the model, if the client wants one. The answer is complete already."""
+    """Read the answer aloud if the app does; give a new conversation a title by the model, if the client wants one.
+
+    The answer is complete already.
+    """
+    voice.after(turn)
     if turn.conversation_id and turn.conversation is None and turn.order.auto_name and turn.query:
         live.later(_title, turn)
 

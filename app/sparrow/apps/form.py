@@ -45,6 +45,37 @@ def submit(token: str, inputs: dict[str, Any], action: str) -> None:
     _go_on(row.run_id)
 
 
+def of_runs(run_ids: list[str]) -> dict[str, list[dict[str, Any]]]:
+    """Return the forms of runs by run id, oldest first, as clients see them beside a message."""
+    if not run_ids:
+        return {}
+    with db.read() as tx:
+        rows = tx.execute(sa.select(forms).where(forms.c.run_id.in_(run_ids)).order_by(forms.c.created_at)).all()
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        found.setdefault(row.run_id, []).append(_content(row))
+    return found
+
+
+def _content(row: Row) -> dict[str, Any]:
+    definition, waiting = row.definition, row.status == "waiting"
+    shown: dict[str, Any] = {
+        "workflow_run_id": row.run_id, "type": "human_input", "submitted": row.status == "submitted",
+        "form_definition": {
+            "form_id": row.id, "node_id": row.node_id, "node_title": definition.get("node_title"),
+            "form_content": definition["form_content"], "inputs": definition["inputs"],
+            "actions": definition["user_actions"], "display_in_ui": True,
+            "form_token": row.token if waiting else None,
+            "resolved_default_values": definition["resolved_default_values"], "expiration_time": row.expires_at}}
+    if row.status == "submitted":
+        action = row.answer["action"]
+        title = next((item.get("title") for item in definition["user_actions"] if item.get("id") == action), action)
+        shown["form_submission_data"] = {"node_id": row.node_id, "node_title": definition.get("node_title"),
+                                         "action_id": action, "action_text": title,
+                                         "rendered_content": definition["form_content"]}
+    return shown
+
+
 def expire() -> list[Live]:
     """Time out the forms whose hour has come and let their runs go on; return those runs."""
     with db.write() as tx:

@@ -4,25 +4,33 @@ from __future__ import annotations
 
 from typing import Any
 
-from sparrow.api.service import service
+from sparrow import __version__
+from sparrow.api.service import service, shapes
 from sparrow.api.service.conversations import iso
 from sparrow.api.service.who import app
-from sparrow.apps import attachment, inputs, prepared, user
+from sparrow.apps import attachment, inputs, models, prepared, user
 from sparrow.dsl.document import GRAPH_MODES
 from sparrow.errors import BadRequest, Forbidden
+from sparrow.providers.types import MODEL_TYPES
 
 TAG = "app"
 
 
+@service.get("/", public=True, tag=TAG)
+def root() -> shapes.Root:
+    """Tell what answers here."""
+    return {"welcome": "Sparrow, a Dify-compatible API", "api_version": "v1", "server_version": __version__}
+
+
 @service.get("/info", tag=TAG)
-def info() -> dict[str, Any]:
+def info() -> shapes.Info:
     """Tell the app's name, mode and description."""
     row = app()
     return {"name": row.name, "description": row.description, "tags": [], "mode": row.mode, "author_name": "Sparrow"}
 
 
 @service.get("/parameters", tag=TAG)
-def parameters() -> dict[str, Any]:
+def parameters() -> shapes.Parameters:
     """Tell which inputs the app takes and which features it has."""
     row = app()
     if row.published_id is None:
@@ -31,7 +39,7 @@ def parameters() -> dict[str, Any]:
 
 
 @service.get("/meta", tag=TAG)
-def meta() -> dict[str, Any]:
+def meta() -> shapes.Meta:
     """Tell the icons of the app's tools."""
     icons = {}
     if app().mode == "agent-chat" and app().published_id:
@@ -44,7 +52,7 @@ def meta() -> dict[str, Any]:
 
 
 @service.get("/site", tag=TAG)
-def site() -> dict[str, Any]:
+def site() -> shapes.Site:
     """Tell how the app's web page looks."""
     row = app()
     if not row.enable_site:
@@ -61,12 +69,31 @@ def site() -> dict[str, Any]:
 
 
 @service.get("/end-users/<end_user_id>", tag=TAG)
-def get_end_user(end_user_id: str) -> dict[str, Any]:
+def get_end_user(end_user_id: str) -> shapes.EndUser:
     """Tell about an end user."""
     row = user.get(app().id, end_user_id)
     return {"id": row.id, "tenant_id": "", "app_id": row.app_id, "type": row.type, "external_user_id": row.session_id,
             "name": None, "is_anonymous": False, "session_id": row.session_id, "created_at": iso(row.created_at),
             "updated_at": iso(row.updated_at)}
+
+
+@service.get("/workspaces/current/models/model-types/<model_type>", tag=TAG)
+def list_models_of_type(model_type: str) -> shapes.ModelsOfType:
+    """List the models of a type that are set up, by provider."""
+    if model_type not in MODEL_TYPES:
+        raise BadRequest(f"model_type: '{model_type[:40]}' is not one of {', '.join(MODEL_TYPES)}", params="model_type")
+    found: dict[str, dict[str, Any]] = {}
+    for preset, spec in models.available(model_type):
+        entry = found.setdefault(preset.id, {
+            "tenant_id": "", "provider": preset.plugin_id,
+            "label": {"en_US": preset.label.en, "zh_Hans": preset.label.zh},
+            "icon_small": None, "icon_small_dark": None, "status": "active", "models": []})
+        entry["models"].append({
+            "model": spec.model, "label": {"en_US": spec.model, "zh_Hans": spec.model}, "model_type": model_type,
+            "features": list(spec.features) or None, "fetch_from": "predefined-model",
+            "model_properties": {"context_size": spec.context_size} if spec.context_size else {}, "status": "active",
+            "deprecated": False, "load_balancing_enabled": False, "has_invalid_load_balancing_configs": False})
+    return {"data": list(found.values())}
 
 
 def of_definition(definition: prepared.Definition, row) -> dict[str, Any]:

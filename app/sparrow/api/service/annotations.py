@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import msgspec
 
 from sparrow import ids
-from sparrow.api.service import service
+from sparrow.api.service import service, shapes
 from sparrow.api.service.who import app
 from sparrow.apps import annotation
 from sparrow.errors import BadRequest, NotFound
@@ -40,7 +40,7 @@ class AnnotationReplyActionPayload(msgspec.Struct):
 
 
 @service.get("/apps/annotations", tag=TAG)
-def list_annotations(query: AnnotationListQuery) -> dict[str, Any]:
+def list_annotations(query: AnnotationListQuery) -> shapes.Annotations:
     """List annotations."""
     rows, total = annotation.find(app().id, keyword=query.keyword, offset=(query.page - 1) * query.limit,
                                   limit=query.limit)
@@ -49,13 +49,13 @@ def list_annotations(query: AnnotationListQuery) -> dict[str, Any]:
 
 
 @service.post("/apps/annotations", status=201, tag=TAG)
-def create_annotation(body: AnnotationCreatePayload) -> dict[str, Any]:
+def create_annotation(body: AnnotationCreatePayload) -> shapes.Annotation:
     """Give a question a fixed answer."""
     return shown(annotation.create(app().id, body.question, body.answer))
 
 
 @service.put("/apps/annotations/<annotation_id>", tag=TAG)
-def change_annotation(annotation_id: str, body: AnnotationCreatePayload) -> dict[str, Any]:
+def change_annotation(annotation_id: str, body: AnnotationCreatePayload) -> shapes.Annotation:
     """Change an annotation."""
     return shown(annotation.change(app().id, annotation_id, body.question, body.answer))
 
@@ -67,7 +67,7 @@ def delete_annotation(annotation_id: str) -> None:
 
 
 @service.post("/apps/annotation-reply/<action>", tag=TAG)
-def switch(action: str, body: AnnotationReplyActionPayload) -> dict[str, Any]:
+def switch(action: str, body: AnnotationReplyActionPayload) -> shapes.Job:
     """Switch annotation replies on or off. It is done when this returns; the job id is for clients that ask."""
     if action == "enable":
         annotation.enable(app().id, provider=body.embedding_provider_name, model=body.embedding_model_name,
@@ -80,7 +80,7 @@ def switch(action: str, body: AnnotationReplyActionPayload) -> dict[str, Any]:
 
 
 @service.get("/apps/annotation-reply/<action>/status/<job_id>", tag=TAG)
-def job(action: str, job_id: str) -> dict[str, Any]:
+def job(action: str, job_id: str) -> shapes.JobStatus:
     """Tell how a switch went: those that failed were refused at once."""
     if action not in ("enable", "disable") or not ids.is_uuid(job_id):
         raise BadRequest("The job does not exist.")

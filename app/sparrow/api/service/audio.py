@@ -7,7 +7,7 @@ from itertools import chain
 import msgspec
 from flask import Response, request
 
-from sparrow.api.service import service
+from sparrow.api.service import service, shapes
 from sparrow.api.service.who import app, end_user
 from sparrow.apps import failure, message, prepared, surroundings
 from sparrow.errors import BadRequest, SparrowError
@@ -35,7 +35,7 @@ class TextToAudioPayload(msgspec.Struct):
 
 
 @service.post("/audio-to-text", files=("file",), tag=TAG)
-def audio_to_text(form: AudioForm) -> dict[str, str]:
+def audio_to_text(form: AudioForm) -> shapes.Text:
     """Write down what is said in a recording."""
     from sparrow.providers import speech
 

@@ -9,8 +9,8 @@ from flask import Response, request
 
 from sparrow.api import sse
 from sparrow.api.errors import envelope
-from sparrow.api.service import service
-from sparrow.api.service.who import app, end_user
+from sparrow.api.service import service, shapes
+from sparrow.api.service.who import app, end_user, source
 from sparrow.api.web import OK, Result
 from sparrow.apps import live, run
 from sparrow.apps.live import Live
@@ -59,25 +59,26 @@ class StopPayload(msgspec.Struct):
     user: str = ""
 
 
-@service.post("/chat-messages", tag=TAG, stream=True)
+@service.post("/chat-messages", tag=TAG, stream=True, reply=shapes.Reply)
 def create_chat_message(body: ChatRequestPayload) -> Response:
     """Send a message; the answer streams or comes whole."""
     _needs_chat(app())
     streaming = body.response_mode == "streaming"
     return answer(run.chat(Order(
-        app(), end_user(body.user), body.inputs, query=body.query, files=body.files or [],
+        app(), end_user(body.user), body.inputs, query=body.query, files=body.files or [], source=source(),
         conversation_id=body.conversation_id, parent_message_id=body.parent_message_id,
         auto_name=body.auto_generate_name, version_id=body.workflow_id or None, streaming=streaming,
         base_url=base_url())), streaming, first_ping=app().mode in GRAPH_MODES)
 
 
-@service.post("/completion-messages", tag=TAG, stream=True)
+@service.post("/completion-messages", tag=TAG, stream=True, reply=shapes.Reply)
 def create_completion_message(body: CompletionRequestPayload) -> Response:
     """Have a text written; it streams or comes whole."""
     _needs_completion()
     streaming = body.response_mode == "streaming"
     return answer(run.completion(Order(app(), end_user(body.user), body.inputs, query=body.query,
-                                       files=body.files or [], streaming=streaming, base_url=base_url())), streaming)
+                                       files=body.files or [], streaming=streaming, source=source(),
+                                       base_url=base_url())), streaming)
 
 
 @service.post("/chat-messages/<task_id>/stop", tag=TAG)

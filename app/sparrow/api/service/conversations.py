@@ -6,11 +6,11 @@ from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 
-from sparrow.api.service import service
+from sparrow.api.service import service, shapes
 from sparrow.api.service.room import value_error
 from sparrow.api.service.who import app, end_user
 from sparrow.api.web import OK, Result
-from sparrow.apps import conversation, followup, message, prepared, run
+from sparrow.apps import conversation, followup, form, message, prepared, run
 from sparrow.errors import BadRequest, NotFound
 from sparrow.ids import is_uuid
 
@@ -145,7 +145,7 @@ def rename_conversation(conversation_id: str, body: ConversationRenamePayload) -
 
 
 @service.get("/conversations/<conversation_id>/variables")
-def list_variables(conversation_id: str, query: VariableQuery) -> dict[str, Any]:
+def list_variables(conversation_id: str, query: VariableQuery) -> shapes.Variables:
     """List the variables of a conversation."""
     row = _own(conversation_id, query.user)
     found = [variable_shown(variable, row) for variable in row.variables or []
@@ -159,20 +159,22 @@ def list_variables(conversation_id: str, query: VariableQuery) -> dict[str, Any]
 
 
 @service.put("/conversations/<conversation_id>/variables/<variable_id>")
-def set_variable(conversation_id: str, variable_id: str, body: VariablePayload) -> dict[str, Any]:
+def set_variable(conversation_id: str, variable_id: str, body: VariablePayload) -> shapes.Variable:
     """Set a variable of a conversation."""
     row = _own(conversation_id, body.user)
     return variable_shown(conversation.set_variable(row, variable_id, body.value), row)
 
 
 @service.get("/messages")
-def list_messages(query: MessageListQuery) -> dict[str, Any]:
+def list_messages(query: MessageListQuery) -> shapes.Messages:
     """List the messages of a conversation, the newest page first, oldest to newest within it."""
     _needs_chat()
     row = _own(query.conversation_id, query.user)
     rows, more = message.find(row.id, first_id=query.first_id, limit=query.limit)
     rated = message.ratings([item.id for item in rows])
-    return {"limit": query.limit, "has_more": more, "data": [message_shown(item, rated.get(item.id)) for item in rows]}
+    asked = form.of_runs([item.run_id for item in rows if item.run_id])
+    return {"limit": query.limit, "has_more": more,
+            "data": [message_shown(item, rated.get(item.id), asked.get(item.run_id)) for item in rows]}
 
 
 @service.post("/messages/<message_id>/feedbacks", tag="messages")
@@ -186,7 +188,7 @@ def rate_message(message_id: str, body: MessageFeedbackPayload) -> Result:
 
 
 @service.get("/messages/<message_id>/suggested", tag="messages")
-def suggest(message_id: str, query: UserQuery) -> dict[str, Any]:
+def suggest(message_id: str, query: UserQuery) -> shapes.Questions:
     """List questions the user may ask next."""
     _needs_chat()
     user = end_user(query.user)
@@ -200,7 +202,7 @@ def suggest(message_id: str, query: UserQuery) -> dict[str, Any]:
 
 
 @service.get("/app/feedbacks", tag="messages")
-def list_feedback(query: FeedbackQuery) -> dict[str, Any]:
+def list_feedback(query: FeedbackQuery) -> shapes.Feedbacks:
     """List the feedback on an app's answers."""
     rows = message.all_ratings(app().id, offset=(query.page - 1) * query.limit, limit=query.limit)
     return {"data": [{
@@ -216,8 +218,9 @@ def shown(row) -> Conversation:
                         int(row.updated_at))
 
 
-def message_shown(row, rating=None) -> dict[str, Any]:
-    """Return a message as clients see it."""
+def message_shown(row, rating=None, forms=None) -> dict[str, Any]:
+    """Return a message as clients see it, with the forms its run asked to fill."""
+    usage = message.details(row, "usage", {})
     return {
         "id": row.id, "conversation_id": row.conversation_id, "parent_message_id": message.NO_PARENT,
         "inputs": row.inputs, "query": row.query, "answer": row.answer,
@@ -226,7 +229,10 @@ def message_shown(row, rating=None) -> dict[str, Any]:
         "agent_thoughts": message.details(row, "thoughts", []),
         "message_files": [_file(file, row) for file in row.files or []],
         "status": "error" if row.status == "error" else "paused" if row.status == "paused" else "normal",
-        "error": row.error, "extra_contents": []}
+        "error": row.error, "extra_contents": forms or [], "message_tokens": usage.get("prompt_tokens") or 0,
+        "answer_tokens": usage.get("completion_tokens") or 0, "total_tokens": row.tokens,
+        "provider_response_latency": round(row.latency, 3), "total_price": usage.get("total_price"),
+        "currency": usage.get("currency")}
 
 
 def variable_shown(variable: dict[str, Any], row) -> dict[str, Any]:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 from flask import Response, request, send_file
 
-from sparrow.api.service import service
+from sparrow.api.service import service, shapes
 from sparrow.api.service.chat import base_url
 from sparrow.api.service.who import app, end_user
 from sparrow.apps import attachment, filebox
@@ -41,7 +39,7 @@ class SignedQuery(msgspec.Struct):
 
 
 @service.post("/files/upload", status=201, files=("file",), tag=TAG)
-def upload(form: UploadForm) -> dict[str, Any]:
+def upload(form: UploadForm) -> shapes.Upload:
     """Upload a file to send with a message or run."""
     user = end_user(form.user, required=False)
     part = request.files.get("file")

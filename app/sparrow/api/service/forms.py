@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from sparrow.api.service import service
+from sparrow.api.service import service, shapes
 from sparrow.api.service.who import app
 from sparrow.apps import form
 from sparrow.errors import NotFound
@@ -25,11 +25,9 @@ class FormPayload(msgspec.Struct):
 
 
 @service.get("/form/human_input/<token>", tag=TAG)
-def get_form(token: str) -> dict[str, Any]:
+def get_form(token: str) -> shapes.Form:
     """Get a form that waits."""
-    row = form.get(token)
-    if row.app_id != app().id:
-        raise NotFound("Form not found")
+    row = _own(token)
     return {"form_content": row.definition["form_content"], "inputs": row.definition["inputs"],
             "resolved_default_values": row.definition["resolved_default_values"],
             "user_actions": row.definition["user_actions"], "expiration_time": row.expires_at}
@@ -38,5 +36,13 @@ def get_form(token: str) -> dict[str, Any]:
 @service.post("/form/human_input/<token>", tag=TAG)
 def submit_form(token: str, body: FormPayload) -> dict[str, Any]:
     """Fill a form; its run goes on."""
+    _own(token)
     form.submit(token, body.inputs, body.action)
     return {}
+
+
+def _own(token: str):
+    row = form.get(token)
+    if row.app_id != app().id:
+        raise NotFound("Form not found")
+    return row

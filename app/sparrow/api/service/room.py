@@ -24,7 +24,12 @@ _TYPES = {str: ("string_type", "a valid string"), dict: ("dict_type", "a valid d
 
 
 class ServiceRoom(Room):
-    """A room whose structs may set `needs_user` (a `user` must be there, of any type) and `uuids` (field names)."""
+    """A room whose structs may set `needs_user` (a `user` must be there, of any type) and `uuids` (field names).
+
+    With `knows_user` the caller is known otherwise, and no `user` is needed.
+    """
+
+    knows_user = False
 
     def decoder(self, body: Any) -> Callable[[], Any]:
         """Return what reads a JSON body as a struct."""
@@ -41,10 +46,12 @@ class ServiceRoom(Room):
                 raise BadRequest(f"The body is not valid JSON: {error}", code="bad_request") from None
             if not isinstance(value, dict):
                 raise BadRequest("The body must be a JSON object.", code="bad_request")
-            if needs_user:
+            if needs_user and not self.knows_user:
                 if not value.get("user"):
                     raise BadRequest("Arg user must be provided.")
                 value["user"] = str(value["user"])
+            if self.knows_user:
+                value.pop("user", None)
             return self.convert(value, body, strict=True)
 
         return decode

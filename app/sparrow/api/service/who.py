@@ -32,8 +32,18 @@ def app() -> Row:
     return g.app
 
 
+def source() -> str:
+    """Return where the request comes from, as runs and conversations remember it."""
+    return "web-app" if "visitor" in g else "service-api"
+
+
 def end_user(name: Any, *, required: bool = True) -> user.EndUser:
-    """Return the end user a caller names; raise BadRequest without a name unless it is optional."""
+    """Return the end user a caller names; raise BadRequest without a name unless it is optional.
+
+    A visitor of an app's page is who the token says, whatever the request names.
+    """
+    if "visitor" in g:
+        return g.visitor
     if name is None or name == "":
         if required:
             raise BadRequest("Arg user must be provided.")

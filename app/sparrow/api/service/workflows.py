@@ -10,9 +10,9 @@ import msgspec
 from flask import Response
 
 from sparrow.api import sse
-from sparrow.api.service import service
+from sparrow.api.service import service, shapes
 from sparrow.api.service.chat import StopPayload, answer, base_url
-from sparrow.api.service.who import app, end_user
+from sparrow.api.service.who import app, end_user, source
 from sparrow.api.web import OK, Result
 from sparrow.apps import live, log, run, user
 from sparrow.apps.order import Order
@@ -53,13 +53,13 @@ class EventQuery(msgspec.Struct):
     continue_on_pause: bool = False
 
 
-@service.post("/workflows/run", tag=TAG, stream=True)
+@service.post("/workflows/run", tag=TAG, stream=True, reply=shapes.RunReply)
 def run_workflow(body: WorkflowRunPayload) -> Response:
     """Run the published workflow; events stream, or the result comes when it has ended."""
     return _run(body, None)
 
 
-@service.post("/workflows/<workflow_id>/run", tag=TAG, stream=True)
+@service.post("/workflows/<workflow_id>/run", tag=TAG, stream=True, reply=shapes.RunReply)
 def run_version(workflow_id: str, body: WorkflowRunPayload) -> Response:
     """Run one published version of the workflow."""
     return _run(body, workflow_id)
@@ -75,7 +75,7 @@ def stop_workflow(task_id: str, body: StopPayload) -> Result:
 
 
 @service.get("/workflows/run/<run_id>", tag=TAG)
-def get_run(run_id: str) -> dict[str, Any]:
+def get_run(run_id: str) -> shapes.Run:
     """Get a run."""
     _needs_graph()
     row = log.run_of(app().id, run_id)
@@ -86,7 +86,7 @@ def get_run(run_id: str) -> dict[str, Any]:
 
 
 @service.get("/workflows/logs", tag=TAG)
-def list_runs(query: WorkflowLogQuery) -> dict[str, Any]:
+def list_runs(query: WorkflowLogQuery) -> shapes.RunLog:
     """List runs, newest first."""
     rows, total = log.runs_of(
         app().id, status=query.status or "", keyword=query.keyword or "",
@@ -107,7 +107,7 @@ def follow(run_id: str, query: EventQuery) -> Response:
         row = log.run_of(app().id, run_id)
     except NotFound:
         row = None
-    if row is None or row.end_user_id != found.id or row.created_from != "service-api":
+    if row is None or row.end_user_id != found.id or row.created_from != source():
         raise NotFound("Workflow run not found")
     running = live.by_run(run_id)
     if running is not None:
@@ -127,7 +127,7 @@ def _run(body: WorkflowRunPayload, version_id: str | None) -> Response:
         raise run.wrong_mode("not_workflow_app")
     streaming = body.response_mode == "streaming"
     return answer(run.workflow(Order(app(), end_user(body.user), body.inputs, files=body.files or [],
-                                     version_id=version_id, streaming=streaming, base_url=base_url())),
+                                     version_id=version_id, streaming=streaming, source=source(), base_url=base_url())),
                   streaming, first_ping=True)
 
 
