@@ -12,7 +12,7 @@ from sparrow.apps import basic, failure, filebox, moderation, opener, prompt, su
 from sparrow.apps import usage as usages
 from sparrow.apps.order import Turn
 from sparrow.engine.agent import loop
-from sparrow.engine.ports import Cancel, PortError, ToolInfo, ToolRef
+from sparrow.engine.ports import Cancel, ToolInfo, ToolRef
 from sparrow.messages import Chunk, Message, ModelInfo, ToolSpec, Usage
 
 _MAX_ROUNDS = 99
@@ -47,7 +47,7 @@ class _Agent:
         turn.live.on_stop.append(self.cancel.cancel)
         self.ref, self.parameters = basic.model(turn)
         self.info: ModelInfo = surroundings.hub().info(self.ref)
-        self.box = surroundings.tools()
+        self.box = surroundings.tools(filebox.FileBox(turn.order.app.id, turn.order.user, turn.order.base_url))
         self.tools = self._tools()
         self.thoughts: dict[int, dict[str, Any]] = {}
         self.usage: Usage | None = None
@@ -97,8 +97,6 @@ class _Agent:
         for tool in self.config.get("tools") or []:
             if not isinstance(tool, dict) or not tool.get("tool_name") or not tool.get("enabled", True):
                 continue
-            if self.box is None:
-                raise PortError("Tools cannot be used here.")
             ref = ToolRef(tool.get("provider_type") or "builtin", str(tool.get("provider_id") or ""),
                           tool["tool_name"], str(tool.get("provider_name") or ""), tool.get("credential_id"))
             info = self.box.describe(ref)
@@ -158,8 +156,13 @@ class _Agent:
             if ref is None:
                 return self._search(str(arguments.get("query") or ""))
             pieces = []
-            for message in self.box.invoke(ref, arguments, self.settings.get(name, {}), self.cancel,
+            # What is not offered to the model is not its to set.
+            offered = self.tools[name][0].parameters["properties"]
+            given = {key: value for key, value in arguments.items() if key in offered}
+            for message in self.box.invoke(ref, given, self.settings.get(name, {}), self.cancel,
                                            user=self.turn.order.user.session_id):
+                if message.hidden:
+                    continue
                 if message.type in ("text", "link", "image"):
                     pieces.append(str(message.value))
                 elif message.type == "json":

@@ -70,7 +70,7 @@ def _work(turn: Turn, system: dict[str, Any]) -> None:
         events = engine.run(
             turn.definition.graph, turn.inputs, ports.of(turn, variables), system=system, mode=turn.definition.mode,
             environment=environment, conversation=variables.values(), conversation_types=variables.types(),
-            secrets=secrets, start=turn.order.start, cancel=_cancel(turn))
+            secrets=secrets, start=turn.order.start, cancel=_cancel(turn), depth=turn.order.depth)
         _follow(turn, events, variables, trail.Trail(turn))
     except Exception as error:
         _broken(turn, error)

@@ -19,7 +19,8 @@ class Order:
     """One request to run an app. `source`: service-api, web-app, console. `debug` runs are not of the live version.
 
     `version_id` asks for one published version; `content` overrides the definition (a debug run of what is in the
-    editor, unsaved). `base_url` is the box's address as the client knows it.
+    editor, unsaved). `base_url` is the box's address as the client knows it. `depth` counts the workflows around a
+    workflow that is called as a tool.
     `start` names the trigger node that begins, `trigger` its kind (schedule, webhook); `inputs` are its values then.
     """
 
@@ -39,6 +40,7 @@ class Order:
     base_url: str = ""
     start: str | None = None
     trigger: str = ""
+    depth: int = 0
 
 
 @dataclass(slots=True)

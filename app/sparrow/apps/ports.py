@@ -99,7 +99,8 @@ class Forms:
 def of(turn: Turn, variables: Variables) -> ep.Ports:
     """Return the ports of one run."""
     order = turn.order
+    files = filebox.FileBox(order.app.id, order.user, order.base_url)
     return ep.Ports(
-        models=surroundings.hub(), code=surroundings.sandbox(), http=surroundings.http(),
-        files=filebox.FileBox(order.app.id, order.user, order.base_url), knowledge=surroundings.knowledge(),
-        tools=surroundings.tools(), memory=Memory(turn), conversation=variables, forms=Forms(turn))
+        models=surroundings.hub(), code=surroundings.sandbox(), http=surroundings.http(), files=files,
+        knowledge=surroundings.knowledge(), tools=surroundings.tools(files), memory=Memory(turn),
+        conversation=variables, forms=Forms(turn))

@@ -21,16 +21,14 @@ class Here:
         return native is not None and (hub().source.model(native, "llm", name) is not None
                                        or catalog.preset_model(native, "llm", name) is not None)
 
-    def tool(self, provider_type: str, provider_id: str, tool_name: str) -> bool:
+    def tool(self, provider_type: str, provider_id: str, tool_name: str, provider_name: str = "") -> bool:
         """Tell whether a tool exists."""
         from sparrow.engine.ports import PortError, ToolRef
+        from sparrow.errors import SparrowError
 
-        box = tools()
-        if box is None:
-            return False
         try:
-            box.describe(ToolRef(provider_type, provider_id, tool_name))
-        except PortError:
+            tools().describe(ToolRef(provider_type, provider_id, tool_name, provider_name))
+        except (PortError, SparrowError):
             return False
         return True
 
@@ -61,14 +59,12 @@ def knowledge():
     return port.Port()
 
 
-def tools():
-    """Return the engine's port to tools; None while that room is not there."""
-    try:
-        from sparrow.tools import port
-    except ImportError:
-        return None
-    return port.Port()
+def tools(files=None):
+    """Return the engine's port to tools; `files` is the run's port to files, for tools that read or make some."""
+    from sparrow.apps import workflow_tool
+    from sparrow.tools import port
 
+    return port.Port(files=files, workflows=workflow_tool.Runner(), extract=extract)
 
 
 def http():

@@ -28,7 +28,7 @@ class Box(Protocol):
     def model(self, provider: str, name: str) -> bool:
         """Tell whether a configured provider offers a model."""
 
-    def tool(self, provider_type: str, provider_id: str, tool_name: str) -> bool:
+    def tool(self, provider_type: str, provider_id: str, tool_name: str, provider_name: str = "") -> bool:
         """Tell whether a tool exists."""
 
     def dataset(self, dataset_id: str) -> bool:
@@ -87,8 +87,7 @@ def _config(content: dict[str, Any], box: Box) -> Iterator[Warning]:
     for tool in mode.get("tools") or []:
         if isinstance(tool, dict):
             if "provider_id" in tool or "tool_name" in tool:
-                yield from _tool(tool.get("provider_type"), tool.get("provider_id") or tool.get("provider_name"),
-                                 tool.get("tool_name"), box, where)
+                yield from _tool(tool.get("provider_type"), tool, box, where)
             elif isinstance(tool.get("dataset"), dict):
                 yield from _datasets([tool["dataset"].get("id")], box, where)
     configs = content.get("dataset_configs") or {}
@@ -122,21 +121,27 @@ def _model(model: dict[str, Any], box: Box, where: dict[str, Any]) -> Iterator[W
 
 def _tools(data: dict[str, Any], box: Box, where: dict[str, Any]) -> Iterator[Warning]:
     if data.get("type") == "tool":
-        yield from _tool(data.get("provider_type"), data.get("provider_id"), data.get("tool_name"), box, where)
+        yield from _tool(data.get("provider_type"), data, box, where)
     if data.get("type") == "agent":
         for parameter in _mapping(data.get("agent_parameters")).values():
             value = _mapping(parameter).get("value")
             for tool in value if isinstance(value, list) else []:
                 if isinstance(tool, dict) and tool.get("tool_name"):
-                    yield from _tool(tool.get("type") or tool.get("provider_type"),
-                                     tool.get("provider_name") or tool.get("provider_id"), tool.get("tool_name"),
-                                     box, where)
+                    yield from _tool(tool.get("type") or tool.get("provider_type"), tool, box, where)
 
 
-def _tool(kind: Any, provider: Any, name: Any, box: Box, where: dict[str, Any]) -> Iterator[Warning]:
-    if not box.tool(str(kind or "builtin"), str(provider or ""), str(name or "")):
-        yield Warning("tool_missing", f"The tool '{name}' of '{provider}' ({kind or 'builtin'}) does not exist here.",
-                      **where)
+_TO_DO = {"api": "Add its OpenAPI document on the tools page under that name.",
+          "mcp": "Add the MCP server on the tools page with that identifier.",
+          "workflow": "Import that workflow, publish it and add it on the tools page under that name."}
+
+
+def _tool(kind: Any, tool: dict[str, Any], box: Box, where: dict[str, Any]) -> Iterator[Warning]:
+    kind, name = str(kind or "builtin"), str(tool.get("tool_name") or "")
+    provider_id, provider_name = str(tool.get("provider_id") or ""), str(tool.get("provider_name") or "")
+    if not box.tool(kind, provider_id, name, provider_name):
+        shown = provider_name or provider_id if kind in _TO_DO else provider_id or provider_name
+        yield Warning("tool_missing", f"The tool '{name}' of '{shown}' ({kind}) does not exist here. "
+                                      f"{_TO_DO.get(kind, 'Choose another tool in its place.')}", **where)
 
 
 def _datasets(ids: Any, box: Box, where: dict[str, Any]) -> Iterator[Warning]:

@@ -117,7 +117,7 @@ class HttpRequest:
     """A request as a node made it. Exactly one of `body`, `form`, `parts` is used, or none.
 
     `params` are added to the URL in order, duplicates kept. Times in seconds. `max_text`/`max_binary` bound the
-    reply in bytes.
+    reply in bytes. A redirect to another host is followed without Authorization, cookies and `secret_headers`.
     """
 
     method: str
@@ -134,6 +134,7 @@ class HttpRequest:
     follow_redirects: bool = True
     max_text: int = 1 << 20
     max_binary: int = 10 << 20
+    secret_headers: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -209,13 +210,15 @@ class ToolMessage:
     """A piece of a tool's result.
 
     type text: `value` str (several are concatenated, each is streamed); json: any JSON; file: File;
-    link: URL str; image: URL str; variable: `name`, `value`, `stream`; log: an AgentLogEntry dict.
+    link: URL str; image: URL str; variable: `name`, `value`, `stream`; log: an AgentLogEntry dict. `hidden` tells an
+    agent that another message of the result says the same.
     """
 
     type: Literal["text", "json", "file", "link", "image", "variable", "log"]
     value: Any
     name: str = ""
     stream: bool = False
+    hidden: bool = False
 
 
 @dataclass(slots=True, frozen=True)

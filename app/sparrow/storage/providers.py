@@ -33,6 +33,12 @@ def everything() -> dict[str, Any]:
             "models": [dict(row) for row in models], "defaults": values.get(DEFAULTS) or {}}
 
 
+def value(name: str) -> Any:
+    """Return a row of the settings; None if it was never set."""
+    with db.read() as tx:
+        return tx.execute(sa.select(settings.c.value).where(settings.c.name == name)).scalar()
+
+
 def set_value(tx: Connection, name: str, value: Any) -> None:
     """Write a row of the settings."""
     fields = {"value": value, "updated_at": clock.now()}

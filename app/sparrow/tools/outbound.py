@@ -4,20 +4,31 @@ The connection goes to the very address that was checked, so a name that resolve
 rebinding) gains nothing. Loopback, link-local, multicast, unspecified and cloud metadata addresses are refused unless
 the list allows them; private networks are allowed unless the list denies them, since a box lives on one.
 
-The list: SPARROW_OUTBOUND_ALLOW and SPARROW_OUTBOUND_DENY, comma-separated networks (`10.0.0.0/8`), addresses or host
-names (`example.com` with everything below it). A denial wins, except over nothing.
+The list is what the admin stored (`rules`, `set_rules`) and SPARROW_OUTBOUND_ALLOW and SPARROW_OUTBOUND_DENY beside it,
+comma-separated: networks (`10.0.0.0/8`), addresses, or host names (`example.com` with everything below it). A denial
+wins.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
+import logging
 import os
+import re
 import socket
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from sparrow.engine.ports import Cancel, HttpRequest, HttpResponse, PortError
+import sqlalchemy as sa
 
+from sparrow import clock
+from sparrow.engine.ports import Cancel, HttpRequest, HttpResponse, PortError
+from sparrow.errors import BadRequest
+from sparrow.storage import db, providers
+
+log = logging.getLogger(__name__)
 _METADATA = ("169.254.0.0/16", "100.100.100.200/32", "fd00:ec2::254/128", "192.0.0.192/32", "168.63.129.16/32")
 _FAILED, _SIZE = "HttpRequestNodeError", "HttpResponseSizeError"
 _TEXTUAL = ("text/", "application/json", "application/xml", "application/javascript", "application/x-www-form")
@@ -29,8 +40,57 @@ class Refused(PortError):
     error_type = _FAILED
 
 
+_NAME, _LOOK_EVERY = "outbound", 1.0  # seconds after which another process' change is noticed
+_seen: tuple[float, dict[str, list[str]]] = (-1e9, {})
+
+
+def rules() -> dict[str, list[str]]:
+    """Return what the admin stored: {allow, deny}."""
+    found = providers.value(_NAME) or {}
+    return {"allow": found.get("allow") or [], "deny": found.get("deny") or []}
+
+
+def set_rules(allow: list[str], deny: list[str]) -> dict[str, list[str]]:
+    """Store the lists; raise BadRequest for what is neither a network nor a host name."""
+    global _seen
+    new = {"allow": _clean("allow", allow), "deny": _clean("deny", deny)}
+    with db.write() as tx:
+        providers.set_value(tx, _NAME, new)
+    _seen = (-1e9, {})
+    return new
+
+
+def _clean(field: str, given: list[str]) -> list[str]:
+    found = []
+    for rule in (rule.strip().lower() for rule in given):
+        if not rule:
+            continue
+        try:
+            rule = str(ipaddress.ip_network(rule, strict=False)) if "/" in rule else str(ipaddress.ip_address(rule))
+        except ValueError:
+            if not re.fullmatch(r"[a-z0-9_]([a-z0-9_.-]{0,251}[a-z0-9])?", rule) or rule.replace(".", "").isdigit():
+                raise BadRequest(f"{field}: “{rule}” is neither a network, an address nor a host name",
+                                 params=field) from None
+        found.append(rule)
+    return list(dict.fromkeys(found))[:500]
+
+
+def _stored() -> dict[str, list[str]]:
+    global _seen
+    if clock.monotonic() - _seen[0] >= _LOOK_EVERY:
+        try:
+            found = rules()
+        except (sa.exc.SQLAlchemyError, db.DatabaseError):
+            # What was known last holds; without any list the strict default does.
+            log.warning("the list of outbound calls cannot be read")
+            found = _seen[1] or {"allow": [], "deny": []}
+        _seen = (clock.monotonic(), found)
+    return _seen[1]
+
+
 def _rules(name: str) -> list[str]:
-    return [rule.strip().lower() for rule in os.environ.get(name, "").split(",") if rule.strip()]
+    given = os.environ.get(f"SPARROW_OUTBOUND_{name.upper()}", "")
+    return [rule.strip().lower() for rule in given.split(",") if rule.strip()] + _stored()[name]
 
 
 def _hits(rules: list[str], host: str, address: Any) -> bool:
@@ -51,9 +111,9 @@ def check(host: str, found: str) -> str:
     address = ipaddress.ip_address(found.partition("%")[0])
     address = getattr(address, "ipv4_mapped", None) or address
     host = host.lower().rstrip(".")
-    if _hits(_rules("SPARROW_OUTBOUND_DENY"), host, address):
+    if _hits(_rules("deny"), host, address):
         raise Refused(f"{host} ({address}) is on the deny list of outbound calls.")
-    if _hits(_rules("SPARROW_OUTBOUND_ALLOW"), host, address):
+    if _hits(_rules("allow"), host, address):
         return str(address)
     if (address.is_loopback or address.is_link_local or address.is_multicast or address.is_unspecified
             or address.is_reserved or _hits(list(_METADATA), "", address)):
@@ -72,11 +132,44 @@ def resolve(host: str, port: int) -> str:
     return checked[0]
 
 
+class Reply:
+    """A reply whose body is still to be read; close it."""
+
+    def __init__(self, raw: Any, url: str, close: Callable[[], None], cancel: Cancel):
+        self.status: int = raw.status
+        self.headers = {name.lower(): value for name, value in raw.headers.items()}
+        self.url = url
+        self.close = close
+        self._raw, self._cancel = raw, cancel
+
+    def pieces(self) -> Iterator[bytes]:
+        """Yield the body as it comes, decoded (gzip…); raise PortError when it breaks off or the run is stopped."""
+        with _explained():
+            # read1 gives what has arrived: an event of a stream must not wait for a full buffer.
+            while piece := self._raw.read1(1 << 16):
+                if self._cancel.cancelled:
+                    raise PortError("The run was stopped.", _FAILED)
+                yield piece
+
+
 class Client:
     """The engine's HttpClient. One pool a call: addresses are checked anew each time."""
 
     def request(self, request: HttpRequest, cancel: Cancel) -> HttpResponse:
         """Send a request, following up to ten redirects; see `sparrow.engine.ports.HttpClient`."""
+        with contextlib.closing(self.open(request, cancel)) as reply:
+            kind = reply.headers.get("content-type", "")
+            limit = request.max_text if kind.startswith(_TEXTUAL) else request.max_binary
+            pieces, size = [], 0
+            for piece in reply.pieces():
+                pieces.append(piece)
+                size += len(piece)
+                if size > limit:
+                    raise PortError(f"The reply is larger than {limit / (1 << 20):.2f} MB.", _SIZE)
+            return HttpResponse(reply.status, reply.headers, b"".join(pieces), reply.url)
+
+    def open(self, request: HttpRequest, cancel: Cancel) -> Reply:
+        """Send a request, following up to ten redirects, and return the reply with its body unread."""
         import urllib3
 
         url, method = _with_params(request), request.method.upper()
@@ -89,18 +182,19 @@ class Client:
             target = reply.headers.get("location")
             if not (request.follow_redirects and target and reply.status in (301, 302, 303, 307, 308)):
                 return reply
+            reply.close()
             old, url = url, urljoin(url, target)
             if reply.status == 303 or (reply.status in (301, 302) and method == "POST"):
                 method, body = "GET", None
                 for name in ("content-type", "content-length"):
                     headers.discard(name)
             if urlsplit(old)[:2] != urlsplit(url)[:2]:
-                for name in ("authorization", "cookie"):
+                for name in ("authorization", "cookie", *request.secret_headers):
                     headers.discard(name)
         raise PortError("Exceeded maximum allowed redirects.", _FAILED)
 
     def _once(self, method: str, url: str, headers: Any, body: bytes | None, request: HttpRequest,
-              cancel: Cancel) -> HttpResponse:
+              cancel: Cancel) -> Reply:
         import urllib3
 
         parts = urlsplit(url)
@@ -131,31 +225,37 @@ class Client:
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         state: dict[str, Any] = {}
         forget = cancel.on_cancel(lambda: state.get("reply") and state["reply"].shutdown())
-        try:
-            reply = state["reply"] = pool.urlopen(method, target, body=body, headers=sent, redirect=False,
-                                                  preload_content=False, decode_content=True, retries=False)
-            kind = reply.headers.get("content-type", "")
-            limit = request.max_text if kind.startswith(_TEXTUAL) else request.max_binary
-            pieces, size = [], 0
-            for piece in reply.stream(1 << 16):
-                pieces.append(piece)
-                size += len(piece)
-                if cancel.cancelled:
-                    raise PortError("The run was stopped.", _FAILED)
-                if size > limit:
-                    raise PortError(f"The reply is larger than {limit / (1 << 20):.2f} MB.", _SIZE)
-            return HttpResponse(reply.status, {name.lower(): value for name, value in reply.headers.items()},
-                                b"".join(pieces), url)
-        except urllib3.exceptions.NewConnectionError as error:
-            raise PortError(str(error.__cause__ or error), _FAILED) from error
-        except (urllib3.exceptions.TimeoutError, TimeoutError) as error:
-            raise PortError("timed out", _FAILED) from error
-        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            cause = getattr(error, "reason", None) or error.__cause__ or error
-            raise PortError(str(cause) or type(error).__name__, _FAILED) from error
-        finally:
+
+        def close() -> None:
             forget()
+            if state.get("reply"):
+                state["reply"].close()
             pool.close()
+
+        try:
+            with _explained():
+                state["reply"] = pool.urlopen(method, target, body=body, headers=sent, redirect=False,
+                                              preload_content=False, decode_content=True, retries=False)
+            return Reply(state["reply"], url, close, cancel)
+        except BaseException:
+            close()
+            raise
+
+
+@contextlib.contextmanager
+def _explained() -> Iterator[None]:
+    """Turn what fails below HTTP into PortError with the text of its cause."""
+    import urllib3
+
+    try:
+        yield
+    except urllib3.exceptions.NewConnectionError as error:
+        raise PortError(str(error.__cause__ or error), _FAILED) from error
+    except (urllib3.exceptions.TimeoutError, TimeoutError) as error:
+        raise PortError("timed out", _FAILED) from error
+    except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+        cause = getattr(error, "reason", None) or error.__cause__ or error
+        raise PortError(str(cause) or type(error).__name__, _FAILED) from error
 
 
 def _with_params(request: HttpRequest) -> str:

@@ -22,7 +22,7 @@ class EmptyBox:
     def model(self, provider, name):
         return False
 
-    def tool(self, provider_type, provider_id, tool_name):
+    def tool(self, provider_type, provider_id, tool_name, provider_name=""):
         return False
 
     def dataset(self, dataset_id):

@@ -49,6 +49,7 @@ class Agent(Node):
         rounds = max(1, min(_ROUNDS, int(given.get("maximum_iterations") or 5)))
         inputs = jsonable({key: value for key, value in given.items() if key != "tools"})
         specs, refs, fixed = self._tools(given.get("tools") or [], context)
+        offered = {spec.name: spec.parameters.get("properties") or {} for spec in specs}
         info = context.need("models").info(ref)
         messages = [Message("system", instruction)] if instruction else []
         messages += prompts.turns_as_messages(prompts.history(context, self.data.get("memory")), info, context, None,
@@ -66,15 +67,18 @@ class Agent(Node):
             words: list[str] = []
             settings, preset = fixed[name]
             try:
-                for message in context.need("tools").invoke(refs[name], {**arguments, **preset}, settings,
+                # What is not offered to the model is not its to set.
+                given = {key: value for key, value in arguments.items() if key in offered[name]}
+                for message in context.need("tools").invoke(refs[name], {**given, **preset}, settings,
                                                             context.cancel, user=context.user,
                                                             depth=context.shared.depth + 1):
                     if message.type == "file":
                         files.append(message.value)
                     elif message.type == "json":
                         data.append(message.value)
-                        words.append(text(message.value))
-                    elif message.type != "log":
+                        if not message.hidden:
+                            words.append(text(message.value))
+                    elif message.type != "log" and not message.hidden:
                         words.append(text(message.value))
             except PortError as error:
                 return f"tool invoke error: {error}"
