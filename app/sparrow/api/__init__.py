@@ -12,7 +12,7 @@ def create_app():
     import sqlalchemy as sa
     from flask import Flask
 
-    from sparrow.api import console, errors, service, site, triggers, web
+    from sparrow.api import console, errors, mcp, service, site, triggers, web
     from sparrow.apps import settle
     from sparrow.box import health
 
@@ -26,6 +26,7 @@ def create_app():
     app.register_blueprint(service.service.blueprint)
     app.register_blueprint(site.site.blueprint)
     app.register_blueprint(triggers.blueprint)
+    app.register_blueprint(mcp.blueprint)
 
     @app.get("/health")
     def box_health():
