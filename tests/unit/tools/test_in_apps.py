@@ -1,4 +1,4 @@
-"""Tools of each kind in imported apps: what the file names is found, called by the scripted model, and told when missing."""
+"""Tools of each kind in imported apps: found by the file's names, called by the scripted model, told when missing."""
 
 from __future__ import annotations
 
@@ -153,6 +153,7 @@ def test_what_is_missing_is_told(live, kind):
     assert len(load(live, graph_app("advanced-chat", agent_node(kind, "ReAct"), "{{#n.text#}}"))[1]) == (
         0 if kind == "builtin" else 1)
     live.admin.post(f"/apps/{app_id}/workflows/publish", json={})
-    data = post(live, live.new_key(app_id), "/workflows/run", inputs={"q": "x"}, response_mode="blocking").json()["data"]
+    data = post(live, live.new_key(app_id), "/workflows/run", inputs={"q": "x"},
+                response_mode="blocking").json()["data"]
     assert data["status"] == "failed"
     assert "does not exist here" in data["error"]
