@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
+from tests.bench import workflows
 from tests.bench.stack import ROOT, Console, Stack
 
 
@@ -35,7 +36,7 @@ class Row:
 
 
 def run(stack: Stack, only: set[str]) -> Iterator[Row]:
-    """Yield the figures. `only` limits them to some of: size, start, memory, idle, chat, ingest."""
+    """Yield the figures. `only` limits them to some of: size, start, memory, idle, chat, workflow, ingest, flat."""
     def wanted(name: str) -> bool:
         return not only or name in only
 
@@ -53,17 +54,21 @@ def run(stack: Stack, only: set[str]) -> Iterator[Row]:
         before = stack.cpu_seconds()
         time.sleep(60)
         yield Row("idle CPU over 60 s", (stack.cpu_seconds() - before) / 60 * 100, "%", 0.3)
-    if not (wanted("chat") or wanted("ingest")):
+    if only and not only & {"chat", "workflow", "ingest", "flat"}:
         return
     with FakeModel() as model:
         console = Console(stack)
         provider(console, model.port)
         if wanted("chat"):
             yield from chat(stack, console)
+        if wanted("workflow"):
+            yield from workflows.measure(stack, console, Row)
         if wanted("ingest"):
             yield from ingest(stack, console)
         if wanted("memory"):
             yield from memory(stack, "after the load and the ingest", 340)
+        if "flat" in only:  # takes minutes: only when asked for
+            yield from flat(stack, console)
 
 
 def sizes() -> Iterator[Row]:
@@ -188,6 +193,22 @@ def load(stack: Stack, key: str, clients: int, seconds: float) -> tuple[int, flo
     for thread in threads:
         thread.join()
     return sum(counts), time.monotonic() - start
+
+
+def flat(stack: Stack, console: Console, chats: int = 10_000) -> Iterator[Row]:
+    """Yield how much memory grows over many chats, from the 1,000th on, when all caches are warm."""
+    _, key = chat_app(console)
+
+    def ask(count: int) -> None:
+        done = 0
+        while done < count:
+            done += load(stack, key, 8, min(10.0, (count - done) / 100))[0]
+
+    ask(1000)
+    before = stack.memory()["total"]
+    ask(chats)
+    after = stack.memory()["total"]
+    yield Row(f"memory growth over {chats} chats", (after / before - 1) * 100, "%", 5)
 
 
 def ingest(stack: Stack, console: Console) -> Iterator[Row]:

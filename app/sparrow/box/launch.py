@@ -50,7 +50,7 @@ def redis(settings: Settings) -> None:
     server = binaries.redis_server()
     _become(server, "--port", "0", "--unixsocket", settings.redis_socket, "--unixsocketperm", "770",
             "--daemonize", "no", "--save", "", "--appendonly", "no", "--dir", settings.run_dir,
-            "--databases", "1", "--maxmemory", "32mb", "--maxmemory-policy", "noeviction",
+            "--databases", "1", "--hz", "1", "--maxmemory", "32mb", "--maxmemory-policy", "noeviction",
             "--logfile", "", "--loglevel", "notice")
 
 
