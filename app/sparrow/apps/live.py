@@ -14,6 +14,7 @@ from functools import cache
 from typing import Any
 
 from sparrow import clock, ids
+from sparrow.apps import signals
 from sparrow.errors import TooManyRequests
 
 log = logging.getLogger(__name__)
@@ -127,6 +128,7 @@ def start(run: Live, work: Callable[[Live], None], *, here: bool = False) -> Liv
     """Begin to work on a run in a thread of its own; or do it all in this one, which would only wait for it."""
     with _lock:
         _live[run.task_id] = run
+    signals.watch(_live, _stop_here)
     if here:
         _work(run, work)
     else:
@@ -154,10 +156,17 @@ def by_run(run_id: str) -> Live | None:
 
 
 def stop(task_id: str, app_id: str, end_user_id: str | None = None) -> None:
-    """Stop a task of an app (and of a user, if given); an unknown or finished one is no error."""
+    """Stop a task of an app (and of a user, if given), whichever process works on it; an unknown or finished one is
+    no error."""
+    if not _stop_here(task_id, app_id, end_user_id) and ids.is_uuid(task_id):
+        signals.ask(task_id, app_id, end_user_id)
+
+
+def _stop_here(task_id: str, app_id: str, end_user_id: str | None) -> bool:
     run = _live.get(task_id) or by_run(task_id)
     if run is not None and run.app_id == app_id and end_user_id in (None, run.end_user_id):
         run.stop()
+    return run is not None
 
 
 def count() -> int:
@@ -179,6 +188,7 @@ def _work(run: Live, work: Callable[[Live], None]) -> None:
 def _forget() -> None:
     global _pool, _own, _lock
     _live.clear()
+    signals.forget()
     _pool, _own, _lock = None, None, threading.Lock()
 
 

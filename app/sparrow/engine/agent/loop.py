@@ -15,6 +15,7 @@ from sparrow.engine import jsonrepair
 from sparrow.engine.agent.react import Action, Reader
 from sparrow.messages import Chunk, Message, ToolCall, ToolSpec, Usage
 
+_SILENT = "I am thinking about how to help you"  # what Dify shows of a round without words
 REACT = """{instruction}
 
 You can use these tools; each takes a JSON object as its input:
@@ -157,6 +158,7 @@ def react(ask: Ask, call: Call, messages: list[Message], tools: list[ToolSpec], 
             yield Said(answer)
             return outcome
         arguments = action.input
+        thought.text = thought.text or _SILENT
         thought.calls = [ToolCall(f"call_{position}", action.name, json.dumps(arguments, ensure_ascii=False))]
         thought.arguments = {action.name: arguments}
         yield thought

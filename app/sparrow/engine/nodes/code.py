@@ -15,7 +15,7 @@ from sparrow.engine.values import jsonable
 
 _TEXT, _STRINGS, _OBJECTS, _NUMBERS, _DEPTH, _DIGITS = 400_000, 30, 30, 1000, 5, 20
 _LIMIT = 2**63 - 1
-_SCIENTIFIC = re.compile(r"[+-]?\d+(\.\d+)?[eE][+-]?\d+")
+_SCIENTIFIC = re.compile(r"-?\d+\.?\d*[eE][+-]\d+", re.ASCII)  # with a sign, as Dify has it
 
 
 class CodeError(NodeError):
