@@ -182,7 +182,7 @@ def _body_decoder(body_type: Any, strict: bool) -> Callable[[], Any]:
 
 def _first_values(values) -> dict[str, Any]:
     return {name.removesuffix("[]"): items if len(items) > 1 or name.endswith("[]") else items[0]
-            for name, items in values.lists()}
+            for name, items in values.lists() if name}  # a part of a form may come without a name
 
 
 def _convert(values: dict[str, Any], target: Any) -> Any:
