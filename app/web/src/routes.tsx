@@ -37,6 +37,7 @@ export const router = createBrowserRouter([
     errorElement: <Crash />,
     hydrateFallbackElement: <span />,
     children: [
+      ...['chat', 'chatbot', 'completion', 'workflow'].map((kind) => page(`/${kind}/:code`, () => import('./share/SharePage'))),
       { element: <Guard door="setup" />, children: [page('/setup', () => import('./auth/Setup'))] },
       { element: <Guard door="login" />, children: [page('/login', () => import('./auth/Login'))] },
       {

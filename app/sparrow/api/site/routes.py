@@ -41,6 +41,12 @@ class ConversationQuery(conversations.ConversationListQuery):
     pinned: bool | None = None
 
 
+class PassQuery(msgspec.Struct):
+    """Which app's page."""
+
+    code: str = ""
+
+
 class MoreQuery(msgspec.Struct):
     """How another text comes."""
 
@@ -48,9 +54,9 @@ class MoreQuery(msgspec.Struct):
 
 
 @site.get("/passport", public=True, tag=TAG)
-def get_passport() -> Pass:
-    """Get a pass for the app that the header X-App-Code names."""
-    return {"access_token": passport.issue(open_app(request.headers.get("X-App-Code", "")).id)}
+def get_passport(query: PassQuery) -> Pass:
+    """Get a pass for the app that the header X-App-Code, or the query, names."""
+    return {"access_token": passport.issue(open_app(request.headers.get("X-App-Code") or query.code).id)}
 
 
 @site.get("/site", tag=TAG)

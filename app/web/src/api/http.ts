@@ -19,6 +19,7 @@ export type Query = Record<string, string | number | boolean | null | undefined>
 
 const BASE = '/console/api';
 let csrfToken = '';
+let pass = '';
 let onUnauthorised: () => void = () => undefined;
 
 /** Remembers the token that every changing request must carry. */
@@ -29,6 +30,11 @@ export function setCsrfToken(token: string): void {
 /** Calls back when the session has ended, so that the app can show the login page. */
 export function setUnauthorisedHandler(handler: () => void): void {
   onUnauthorised = handler;
+}
+
+/** Remembers the pass of a visitor of an app's page; it goes with every request under /api. */
+export function setPass(token: string): void {
+  pass = token;
 }
 
 export function csrfHeader(): Record<string, string> {
@@ -85,6 +91,7 @@ export async function send(
   path: string,
   options: { query?: Query; body?: unknown; signal?: AbortSignal } = {},
 ): Promise<Response> {
+  const visitor = path.startsWith('/api/');
   const attempt = () =>
     fetch(url(path, options.query), {
       method,
@@ -92,7 +99,7 @@ export async function send(
       credentials: 'same-origin',
       headers: {
         Accept: 'application/json, text/event-stream',
-        ...(method === 'GET' ? {} : csrfHeader()),
+        ...(visitor ? (pass ? { Authorization: `Bearer ${pass}` } : {}) : method === 'GET' ? {} : csrfHeader()),
         ...(options.body === undefined ? {} : { 'Content-Type': 'application/json' }),
       },
       body: options.body === undefined ? undefined : JSON.stringify(options.body),
@@ -101,7 +108,7 @@ export async function send(
   try {
     answer = await attempt();
     // The token changes with the session (another tab logged in again): fetch it and try once more.
-    if (answer.status === 403 && method !== 'GET' && (await refreshCsrf())) answer = await attempt();
+    if (answer.status === 403 && method !== 'GET' && !visitor && (await refreshCsrf())) answer = await attempt();
   } catch (error) {
     if (error instanceof DOMException && error.name === 'AbortError') throw error;
     throw new ApiError(0, 'network', '');
@@ -109,7 +116,7 @@ export async function send(
   if (answer.ok) return answer;
   const error = toError(answer.status, await answer.text(), answer.headers.get('Retry-After'));
   // A wrong password is a 401 too, with a code of its own.
-  if (error.status === 401 && error.code === 'unauthorized') onUnauthorised();
+  if (error.status === 401 && !visitor && error.code === 'unauthorized') onUnauthorised();
   throw error;
 }
 

@@ -8,6 +8,7 @@ import knowledge from './knowledge.json';
 import logs from './logs.json';
 import models from './models.json';
 import prompt from './prompt.json';
+import share from './share.json';
 import studio from './studio.json';
 
-export default { auth, box, chat, common, errors, flow, knowledge, logs, models, prompt, studio };
+export default { auth, box, chat, common, errors, flow, knowledge, logs, models, prompt, share, studio };
