@@ -41,7 +41,12 @@ def main() -> int:
     except KeyboardInterrupt:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         print("\nShutting the machine down …", flush=True)
-        machine.stop()
+        try:
+            machine.stop()
+        except MachineError as error:
+            print(f"{error}. Its power is cut.", file=sys.stderr)
+            machine.kill()
+            return 1
         print(f"Off. Its disk is {disk}; `run` again continues with it.")
     except MachineError as error:
         print(f"\n{error}\nThe whole console is in {machine.console_file}.", file=sys.stderr)
