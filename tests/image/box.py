@@ -1,0 +1,134 @@
+"""A booted box for tests that drive Sparrow itself through HTTPS: the image in QEMU, without a shell or SSH.
+
+    with booted(tmp_path, memory=1024) as box:     # builds the image first if it is not up to date
+        page.goto(box.url)                         # https://localhost:PORT; a certificate of the box's own
+        ... box.code                               # the setup code that its screen shows
+        ... f"http://{box.HOST}:{port}/v1"         # a server on 127.0.0.1:PORT of this host, as the guest reaches it
+        box.reboot()                               # by the power button and on again; waits until it is healthy
+
+`Client` speaks the console's API, for tests that need no browser. Booting takes about a minute without KVM: share
+one box among the tests of a file by a fixture of module scope.
+"""
+
+from __future__ import annotations
+
+import http.cookiejar
+import json
+import os
+import re
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from .builder import ORDINARY, TOP
+
+sys.path.insert(0, str(TOP / "rootfs/vm"))
+import machine as vm
+
+#: Seconds to wait for a box to be healthy: it takes 40 to 80 on two idle cores without KVM.
+PATIENCE = 420
+CODE = re.compile(r"\b[A-HJ-NP-Z2-9]{4}-[A-HJ-NP-Z2-9]{4}\b")
+
+
+@cache
+def image() -> Path:
+    """Build the image if it is not up to date and return it; skip where it cannot be built."""
+    if os.geteuid() != 0:
+        pytest.skip("building an image needs root")
+    output = ORDINARY / "output"
+    done = subprocess.run([TOP / "mkimage.sh", "--offline", "--build-dir", ORDINARY, "build"], stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, timeout=1800, check=False)  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    if not Path(vm.UEFI_CODE[1]).exists() or not any(Path(folder, vm.QEMU).exists() for folder in os.get_exec_path()):
+        subprocess.run(["apt-get", "install", "-yq", "--no-install-recommends", "qemu-system-x86", "ovmf"],
+                       check=True, capture_output=True)  # fmt: skip
+    return next(output.glob("*.img"))
+
+
+class Box(vm.Machine):
+    """A machine of the image, and what a person in front of it does."""
+
+    #: This host, as the guest reaches it.
+    HOST = "10.0.2.2"
+
+    @property
+    def code(self) -> str:
+        """Return the setup code on the box's screen."""
+        self.wait_for(lambda: CODE.search(self.console()), "the setup code on the screen", 30)
+        return CODE.findall(self.console())[-1]
+
+    def boot(self) -> float:
+        """Switch on and wait until the box is healthy; return the seconds it took."""
+        self.start()
+        return self.wait_healthy(PATIENCE)
+
+    def reboot(self) -> float:
+        """Switch off by the power button, on again, and wait until it is healthy."""
+        self.stop()
+        return self.boot()
+
+    def wait_restarted(self, ask: str = "reboot") -> float:
+        """Have the guest restart itself; wait until it is healthy again."""
+        before = self.run("cat /proc/sys/kernel/random/boot_id")
+        self.run(f"({ask}) >/dev/null 2>&1 &")
+
+        def again() -> bool:
+            try:
+                return self.run("cat /proc/sys/kernel/random/boot_id", 5) != before
+            except vm.MachineError:
+                return False
+
+        return self.wait_for(again, "the guest to start again", PATIENCE) + self.wait_healthy(PATIENCE)
+
+
+@contextmanager
+def booted(folder: Path, **options) -> Iterator[Box]:
+    """Boot a new box in a folder; options are those of rootfs/vm/machine.py. It is switched off at the end."""
+    with Box(image(), folder, **options) as box:
+        box.create_disk(2 << 30)
+        box.boot()
+        yield box
+
+
+class Client:
+    """A signed-in admin who speaks the console's API over HTTPS."""
+
+    PASSWORD = "correct horse battery"
+
+    def __init__(self, box: Box):
+        self.box = box
+        self._token = ""
+        self._opener = urllib.request.build_opener(
+            urllib.request.HTTPSHandler(context=vm.unverified()),
+            urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()),
+        )
+
+    def set_up(self) -> None:
+        """Make the admin with the code on the screen."""
+        self("POST", "/setup", {"setup_code": self.box.code, "password": self.PASSWORD, "language": "en"})
+        self._token = self("GET", "/session")["csrf_token"]
+
+    def sign_in(self) -> None:
+        """Sign in with the password."""
+        self("POST", "/login", {"password": self.PASSWORD})
+        self._token = self("GET", "/session")["csrf_token"]
+
+    def __call__(self, method: str, path: str, body: object = None) -> dict:
+        """Return the answer of a call; AssertionError with its text if it is an error."""
+        request = urllib.request.Request(
+            f"{self.box.url}/console/api{path}", method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Content-Type": "application/json", "X-CSRF-Token": self._token},
+        )  # fmt: skip
+        try:
+            with self._opener.open(request, timeout=60) as reply:
+                return json.load(reply)
+        except urllib.error.HTTPError as error:
+            raise AssertionError(f"{method} {path}: {error.code} {error.read().decode()}") from None
