@@ -92,6 +92,10 @@ def test_a_workflows_form(live):
     assert form[0]["text-input"]["variable"] == "word"
     found = visitor.stream("", "/workflows/run", inputs={"word": "w"})
     assert found[-1]["data"]["outputs"] == {"result": "echo: w"}
+    inside = [event["data"] for event in found if event["event"] == "node_finished"]
+    assert len(inside) == 3
+    # What a node was given, prompts above all, is not the visitors'.
+    assert all(data["inputs"] is data["process_data"] is data["outputs"] is None for data in inside)
 
 
 def test_more_like_this(live):

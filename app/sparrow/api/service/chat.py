@@ -100,7 +100,7 @@ def stop_completion_message(task_id: str, body: StopPayload) -> Result:
 def answer(running: Live, streaming: bool, *, first_ping: bool = False) -> Response:
     """Return the reply of a run: its stream, or its result when it has ended."""
     if streaming:
-        return sse.stream(running, first_ping=first_ping)
+        return sse.stream(running, first_ping=first_ping, public=source() == "web-app")
     running.wait()
     if running.result is not None:
         return Response(_encode(running.result), content_type="application/json; charset=utf-8")

@@ -111,7 +111,7 @@ def follow(run_id: str, query: EventQuery) -> Response:
         raise NotFound("Workflow run not found")
     running = live.by_run(run_id)
     if running is not None:
-        return sse.stream(running, first_ping=True)
+        return sse.stream(running, first_ping=True, public=source() == "web-app")
     created_by = {"id": found.id, "user": found.session_id}
     data = {"id": row.id, "workflow_id": row.version_id, "status": row.status, "outputs": row.outputs or {},
             "error": row.error, "elapsed_time": row.elapsed_time, "total_tokens": row.total_tokens,
