@@ -271,6 +271,33 @@ def test_migrations_are_idempotent_and_reach_head(database):
     migrate.wait(timeout=1)
 
 
+def test_migrations_make_the_tables_of_the_code(database):
+    """Whoever changes a table adds a migration: `0002_….py` beside 0001."""
+    from alembic.autogenerate import compare_metadata
+    from alembic.runtime.migration import MigrationContext
+    from pysqlite3 import dbapi2
+
+    from sparrow.storage.tables import metadata
+
+    def ours(thing, name, kind, reflected, other):
+        return not (kind == "table" and reflected and name.startswith(("knowledge_fts", "knowledge_terms")))
+
+    with db.engine().connect() as connection:
+        context = MigrationContext.configure(connection, opts={"include_object": ours, "compare_type": True})
+        assert compare_metadata(context, metadata) == []
+        if database == "postgresql":
+            return
+        made = connection.exec_driver_sql("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").all()
+    fresh = sa.create_engine("sqlite://", module=dbapi2)
+    metadata.create_all(fresh)
+    with fresh.connect() as connection:
+        wanted = connection.exec_driver_sql("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").all()
+    made, wanted = ({name: "".join(sql.split()) for name, sql in rows
+                     if not name.startswith(("knowledge_fts", "knowledge_terms", "alembic_"))}
+                    for rows in (made, wanted))
+    assert made == wanted, "defaults and constraints too"
+
+
 def test_waiting_for_a_database_that_was_never_migrated_says_what_to_do(data_dir):
     with pytest.raises(db.DatabaseError, match="sparrow migrate"):
         migrate.wait(timeout=0.3)
