@@ -12,7 +12,7 @@ def create_app():
     import sqlalchemy as sa
     from flask import Flask
 
-    from sparrow.api import console, errors, mcp, service, site, triggers, web
+    from sparrow.api import console, errors, mcp, pictures, service, site, triggers, web
     from sparrow.apps import settle
     from sparrow.box import health
 
@@ -27,6 +27,7 @@ def create_app():
     app.register_blueprint(site.site.blueprint)
     app.register_blueprint(triggers.blueprint)
     app.register_blueprint(mcp.blueprint)
+    app.register_blueprint(pictures.pictures.blueprint)
 
     @app.get("/health")
     def box_health():

@@ -154,6 +154,12 @@ class SegmentChange(msgspec.Struct, kw_only=True):
     regenerate_child_chunks: bool = False
 
 
+class Show(msgspec.Struct):
+    """How an original is shown."""
+
+    inline: bool = False
+
+
 class Around(msgspec.Struct):
     """A passage, the ones beside it, and its document: what a citation opens."""
 
@@ -346,14 +352,15 @@ def sync_document(dataset_id: str, document_id: str) -> shapes.Document:
 
 
 @console.get("/datasets/<dataset_id>/documents/<document_id>/download")
-def download(dataset_id: str, document_id: str) -> Response:
-    """Download the original of a document."""
+def download(dataset_id: str, document_id: str, query: Show) -> Response:
+    """Download the original of a document; `inline` opens a PDF in the browser, at `#page=N`."""
     row = documents.get(dataset_id, document_id)
     if not row["file_id"]:
         raise NotFound("The document has no file.")
     file = files.get(row["file_id"])
-    return send_file(files.path(file["id"]), mimetype=file["mime_type"], as_attachment=True,
-                     download_name=file["name"])
+    inline = query.inline and file["extension"] == "pdf"
+    return send_file(files.path(file["id"]), mimetype="application/pdf" if inline else file["mime_type"],
+                     as_attachment=not inline, download_name=file["name"])
 
 
 @console.get("/datasets/<dataset_id>/documents/<document_id>/segments")

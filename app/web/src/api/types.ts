@@ -238,6 +238,10 @@ export interface Doc {
   data_source_type?: string;
   mime_type?: string | null;
   size?: number | null;
+  notices?: { code: string; message: string; pages?: number[]; total?: number }[] | null;
+  segment_count?: number;
+  doc_form?: string;
+  doc_metadata?: { id: string; name: string; type: string; value: unknown }[] | null;
 }
 
 export interface Segment {
@@ -250,8 +254,9 @@ export interface Segment {
   keywords?: string[];
   enabled?: boolean;
   hit_count?: number;
-  page?: number | null;
-  heading?: string | null;
+  heading?: string[];
+  place_kind?: string;
+  place?: string;
   child_chunks?: { id: string; content: string; position?: number }[];
   document?: { id: string; name: string };
 }

@@ -1,6 +1,6 @@
-import { ActionIcon, Badge, Button, Group, Pagination, Progress, Stack, Table, Text, TextInput, Tooltip } from '@mantine/core';
+import { ActionIcon, Badge, Button, Checkbox, Group, Pagination, Progress, Stack, Table, Text, TextInput, Tooltip } from '@mantine/core';
 import { useDebouncedValue } from '@mantine/hooks';
-import { IconDownload, IconPlayerPause, IconPlayerPlay, IconPlus, IconRefresh, IconSearch, IconTrash } from '@tabler/icons-react';
+import { IconDownload, IconPencil, IconPlayerPause, IconPlayerPlay, IconPlus, IconRefresh, IconSearch, IconTrash, IconWorldDownload } from '@tabler/icons-react';
 import { keepPreviousData, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useEffect, useRef, useState } from 'react';
 import { useTranslation } from '@/i18n';
@@ -14,6 +14,7 @@ import { Page } from '@/ui/Page';
 import { Empty, Failed, RowSkeletons } from '@/ui/states';
 import { useAct } from '@/ui/useAct';
 
+import { Bulk, Rename } from './Bulk';
 import { isWorking, knowledgeApi, progress } from './api';
 import { useFrameDataset } from './DatasetFrame';
 
@@ -23,6 +24,18 @@ const STAGES = ['waiting', 'parsing', 'cleaning', 'splitting', 'indexing', 'embe
 
 function oneOf<T extends string>(list: readonly T[], value: string | null | undefined): T | undefined {
   return list.find((entry) => entry === value);
+}
+
+/** 1, 2, 3, 7 as "1-3, 7". */
+function ranges(pages: number[]): string {
+  const out: string[] = [];
+  for (let i = 0; i < pages.length; ) {
+    let j = i;
+    while (pages[j + 1] === (pages[j] ?? 0) + 1) j += 1;
+    out.push(i === j ? String(pages[i]) : `${pages[i] ?? ''}-${pages[j] ?? ''}`);
+    i = j + 1;
+  }
+  return out.length > 12 ? `${out.slice(0, 12).join(', ')}, …` : out.join(', ');
 }
 
 /** State of one document: a badge, and while it is being read its stage, progress and speed. */
@@ -53,6 +66,13 @@ function State({ doc }: { doc: Doc }) {
           {doc.error}
         </Text>
       ) : null}
+      {doc.notices?.map((notice) => (
+        <Text key={notice.code} fz="xs" c="dimmed" maw={360}>
+          {notice.code === 'pages_without_text' || notice.code === 'pages_damaged'
+            ? t(`knowledge:notice.${notice.code}`, { pages: ranges(notice.pages ?? []), count: notice.pages?.length ?? 0, total: notice.total ?? 0 })
+            : notice.message}
+        </Text>
+      ))}
     </Stack>
   );
 }
@@ -92,11 +112,15 @@ export default function Documents() {
   }, [working, live.data, liveIds, client, dataset.id]);
 
   const act = useAct((input: { id: string; action: 'pause' | 'resume' | 'retry' }) => knowledgeApi.act(dataset.id, input.id, input.action), { done: refresh });
+  const sync = useAct((id: string) => knowledgeApi.sync(dataset.id, id), { done: refresh });
+  const [chosen, setChosen] = useState<string[]>([]);
+  const [renaming, setRenaming] = useState<Doc | null>(null);
   const remove = useAct((id: string) => knowledgeApi.removeDocument(dataset.id, id), { done: refresh });
   const askRemove = async (doc: Doc) => {
     if (await confirm({ title: t('knowledge:delete.title', { name: doc.name }), text: t('knowledge:delete.text'), confirm: t('action.delete') })) remove.mutate(doc.id);
   };
   const rows = (docs.data?.data ?? []).map((doc) => live.data?.data.find((fresh) => fresh.id === doc.id) ?? doc);
+  const selected = rows.filter((doc) => chosen.includes(doc.id));
   const add = (
     <Button component={Link} to={`/knowledge/${dataset.id}/add`} leftSection={<IconPlus size={18} />}>
       {t('knowledge:add.action')}
@@ -114,11 +138,16 @@ export default function Documents() {
         </Empty>
       ) : (
         <Stack>
+          {selected.length ? <Bulk datasetId={dataset.id} chosen={selected} clear={() => setChosen([])} refresh={refresh} /> : null}
+          {renaming ? <Rename datasetId={dataset.id} doc={renaming} close={() => setRenaming(null)} refresh={refresh} /> : null}
           <TextInput aria-label={t('knowledge:searchDocuments')} placeholder={t('knowledge:searchDocuments')} leftSection={<IconSearch size={16} />} maw={300} value={keyword} onChange={(event) => setKeyword(event.currentTarget.value)} />
           <Table.ScrollContainer minWidth={720}>
             <Table verticalSpacing="sm" highlightOnHover>
               <Table.Thead>
                 <Table.Tr>
+                  <Table.Th w={40}>
+                    <Checkbox aria-label={t('knowledge:bulk.all')} checked={selected.length > 0 && selected.length === rows.length} indeterminate={selected.length > 0 && selected.length < rows.length} onChange={(event) => setChosen(event.currentTarget.checked ? rows.map((doc) => doc.id) : [])} />
+                  </Table.Th>
                   <Table.Th>{t('knowledge:column.name')}</Table.Th>
                   <Table.Th>{t('knowledge:column.state')}</Table.Th>
                   <Table.Th ta="right">{t('knowledge:column.words')}</Table.Th>
@@ -130,6 +159,9 @@ export default function Documents() {
               <Table.Tbody>
                 {rows.map((doc) => (
                   <Table.Tr key={doc.id}>
+                    <Table.Td>
+                      <Checkbox aria-label={t('knowledge:bulk.choose', { name: doc.name })} checked={chosen.includes(doc.id)} onChange={(event) => setChosen(event.currentTarget.checked ? [...chosen, doc.id] : chosen.filter((id) => id !== doc.id))} />
+                    </Table.Td>
                     <Table.Td maw={360}>
                       <Link to={`/knowledge/${dataset.id}/documents/${doc.id}`} style={{ color: 'inherit', fontWeight: 550, overflowWrap: 'anywhere' }}>
                         {doc.name}
@@ -157,6 +189,14 @@ export default function Documents() {
                             <ActionIcon aria-label={t('action.retry')} onClick={() => act.mutate({ id: doc.id, action: 'retry' })}><IconRefresh size={18} /></ActionIcon>
                           </Tooltip>
                         ) : null}
+                        {doc.data_source_type === 'website_crawl' && !isWorking(doc) ? (
+                          <Tooltip label={t('knowledge:sync')}>
+                            <ActionIcon aria-label={t('knowledge:sync')} onClick={() => sync.mutate(doc.id)}><IconWorldDownload size={18} /></ActionIcon>
+                          </Tooltip>
+                        ) : null}
+                        <Tooltip label={t('knowledge:rename')}>
+                          <ActionIcon aria-label={t('knowledge:rename')} onClick={() => setRenaming(doc)}><IconPencil size={18} /></ActionIcon>
+                        </Tooltip>
                         <Tooltip label={t('knowledge:original')}>
                           <ActionIcon component="a" href={url(`/datasets/${dataset.id}/documents/${doc.id}/download`)} download aria-label={t('knowledge:original')}><IconDownload size={18} /></ActionIcon>
                         </Tooltip>

@@ -1,5 +1,6 @@
-import { Alert, Badge, Button, Group, Progress, Select, Stack, Text, Textarea } from '@mantine/core';
+import { Alert, Badge, Button, Chip, Group, Progress, Select, Stack, Text, Textarea } from '@mantine/core';
 import { IconSearch } from '@tabler/icons-react';
+import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useTranslation } from '@/i18n';
 import { Link } from 'react-router';
@@ -22,6 +23,7 @@ export default function RetrievalTest() {
   const { t } = useTranslation();
   const text = useErrorText();
   const dataset = useFrameDataset();
+  const client = useQueryClient();
   const stored = dataset.retrieval_model_dict ?? dataset.retrieval_model;
   const [query, setQuery] = useState('');
   const [method, setMethod] = useState<string>(stored?.search_method ?? 'hybrid_search');
@@ -31,8 +33,10 @@ export default function RetrievalTest() {
         top_k: 5, score_threshold_enabled: false, score_threshold: null, reranking_enable: false, ...stored,
         search_method: method as RetrievalModel['search_method'],
       }),
-    { quiet: true },
+    { quiet: true, done: () => client.invalidateQueries({ queryKey: ['dataset-queries', dataset.id] }) },
   );
+  const recent = useQuery({ queryKey: ['dataset-queries', dataset.id], queryFn: () => knowledgeApi.queries(dataset.id) });
+  const lately = [...new Set(recent.data?.data.map((entry) => entry.content) ?? [])].slice(0, 6);
   const asked = test.data?.query.content ?? '';
   const run = () => (query.trim() ? test.mutate(query.trim()) : undefined);
   return (
@@ -60,6 +64,14 @@ export default function RetrievalTest() {
             <Select label={t('knowledge:test.method')} allowDeselect={false} value={method} onChange={(value) => setMethod(value ?? method)} data={METHODS.map((value) => ({ value, label: t(`knowledge:method.${value}`) }))} />
             <Button type="submit" leftSection={<IconSearch size={18} />} loading={test.isPending} disabled={!query.trim()}>{t('knowledge:test.action')}</Button>
           </Group>
+          {lately.length ? (
+            <Group gap={6}>
+              <Text fz="xs" c="dimmed">{t('knowledge:test.recent')}</Text>
+              {lately.map((text) => (
+                <Chip key={text} size="xs" checked={false} onClick={() => { setQuery(text); test.mutate(text); }} maw="100%">{text.length > 40 ? `${text.slice(0, 40)}…` : text}</Chip>
+              ))}
+            </Group>
+          ) : null}
         </Stack>
       </form>
       <Stack mt="lg" aria-live="polite">

@@ -1,21 +1,26 @@
-import { Badge, Button, Group, Pagination, Stack, Text, TextInput } from '@mantine/core';
+import { ActionIcon, Badge, Button, FileButton, Group, Pagination, Stack, Switch, Text, TextInput, Tooltip } from '@mantine/core';
 import { useDebouncedValue } from '@mantine/hooks';
-import { IconDownload, IconSearch } from '@tabler/icons-react';
-import { keepPreviousData, useQuery } from '@tanstack/react-query';
+import { IconDownload, IconFileImport, IconPencil, IconPlus, IconSearch, IconTrash } from '@tabler/icons-react';
+import { keepPreviousData, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useEffect, useRef, useState } from 'react';
 import { useTranslation } from '@/i18n';
 import { useParams, useSearchParams } from 'react-router';
 
 import { http, url } from '@/api/http';
-import type { Doc } from '@/api/types';
+import type { Doc, Segment } from '@/api/types';
 import { highlight } from '@/chat/highlight';
 import { count } from '@/ui/format';
 import { Page } from '@/ui/Page';
+import { useConfirm } from '@/ui/confirm';
+import { done } from '@/ui/notify';
 import { Empty, Failed, RowSkeletons } from '@/ui/states';
+import { useAct } from '@/ui/useAct';
 
 import { knowledgeApi } from './api';
 import { useFrameDataset } from './DatasetFrame';
 import css from './Knowledge.module.css';
+import { Place, withPictures } from './Place';
+import { SegmentEditor } from './SegmentEditor';
 
 /** The chunks of one document. */
 export default function Segments() {
@@ -51,17 +56,45 @@ export default function Segments() {
   useEffect(() => {
     mark.current?.scrollIntoView({ block: 'center' });
   }, [segments.data, here]);
+  const client = useQueryClient();
+  const confirm = useConfirm();
+  const [editing, setEditing] = useState<Segment | 'new' | null>(null);
+  const refresh = () => client.invalidateQueries({ queryKey: ['datasets'] });
+  const toggle = useAct((input: { id: string; enabled: boolean }) => knowledgeApi.changeSegment(dataset.id, documentId, input.id, { enabled: input.enabled }), { done: refresh });
+  const remove = useAct((id: string) => knowledgeApi.removeSegment(dataset.id, documentId, id), { done: refresh });
+  const csv = useAct((file: File) => knowledgeApi.importSegments(dataset.id, documentId, file), {
+    done: async (result) => {
+      await refresh();
+      done(t('knowledge:segments.imported', { count: result.added }));
+    },
+  });
+  const askRemove = async (segment: Segment) => {
+    if (await confirm({ title: t('knowledge:segments.deleteTitle', { n: segment.position }), text: t('knowledge:delete.text'), confirm: t('action.delete') })) remove.mutate(segment.id);
+  };
+  const pdf = doc.data?.mime_type === 'application/pdf' || Boolean(doc.data?.name.toLowerCase().endsWith('.pdf'));
+  const open = doc.data?.indexing_status === 'completed' && !doc.data.archived;
   return (
     <Page
       title={doc.data?.name ?? t('knowledge:segments.title')}
       back={{ to: `/knowledge/${dataset.id}`, label: t('knowledge:tab.documents') }}
       description={doc.data ? t('knowledge:words', { n: count(doc.data.word_count) }) : undefined}
       actions={
-        <Button component="a" href={url(`/datasets/${dataset.id}/documents/${documentId}/download`)} download variant="default" leftSection={<IconDownload size={18} />}>
-          {t('knowledge:original')}
-        </Button>
+        <Group gap="xs">
+          {open ? (
+            <>
+              <Button leftSection={<IconPlus size={18} />} onClick={() => setEditing('new')}>{t('knowledge:segments.add')}</Button>
+              <FileButton accept=".csv,text/csv" onChange={(file) => (file ? csv.mutate(file) : undefined)}>
+                {(props) => <Button {...props} variant="default" loading={csv.isPending} leftSection={<IconFileImport size={18} />}>{t('knowledge:segments.csv')}</Button>}
+              </FileButton>
+            </>
+          ) : null}
+          <Button component="a" href={url(`/datasets/${dataset.id}/documents/${documentId}/download`)} download variant="default" leftSection={<IconDownload size={18} />}>
+            {t('knowledge:original')}
+          </Button>
+        </Group>
       }
     >
+      {editing ? <SegmentEditor datasetId={dataset.id} documentId={documentId} segment={editing === 'new' ? undefined : editing} qa={doc.data?.doc_form === 'qa_model'} close={() => setEditing(null)} saved={refresh} /> : null}
       <Stack>
         <TextInput aria-label={t('knowledge:segments.search')} placeholder={t('knowledge:segments.search')} leftSection={<IconSearch size={16} />} maw={320} value={keyword} onChange={(event) => { setKeyword(event.currentTarget.value); setPage(1); }} />
         {segments.isPending ? (
@@ -72,15 +105,30 @@ export default function Segments() {
           <Empty title={t('knowledge:segments.none')}>{t('knowledge:segments.noneText')}</Empty>
         ) : (
           segments.data.data.map((segment) => (
-            <div key={segment.id} className={css.chunk} data-here={segment.id === here || undefined} ref={segment.id === here ? mark : undefined}>
+            <div key={segment.id} className={css.chunk} data-off={segment.enabled === false || undefined} data-here={segment.id === here || undefined} ref={segment.id === here ? mark : undefined}>
               <Group gap={8} mb={6}>
                 <Badge size="sm" variant="light" tt="none">{segment.position}</Badge>
-                {segment.page ? <Text fz="xs" c="dimmed">{t('chat:page', { n: segment.page })}</Text> : null}
-                {segment.heading ? <Text fz="xs" c="dimmed" truncate maw={420}>{segment.heading}</Text> : null}
-                {segment.hit_count ? <Text fz="xs" c="dimmed" ml="auto">{t('knowledge:segments.hits', { count: segment.hit_count })}</Text> : null}
+                <Place segment={segment} datasetId={dataset.id} documentId={documentId} pdf={pdf} />
+                <Group gap={4} ml="auto" wrap="nowrap">
+                  {segment.hit_count ? <Text fz="xs" c="dimmed">{t('knowledge:segments.hits', { count: segment.hit_count })}</Text> : null}
+                  {open ? (
+                    <>
+                      <Switch size="xs" aria-label={t('knowledge:segments.enabled', { n: segment.position })} checked={segment.enabled !== false} onChange={(event) => toggle.mutate({ id: segment.id, enabled: event.currentTarget.checked })} />
+                      <Tooltip label={t('knowledge:segments.edit')}><ActionIcon aria-label={t('knowledge:segments.edit')} onClick={() => setEditing(segment)}><IconPencil size={16} /></ActionIcon></Tooltip>
+                      <Tooltip label={t('action.delete')}><ActionIcon aria-label={t('action.delete')} onClick={() => void askRemove(segment)}><IconTrash size={16} /></ActionIcon></Tooltip>
+                    </>
+                  ) : null}
+                </Group>
               </Group>
-              {highlight(segment.content, wanted).map((piece, i) => (piece.hit ? <mark key={i}>{piece.text}</mark> : piece.text))}
+              {withPictures(segment.content).map((part, j) =>
+                part.picture ? (
+                  <img key={j} src={part.picture} alt={part.alt ?? ''} loading="lazy" className={css.picture} />
+                ) : (
+                  highlight(part.text ?? '', wanted).map((piece, i) => (piece.hit ? <mark key={`${j}-${i}`}>{piece.text}</mark> : piece.text))
+                ),
+              )}
               {segment.answer ? <Text mt="xs" fz="sm" fw={550}>{segment.answer}</Text> : null}
+              {segment.keywords?.length ? <Group gap={4} mt={6}>{segment.keywords.map((word) => <Badge key={word} size="xs" variant="outline" tt="none">{word}</Badge>)}</Group> : null}
             </div>
           ))
         )}

@@ -1,0 +1,71 @@
+import { Button, Group, Modal, Stack, Text, TextInput } from '@mantine/core';
+import { useState } from 'react';
+import { useTranslation } from '@/i18n';
+
+import type { Doc } from '@/api/types';
+import { useConfirm } from '@/ui/confirm';
+import { useAct } from '@/ui/useAct';
+
+import { isWorking, knowledgeApi } from './api';
+
+/** What can be done with the chosen documents at once. */
+export function Bulk({ datasetId, chosen, clear, refresh }: { datasetId: string; chosen: Doc[]; clear: () => void; refresh: () => unknown }) {
+  const { t } = useTranslation();
+  const confirm = useConfirm();
+  const ids = chosen.map((doc) => doc.id);
+  const after = async () => {
+    clear();
+    await refresh();
+  };
+  const status = useAct((action: 'enable' | 'disable' | 'archive' | 'un_archive') => knowledgeApi.status(datasetId, ids, action), { done: after });
+  const remove = useAct(() => knowledgeApi.removeDocuments(datasetId, ids), { done: after });
+  const askRemove = async () => {
+    if (await confirm({ title: t('knowledge:bulk.delete', { count: ids.length }), text: t('knowledge:delete.text'), confirm: t('action.delete') })) remove.mutate();
+  };
+  const archived = chosen.some((doc) => doc.archived);
+  const busy = chosen.some(isWorking);
+  return (
+    <Group gap="xs" role="toolbar" aria-label={t('knowledge:bulk.label')}>
+      <Text fz="sm" fw={550}>{t('knowledge:bulk.chosen', { count: ids.length })}</Text>
+      <Button size="xs" variant="default" disabled={archived || busy} onClick={() => status.mutate('enable')}>{t('knowledge:bulk.enable')}</Button>
+      <Button size="xs" variant="default" disabled={archived || busy} onClick={() => status.mutate('disable')}>{t('knowledge:bulk.disable')}</Button>
+      {chosen.every((doc) => doc.archived) ? (
+        <Button size="xs" variant="default" onClick={() => status.mutate('un_archive')}>{t('knowledge:bulk.unarchive')}</Button>
+      ) : (
+        <Button size="xs" variant="default" disabled={archived || busy} onClick={() => status.mutate('archive')}>{t('knowledge:bulk.archive')}</Button>
+      )}
+      <Button size="xs" variant="light" color="brick" disabled={archived} loading={remove.isPending} onClick={() => void askRemove()}>{t('action.delete')}</Button>
+      <Button size="xs" variant="subtle" onClick={clear}>{t('action.cancel')}</Button>
+    </Group>
+  );
+}
+
+/** Gives a document another name. */
+export function Rename({ datasetId, doc, close, refresh }: { datasetId: string; doc: Doc; close: () => void; refresh: () => unknown }) {
+  const { t } = useTranslation();
+  const [name, setName] = useState(doc.name);
+  const save = useAct(() => knowledgeApi.rename(datasetId, doc.id, name.trim()), {
+    done: async () => {
+      close();
+      await refresh();
+    },
+  });
+  return (
+    <Modal opened onClose={close} title={t('knowledge:rename')} closeButtonProps={{ 'aria-label': t('action.close') }}>
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          if (name.trim()) save.mutate();
+        }}
+      >
+        <Stack>
+          <TextInput data-autofocus label={t('knowledge:column.name')} maxLength={255} value={name} onChange={(event) => setName(event.currentTarget.value)} />
+          <Group justify="flex-end">
+            <Button variant="default" onClick={close}>{t('action.cancel')}</Button>
+            <Button type="submit" loading={save.isPending} disabled={!name.trim()}>{t('action.save')}</Button>
+          </Group>
+        </Stack>
+      </form>
+    </Modal>
+  );
+}

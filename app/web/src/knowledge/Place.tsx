@@ -1,0 +1,43 @@
+import { Anchor, Text } from '@mantine/core';
+import { useTranslation } from '@/i18n';
+
+import { url } from '@/api/http';
+import type { Segment } from '@/api/types';
+
+const KINDS = ['page', 'slide', 'sheet', 'line', 'time'] as const;
+
+/** Where in its document a chunk stands; a page of a PDF opens the original there. */
+export function Place({ segment, datasetId, documentId, pdf }: { segment: Segment; datasetId: string; documentId: string; pdf: boolean }) {
+  const { t } = useTranslation();
+  const kind = KINDS.find((entry) => entry === segment.place_kind);
+  const heading = segment.heading?.join(' › ');
+  return (
+    <>
+      {kind && segment.place ? (
+        kind === 'page' && pdf ? (
+          <Anchor fz="xs" target="_blank" rel="noreferrer" href={`${url(`/datasets/${datasetId}/documents/${documentId}/download`, { inline: true })}#page=${segment.place.split('-')[0] ?? ''}`}>
+            {t('knowledge:place.page', { place: segment.place })}
+          </Anchor>
+        ) : (
+          <Text fz="xs" c="dimmed">{t(`knowledge:place.${kind}`, { place: segment.place })}</Text>
+        )
+      ) : null}
+      {heading ? <Text fz="xs" c="dimmed" truncate maw={420}>{heading}</Text> : null}
+    </>
+  );
+}
+
+const PICTURE = /!\[([^\]]*)\]\((\/files\/[0-9a-f-]{36}\/image-preview)\)/g;
+
+/** A chunk's text cut at its pictures: pieces of text and the pictures' addresses, in order. */
+export function withPictures(text: string): { text?: string; picture?: string; alt?: string }[] {
+  const out: { text?: string; picture?: string; alt?: string }[] = [];
+  let at = 0;
+  for (const match of text.matchAll(PICTURE)) {
+    if (match.index > at) out.push({ text: text.slice(at, match.index) });
+    out.push({ picture: match[2], alt: match[1] });
+    at = match.index + match[0].length;
+  }
+  if (at < text.length) out.push({ text: text.slice(at) });
+  return out;
+}

@@ -1,0 +1,49 @@
+import { Button, Group, Modal, Stack, TagsInput, Textarea } from '@mantine/core';
+import { useState } from 'react';
+import { useTranslation } from '@/i18n';
+
+import type { Segment } from '@/api/types';
+import { useAct } from '@/ui/useAct';
+
+import { knowledgeApi } from './api';
+
+/** Adds a chunk to a document, or changes one. */
+export function SegmentEditor({ datasetId, documentId, segment, qa, close, saved }: {
+  datasetId: string;
+  documentId: string;
+  segment?: Segment;
+  qa: boolean;
+  close: () => void;
+  saved: () => unknown;
+}) {
+  const { t } = useTranslation();
+  const [content, setContent] = useState(segment?.content ?? '');
+  const [answer, setAnswer] = useState(segment?.answer ?? '');
+  const [keywords, setKeywords] = useState<string[]>(segment?.keywords ?? []);
+  const save = useAct(
+    async () => {
+      const values = { content: content.trim(), keywords, ...(qa ? { answer: answer.trim() } : {}) };
+      if (segment) await knowledgeApi.changeSegment(datasetId, documentId, segment.id, values);
+      else await knowledgeApi.addSegment(datasetId, documentId, values);
+    },
+    {
+      done: () => {
+        void saved();
+        close();
+      },
+    },
+  );
+  return (
+    <Modal opened onClose={close} size="lg" title={segment ? t('knowledge:segments.edit') : t('knowledge:segments.add')} closeButtonProps={{ 'aria-label': t('action.close') }}>
+      <Stack>
+        <Textarea data-autofocus autosize minRows={5} maxRows={18} maxLength={40000} label={qa ? t('knowledge:segments.question') : t('knowledge:segments.content')} value={content} onChange={(event) => setContent(event.currentTarget.value)} />
+        {qa ? <Textarea autosize minRows={3} maxRows={12} label={t('knowledge:segments.answer')} value={answer} onChange={(event) => setAnswer(event.currentTarget.value)} /> : null}
+        <TagsInput label={t('knowledge:segments.keywords')} description={t('knowledge:segments.keywordsText')} value={keywords} onChange={setKeywords} />
+        <Group justify="flex-end">
+          <Button variant="default" onClick={close}>{t('action.cancel')}</Button>
+          <Button loading={save.isPending} disabled={!content.trim() || (qa && !answer.trim())} onClick={() => save.mutate()}>{t('action.save')}</Button>
+        </Group>
+      </Stack>
+    </Modal>
+  );
+}
