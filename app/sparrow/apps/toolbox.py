@@ -29,9 +29,8 @@ _TRANSPORTS = ("auto", "streamable_http", "sse", "stdio")
 
 
 def get(kind: str, provider_id: str) -> Row:
-    """Return a provider's row by its id; raise NotFound."""
-    with db.read() as tx:
-        row = tx.execute(sa.select(providers).where(providers.c.id == provider_id, providers.c.kind == kind)).first()
+    """Return a provider's row by its id or by what app files call it; raise NotFound."""
+    row = store.find(kind, provider_id)
     if row is None:
         raise NotFound("This tool does not exist.")
     return row
@@ -39,9 +38,9 @@ def get(kind: str, provider_id: str) -> Row:
 
 def delete(kind: str, provider_id: str) -> None:
     """Delete a provider; apps that use it fail until they are changed."""
-    get(kind, provider_id)
+    row = get(kind, provider_id)
     with db.write() as tx:
-        tx.execute(providers.delete().where(providers.c.id == provider_id))
+        tx.execute(providers.delete().where(providers.c.id == row.id))
 
 
 def tools(row: Row) -> list[Tool]:

@@ -64,6 +64,7 @@ export const router = createBrowserRouter([
                 page('settings', () => import('./knowledge/DatasetSettings')),
               ]),
               page('/models', () => import('./models/Models')),
+              page('/tools', () => import('./tools/Tools')),
               page('/box', () => import('./box/BoxPage')),
               page('*', () => import('./ui/NotFound')),
             ],

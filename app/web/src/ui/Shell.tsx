@@ -1,5 +1,5 @@
 import { ActionIcon, Tooltip } from '@mantine/core';
-import { IconApps, IconBooks, IconCpu, IconLogout, IconSearch, IconServer2 } from '@tabler/icons-react';
+import { IconApps, IconBooks, IconCpu, IconLogout, IconSearch, IconServer2, IconTool } from '@tabler/icons-react';
 import { lazy, Suspense, useEffect, useRef, useState } from 'react';
 import { useTranslation } from '@/i18n';
 import { Link, NavLink, Outlet, useLocation } from 'react-router';
@@ -17,6 +17,7 @@ export const NAV = [
   { to: '/apps', key: 'nav.studio', icon: IconApps },
   { to: '/knowledge', key: 'nav.knowledge', icon: IconBooks },
   { to: '/models', key: 'nav.models', icon: IconCpu },
+  { to: '/tools', key: 'nav.tools', icon: IconTool },
   { to: '/box', key: 'nav.box', icon: IconServer2 },
 ] as const;
 

@@ -10,5 +10,6 @@ import models from './models.json';
 import prompt from './prompt.json';
 import share from './share.json';
 import studio from './studio.json';
+import tools from './tools.json';
 
-export default { auth, box, chat, common, errors, flow, knowledge, logs, models, prompt, share, studio };
+export default { auth, box, chat, common, errors, flow, knowledge, logs, models, prompt, share, studio, tools };
