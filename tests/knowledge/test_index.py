@@ -264,3 +264,50 @@ def test_a_damaged_chroma_folder_is_emptied_before_the_start(tmp_path):
     results = [chroma_folder.prepare(tmp_path, now=2000.0 + i) for i in range(4)]
     assert results == [False, False, False, True]
     assert not (tmp_path / "index.bin").exists()
+
+
+def test_a_document_indexed_during_a_switch_gets_vectors_of_the_new_model(base, monkeypatch):
+    import sqlalchemy as sa
+
+    from sparrow.knowledge import datasets, documents, embed, indexing, reindex
+    from sparrow.storage import db
+    from sparrow.storage.tables import knowledge as t
+
+    monkeypatch.setattr(embed.Embedder, "_remote", lambda self, texts, kind: [
+        [float(len(part)), 1.0] for part in texts])
+    indexing.run(base["add"](text(10))["id"])
+    datasets.update(base["id"], {"embedding_model": "m", "embedding_model_provider": "p"})
+    document = base["add"](text(150)[-20_000:], "late.md")
+    real, switched = indexing._Work._embed, []
+
+    def embed_and_switch(self, batch):
+        found = real(self, batch)
+        if not switched:
+            switched.append(True)
+            reindex.run(base["id"])
+        return found
+
+    monkeypatch.setattr(indexing._Work, "_embed", embed_and_switch)
+    indexing.run(document["id"])
+    after = documents.get(base["id"], document["id"])
+    assert (switched, after["indexing_status"]) == ([True], "completed"), after["error"]
+    with db.read() as tx:
+        units = tx.execute(sa.select(sa.func.count()).select_from(t.units)).scalar()
+        matched = tx.execute(sa.select(sa.func.count()).select_from(t.units).join(
+            t.embeddings, sa.and_(t.embeddings.c.hash == t.units.c.hash, t.embeddings.c.model == "p/m"))).scalar()
+    assert units == matched > 10
+    assert len(segments_of(document)) == after["total"]
+
+
+def test_a_switch_to_a_model_of_changing_dimension_keeps_the_old_index(base, monkeypatch):
+    from sparrow.knowledge import datasets, embed, indexing, reindex
+    from sparrow.knowledge.retrieve import retrieve
+
+    indexing.run(base["add"](text(10))["id"])
+    datasets.update(base["id"], {"embedding_model": "m", "embedding_model_provider": "p"})
+    monkeypatch.setattr(embed.Embedder, "_remote", lambda self, texts, kind: [
+        [1.0] * (2 + (len(texts) > 1))] * len(texts))
+    with pytest.raises(embed.EmbedderError):
+        reindex.run(base["id"])
+    assert datasets.get(base["id"])["index_epoch"] == 1
+    assert retrieve("valve", [base["id"]], {"search_method": "semantic_search"})

@@ -102,6 +102,9 @@ def run(document_id: str, *, cancelled: Callable[[], bool] | None = None) -> Non
             with db.write() as tx:
                 settle(tx, document_id, stop.control)
         return
+    except _Moved:
+        run(document_id, cancelled=cancelled)
+        return
     except SparrowError as error:
         work.fail(error.code, error.message)
     except OSError as error:
@@ -117,6 +120,10 @@ def run(document_id: str, *, cancelled: Callable[[], bool] | None = None) -> Non
         return
     with suppress(chroma.Down):
         chroma.sync(work.dataset["id"])
+
+
+class _Moved(Exception):
+    """The base was switched to another embedding model meanwhile; the run begins again behind what is stored."""
 
 
 class _Work:
@@ -269,6 +276,9 @@ class _Work:
         words = sum(len(draft.chunk.content) + len(draft.chunk.answer or "") for draft in batch)
         with db.write() as tx:
             self._still_wanted(tx)
+            if tx.execute(sa.select(t.datasets.c.index_epoch).where(
+                    t.datasets.c.id == self.dataset["id"])).scalar() != self.dataset["index_epoch"]:
+                raise _Moved
             if self.embedder is not None:
                 units.store_vectors(tx, self.embedder.key, vectors)
             rows = units.store(tx, self.dataset["id"], self.id, batch, vectors=self.embedder is not None)

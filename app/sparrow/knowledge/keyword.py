@@ -13,6 +13,7 @@ import re
 import time
 import unicodedata
 from collections import Counter
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sparrow.storage import db
@@ -96,11 +97,11 @@ def mark(dataset_id: str) -> str:
     return "ds" + dataset_id.replace("-", "") + "x"
 
 
-def prepare(dataset_id: str, text: str):
+def prepare(text: str):
     """Return what `add` stores for a text (computed outside the transaction)."""
     found = tokens(text)
     if db.dialect() == "sqlite":
-        return mark(dataset_id) + " " + " ".join(found)
+        return " ".join(found)
     counts = Counter(found)
     return list(counts), [min(count, 32767) for count in counts.values()], len(found)
 
@@ -110,7 +111,9 @@ def add(tx: Connection, dataset_id: str, rows: list[tuple[int, object]]) -> None
     if not rows:
         return
     if db.dialect() == "sqlite":
-        tx.exec_driver_sql("INSERT INTO knowledge_fts(rowid, tokens) VALUES(?, ?)", rows)
+        base = mark(dataset_id)
+        tx.exec_driver_sql("INSERT INTO knowledge_fts(rowid, tokens, base) VALUES(?, ?, ?)",
+                           [(serial, prepared, base) for serial, prepared in rows])
     else:
         tx.exec_driver_sql(
             "INSERT INTO knowledge_fts(serial, dataset_id, terms, counts, length) VALUES(%s, %s, %s, %s, "
@@ -145,10 +148,13 @@ def search(tx: Connection, dataset_ids: list[str], query: str, limit: int) -> li
     weight = sum(_idf(rows_of_index, _frequency[term][1]) for term in terms if term in _frequency)
     if db.dialect() == "sqlite":
         anyone = " OR ".join(f'"{term}"' for term in chosen)
-        where = " OR ".join(mark(dataset_id) for dataset_id in dataset_ids)
+        match = f"tokens : ({anyone})"
+        # Where the question is for all bases there are, walking through every row's mark is for nothing.
+        if tx.exec_driver_sql("SELECT count(*) FROM datasets").scalar() > len(dataset_ids):
+            match = f"({match}) AND (base : ({' OR '.join(mark(dataset_id) for dataset_id in dataset_ids)}))"
         rows = tx.exec_driver_sql(
-            "SELECT rowid, -bm25(knowledge_fts) FROM knowledge_fts WHERE knowledge_fts MATCH ? "
-            "ORDER BY bm25(knowledge_fts) LIMIT ?", (f"({anyone}) AND ({where})", limit)).all()
+            "SELECT rowid, -rank FROM knowledge_fts WHERE knowledge_fts MATCH ? AND rank MATCH 'bm25(1.0, 0.0)' "
+            "ORDER BY rank LIMIT ?", (match, limit)).all()
     else:
         rows = _search_postgresql(tx, dataset_ids, chosen, rows_of_index, limit)
     return [(serial, score / max(weight, 1e-6)) for serial, score in rows]
@@ -237,21 +243,35 @@ def stem(word: str) -> str:
 
 def highlights(query: str, text: str, limit: int = 12) -> list[str]:
     """Return the parts of a passage that the query's words match, as they are written there."""
-    lower = text.lower()
+    return highlighter(query, limit)(text)
+
+
+def highlighter(query: str, limit: int = 12) -> Callable[[str], list[str]]:
+    """Return a function from a passage to the parts of it that the query's words match."""
     stems = {stem(term) for term in query_terms(query)}
-    found: dict[str, None] = {}
-    for match in _TOKEN.finditer(lower):
-        if match[1]:
-            run, at = match[1], 0
-            while at < len(run) - 1:
-                end = at
-                while end < len(run) - 1 and run[end:end + 2] in stems:
-                    end += 1
-                if end > at:
-                    found[text[match.start() + at:match.start() + end + 1]] = None
-                at = max(end, at + 1)
-        elif any(stem(part) in stems for part in _compound(match[2])):
-            found[text[match.start():match.end()]] = None
-        if len(found) >= limit:
-            break
-    return list(found)
+    known: dict[str, bool] = {}
+
+    def matches(word: str) -> bool:
+        if word not in known:
+            known[word] = any(stem(part) in stems for part in _compound(word))
+        return known[word]
+
+    def marks(text: str) -> list[str]:
+        found: dict[str, None] = {}
+        for match in _TOKEN.finditer(text.lower()):
+            if match[1]:
+                run, at = match[1], 0
+                while at < len(run) - 1:
+                    end = at
+                    while end < len(run) - 1 and run[end:end + 2] in stems:
+                        end += 1
+                    if end > at:
+                        found[text[match.start() + at:match.start() + end + 1]] = None
+                    at = max(end, at + 1)
+            elif matches(match[2]):
+                found[text[match.start():match.end()]] = None
+            if len(found) >= limit:
+                break
+        return list(found)
+
+    return marks

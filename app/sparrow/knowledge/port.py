@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .retrieve import Passage, retrieve
+from .retrieve import Passage, automatic, retrieve
 
 
 class Port:
@@ -16,6 +16,10 @@ class Port:
         from sparrow.errors import SparrowError
 
         settings = self._settings(request)
+        if request.filter_mode == "automatic":
+            found = automatic.conditions(request.query, list(request.dataset_ids), _asker(request.filter_model))
+            if found:
+                settings = {**(settings or {}), "metadata_filtering_conditions": found}
         try:
             found = retrieve(request.query, list(request.dataset_ids), settings, rerank=rerank, source="app")
         except SparrowError as error:
@@ -40,6 +44,23 @@ class Port:
         if request.filter_mode == "manual" and request.filter_conditions:
             given["metadata_filtering_conditions"] = request.filter_conditions
         return given or None
+
+
+def _asker(config: dict[str, Any] | None) -> automatic.Ask:
+    """Return a function that asks a node's model, or the default one where it names none."""
+    def ask(prompt: str) -> str:
+        from sparrow.messages import Message, ModelRef
+        from sparrow.providers.store import hub
+
+        given = config or {}
+        ref = ModelRef(given["provider"], given["name"], given.get("mode") or "chat") \
+            if given.get("provider") and given.get("name") else hub().default("llm")
+        if ref is None:
+            raise LookupError("There is no language model.")
+        return "".join(part.text or "" for part in hub().chat(
+            ref, [Message("user", prompt)], parameters=given.get("completion_params"), stream=False))
+
+    return ask
 
 
 def rerank(provider: str, model: str, query: str, texts: list[str]) -> list[float]:

@@ -6,6 +6,7 @@ switches the base over and begins a new epoch, so that every index is made anew 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -16,7 +17,7 @@ from sparrow.storage import db, queue
 from sparrow.storage.tables import knowledge as t
 
 from . import chroma, chunk, units, vectors
-from .embed import embedder
+from .embed import Embedder, EmbedderError, embedder
 
 _BATCH = 100
 
@@ -38,23 +39,42 @@ def run(dataset_id: str, *, cancelled=lambda: False) -> None:
     if base is None or not base["next_embedding_model"]:
         return
     model = embedder(base["next_embedding_provider"], base["next_embedding_model"])
-    dimension = None
-    while not cancelled():
-        wanted = _lacking(dataset_id, model.key)
-        if not wanted:
+    dimension = len(model.encode(["dimension"])[0])
+    while True:
+        _embed(dataset_id, model, dimension, cancelled)
+        if cancelled():
+            return
+        if _switch(base, model, dimension):
             break
+    vectors.drop(dataset_id)
+    with suppress(chroma.Down):
+        chroma.drop(chroma.collection_name(dataset_id, base["index_epoch"]))
+        chroma.sync(dataset_id)
+
+
+def _embed(dataset_id: str, model: Embedder, dimension: int, cancelled: Callable[[], bool]) -> None:
+    """Make the vectors that lack, batch by batch."""
+    while not cancelled():
+        with db.read() as tx:
+            wanted = _lacking(tx, dataset_id, model.key)
+        if not wanted:
+            return
         names = list(wanted)
         array = model.encode([wanted[name] for name in names])
-        dimension = int(array.shape[1])
+        if array.shape[1] != dimension:
+            raise EmbedderError(f"The embedding model {model.model} returned vectors of {array.shape[1]} numbers after "
+                                f"vectors of {dimension}. The old index goes on serving.", code="embedding_dimension")
         with db.write() as tx:
             units.store_vectors(tx, model.key, {
                 name: row.astype("<f4").tobytes() for name, row in zip(names, array, strict=True)})
-    else:
-        return
-    if dimension is None:
-        dimension = len(model.encode(["dimension"])[0])
-    old = chroma.collection_name(dataset_id, base["index_epoch"])
+
+
+def _switch(base: Any, model: Embedder, dimension: int) -> bool:
+    """Let the new vectors serve; False if a document that is being indexed has added some that lack."""
+    dataset_id = base["id"]
     with db.write() as tx:
+        if _lacking(tx, dataset_id, model.key):
+            return False
         tx.execute(t.datasets.update().where(t.datasets.c.id == dataset_id).values(
             embedding_model=model.model, embedding_model_provider=model.provider, embedding_dimension=dimension,
             next_embedding_model=None, next_embedding_provider=None, indexing_technique="high_quality",
@@ -67,21 +87,17 @@ def run(dataset_id: str, *, cancelled=lambda: False) -> None:
         tx.execute(t.units.update().where(t.units.c.dataset_id == dataset_id, t.units.c.uses.like("v%"))
                    .values(synced=False))
         tx.execute(t.vector_removals.delete().where(t.vector_removals.c.dataset_id == dataset_id))
-    vectors.drop(dataset_id)
-    with suppress(chroma.Down):
-        chroma.drop(old)
-        chroma.sync(dataset_id)
+    return True
 
 
-def _lacking(dataset_id: str, key: str) -> dict[str, str]:
+def _lacking(tx: Any, dataset_id: str, key: str) -> dict[str, str]:
     """Return {hash: text} of the next units without a vector of a model."""
     u, s, c = t.units.c, t.segments.c, t.child_chunks.c
-    with db.read() as tx:
-        rows = tx.execute(
-            sa.select(u.hash, s.heading, s.content, c.content)
-            .join(t.segments, s.id == u.segment_id).outerjoin(t.child_chunks, c.id == u.child_id)
-            .outerjoin(t.embeddings, sa.and_(t.embeddings.c.hash == u.hash, t.embeddings.c.model == key))
-            .where(u.dataset_id == dataset_id, t.embeddings.c.hash.is_(None)).order_by(u.serial)
-            .limit(_BATCH)).all()
+    rows = tx.execute(
+        sa.select(u.hash, s.heading, s.content, c.content)
+        .join(t.segments, s.id == u.segment_id).outerjoin(t.child_chunks, c.id == u.child_id)
+        .outerjoin(t.embeddings, sa.and_(t.embeddings.c.hash == u.hash, t.embeddings.c.model == key))
+        .where(u.dataset_id == dataset_id, t.embeddings.c.hash.is_(None)).order_by(u.serial)
+        .limit(_BATCH)).all()
     return {name: chunk.context((heading or [])[-1:], child) if child is not None
             else chunk.context(heading or [], content) for name, heading, content, child in rows}

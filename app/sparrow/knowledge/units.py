@@ -42,7 +42,7 @@ def draft(dataset_id: str, chunk: Chunk, position: int, *, origin: str = "file")
     texts = [context(chunk.heading[-1:], child) for child in chunk.children] if chunk.children else [whole]
     indexed = "\n".join((whole, chunk.answer or "", " ".join(chunk.keywords or [])))
     return Draft(chunk, position, origin, texts, [text_hash(text) for text in texts], text_hash(whole),
-                 keyword.prepare(dataset_id, indexed), chunk.keywords or None)
+                 keyword.prepare(indexed), chunk.keywords or None)
 
 
 def text_hash(text: str) -> str:

@@ -58,7 +58,7 @@ def search(dataset_id: str, epoch: int, model: str, vector: np.ndarray, limit: i
     else:
         scores, serials = found.matrix @ vector, found.serials
     limit = min(limit, len(scores))
-    best = np.argpartition(-scores, limit - 1)[:limit]
+    best = np.argpartition(scores, -limit)[-limit:]
     best = best[np.argsort(-scores[best], kind="stable")]
     return list(zip(serials[best].tolist(), scores[best].tolist(), strict=True))
 
@@ -84,9 +84,7 @@ def _root() -> Path:
 def _current(dataset_id: str, epoch: int, model: str, dimension: int) -> _File | None:
     """Return the mapped file, first bringing it up to date with the database."""
     key = f"{dataset_id}.{epoch}"
-    with db.read() as tx:
-        newest = tx.execute(sa.select(sa.func.max(t.units.c.serial)).where(
-            t.units.c.dataset_id == dataset_id)).scalar()
+    newest = _newest(dataset_id)
     if newest is None:
         return None
     with _lock:
@@ -99,6 +97,15 @@ def _current(dataset_id: str, epoch: int, model: str, dimension: int) -> _File |
                 _open.clear()
             _open[key] = known
     return known
+
+
+def _newest(dataset_id: str) -> int | None:
+    """Return a base's highest serial: the ends of two ranges of the index by dataset and `synced`, not all of it."""
+    u = t.units.c
+    with db.read() as tx:
+        ends = [tx.execute(sa.select(u.serial).where(u.dataset_id == dataset_id, u.synced.is_(synced))
+                           .order_by(u.serial.desc()).limit(1)).scalar() for synced in (False, True)]
+    return max((end for end in ends if end is not None), default=None)
 
 
 def _signature(folder: Path) -> tuple[int, int]:

@@ -41,7 +41,7 @@ def sources(part: str, languages: tuple[str, ...]) -> list[tuple[str, bytes]]:
     """Return (name, content) of a set's documents in some languages."""
     out = [(f"{chapter}.{language}.html", (BOOK / f"{chapter}.{language}.html").read_bytes())
            for language in languages for chapter in CHAPTERS[part]]
-    if part == "report" and "zh-cn" in languages:
+    if part == "report" and languages == LANGUAGES:
         # Every page of the sections asked about: 250 documents that look alike.
         for folder in ("man1", "man5", "man8"):
             for page in sorted((PAGES / folder).glob("*.gz")):

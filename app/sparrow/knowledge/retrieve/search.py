@@ -96,6 +96,11 @@ def retrieve(query: str, dataset_ids: list[str], retrieval_model: dict[str, Any]
     bases.sort(key=lambda row: dataset_ids.index(row["id"]))
     given = retrieval_model if isinstance(retrieval_model, RetrievalSettings) else (
         parse(retrieval_model) if retrieval_model else None)
+    if isinstance(retrieval_model, dict) and not retrieval_model.get("search_method"):
+        # Settings that name no method (those of a node) leave each base its own.
+        methods = {base["id"]: (base["retrieval_model"] or {}).get("search_method") for base in bases}
+    else:
+        methods = {}
     found: list[Passage] = []
     groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for base in bases:
@@ -103,7 +108,7 @@ def retrieve(query: str, dataset_ids: list[str], retrieval_model: dict[str, Any]
         if base["provider"] == "external":
             found += external.retrieve(base, query, settings)
             continue
-        method = settings.method
+        method = methods.get(base["id"]) or settings.method
         if base["indexing_technique"] == "economy":
             method = "keyword_search"
         groups.setdefault((method, _model(base).key), []).append(base)
@@ -121,6 +126,9 @@ def retrieve(query: str, dataset_ids: list[str], retrieval_model: dict[str, Any]
     if top.threshold is not None:
         found = [passage for passage in found if passage.score >= top.threshold]
     found = found[:top.top_k]
+    marks = keyword.highlighter(query)
+    for passage in found:
+        passage.highlights = passage.highlights or marks(passage.content)
     if count_hits:
         usage.note(query, [base["id"] for base in bases], [passage.segment_id for passage in found], source, app_id)
     return found
@@ -163,7 +171,7 @@ def _search(query: str, bases: list[dict[str, Any]], method: str, settings: Retr
                     hits.setdefault(serial, known[serial]).cosine = cosine
             _fill_cosines(tx, hits, model, vector)
     ranked = _ranked(query, list(hits.values()), method, _model(bases[0]), settings)
-    return _passages(query, bases, ranked, max(settings.top_k * 2, 20))
+    return _passages(bases, ranked, CANDIDATES if settings.rerank else settings.top_k)
 
 
 def _nearest(base: dict[str, Any], model: Embedder, vector, limit: int, allowed: set[str] | None
@@ -177,8 +185,8 @@ def _nearest(base: dict[str, Any], model: Embedder, vector, limit: int, allowed:
                 u.dataset_id == base["id"], u.uses.like("v%"), u.document_id.in_(list(allowed)))).scalars())
             few = True
         else:
-            few = len(tx.execute(sa.select(u.serial).where(u.dataset_id == base["id"]).limit(EXACT_BELOW)).all()) \
-                < EXACT_BELOW
+            few = tx.execute(sa.select(u.serial).where(u.dataset_id == base["id"]).limit(1).offset(EXACT_BELOW)
+                             ).first() is None
         # What Chroma has not got yet must be found as well.
         behind = tx.execute(sa.select(u.serial).where(
             u.dataset_id == base["id"], u.synced.is_(False)).limit(1)).first() is not None
@@ -266,7 +274,7 @@ def _spread(hits: list[_Hit], model: Embedder) -> tuple[float, float]:
     return min(cosines, default=0.0), max(cosines, default=0.0)
 
 
-def _passages(query: str, bases: list[dict[str, Any]], hits: list[_Hit], limit: int) -> list[Passage]:
+def _passages(bases: list[dict[str, Any]], hits: list[_Hit], limit: int) -> list[Passage]:
     """Resolve units to passages: children to their parent, with the best of their scores."""
     scores: dict[str, float] = {}
     children: dict[str, dict[str, float]] = {}
@@ -299,7 +307,7 @@ def _passages(query: str, bases: list[dict[str, Any]], hits: list[_Hit], limit: 
         out.append(Passage(
             segment_id, row["dataset_id"], names.get(row["dataset_id"], ""), row["document_id"],
             row["document_name"], row["content"], row["answer"], round(min(score, 1.0), 6), row["position"],
-            row["heading"] or [], row["place_kind"], row["place"], keyword.highlights(query, row["content"]),
+            row["heading"] or [], row["place_kind"], row["place"], [],
             matched, row["data_source_type"], row["word_count"], row["tokens"], row["hit_count"], row["hash"],
             row["keywords"], row["doc_metadata"], row["file_id"], row["created_at"]))
     return out

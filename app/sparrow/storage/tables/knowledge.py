@@ -241,11 +241,11 @@ dataset_keys = Table(
 )
 
 # The keyword index holds tokens made in Python (sparrow.knowledge.keyword), so that both databases find the same.
-# On SQLite it keeps no text; the terms of deleted rows go with the merge that follows a deletion. On PostgreSQL the
-# terms are an array with a GIN index.
+# On SQLite it keeps no text, and names the base in a column of its own, which has no weight; the terms of deleted
+# rows go with the merge that follows a deletion. On PostgreSQL the terms are an array with a GIN index.
 for _statement in (
     "CREATE VIRTUAL TABLE IF NOT EXISTS knowledge_fts USING fts5("
-    "tokens, content='', contentless_delete=1, detail=full, tokenize='porter unicode61 remove_diacritics 2')",
+    "tokens, base, content='', contentless_delete=1, detail=full, tokenize='porter unicode61 remove_diacritics 2')",
     "CREATE VIRTUAL TABLE IF NOT EXISTS knowledge_terms USING fts5vocab('knowledge_fts', 'row')",
 ):
     event.listen(metadata, "after_create", DDL(_statement).execute_if(dialect="sqlite"))

@@ -1,0 +1,83 @@
+"""Scores, conditions and methods of retrieval."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+
+@pytest.fixture
+def library(sqlite_database):
+    """A function that makes a base of texts: name, {file name: text} to the base's id."""
+    from sparrow.knowledge import datasets, documents, indexing
+    from sparrow.storage import files
+
+    def make(name: str, texts: dict[str, str], **options) -> str:
+        base = datasets.create(name, **options)
+        for title, text in texts.items():
+            file = files.save(io.BytesIO(text.encode()), title)
+            row = documents.add_files(base["id"], [file["id"]])[0][0]
+            indexing.run(row["id"])
+            assert documents.get(base["id"], row["id"])["indexing_status"] == "completed"
+        return base["id"]
+
+    return make
+
+
+def test_a_small_base_beside_a_large_one_scores_the_same(library):
+    """The name of the base restricts the search and has no weight in the score."""
+    from sparrow.knowledge import keyword
+    from sparrow.storage import db
+
+    small = library("small", {"a.md": "The error E-4711 means that the valve is stuck."})
+    with db.read() as tx:
+        before = keyword.search(tx, [small], "E-4711 valve", 10)
+    library("large", {f"{i}.md": f"Nothing of interest is in text {i}." for i in range(12)})
+    keyword._frequency.clear()
+    keyword._rows = (0.0, 0)
+    with db.read() as tx:
+        after = keyword.search(tx, [small], "E-4711 valve", 10)
+        none = keyword.search(tx, [small], "interest", 10)
+    assert len(before) == len(after) == 1
+    assert 0.7 < after[0][1] < 2.3
+    assert none == []
+
+
+def test_a_title_weighs_as_much_as_a_long_text(library):
+    from sparrow.knowledge.retrieve import retrieve
+
+    filler = "It has two screws, a plate of steel and a cover that is painted grey. " * 12
+    base = library("manual", {"m.md": f"# Cleaning the filter\n\n{filler}\n\n# Replacing the battery\n\n{filler}\n\n"
+                                      f"# Oil change\n\n{filler}"})
+    for question, title in (("怎样更换电池", "Replacing the battery"),
+                            ("how do I clean the filter", "Cleaning the filter")):
+        first = retrieve(question, [base], {"search_method": "semantic_search"}, count_hits=False)[0]
+        assert first.heading == [title]
+
+
+def test_a_model_reads_conditions_out_of_the_question(library, monkeypatch):
+    from sparrow.engine.ports import RetrievalRequest
+    from sparrow.knowledge import documents, fields, port
+
+    base = library("reports", {"2023.md": "Revenue was good.", "2024.md": "Revenue was better."})
+    field = fields.create_field(base, "year", "number")
+    rows = documents.search(base)[0]
+    fields.set_values(base, [{"document_id": row["id"], "metadata_list": [
+        {"id": field["id"], "name": "year", "value": int(row["name"][:4])}]} for row in rows])
+    asked = []
+
+    def asker(reply):
+        return lambda config: lambda prompt: asked.append(prompt) or reply
+
+    def found(reply):
+        monkeypatch.setattr(port, "_asker", asker(reply))
+        return {entry["title"] for entry in port.Port().retrieve(RetrievalRequest(
+            "revenue of 2024", [base], filter_mode="automatic"))}
+
+    assert found('Here: [{"name": "year", "comparison_operator": "=", "value": 2024}]') == {"2024.md"}
+    assert "year (number), for example: 20" in asked[0]
+    # What the model makes up restricts nothing.
+    assert found('[{"name": "colour", "comparison_operator": "is", "value": "red"}]') == {"2023.md", "2024.md"}
+    assert found('[{"name": "year", "comparison_operator": "like", "value": 2024}]') == {"2023.md", "2024.md"}
+    assert found("I do not know.") == {"2023.md", "2024.md"}
