@@ -29,7 +29,8 @@ def document(title: str, rooms: list[Room], security: dict[str, Any]) -> dict[st
     operations = [operation for room in rooms for operation in room.operations]
     types: list[Any] = [Error]
     for operation in operations:
-        types += [kind for kind in (operation.body, operation.query, operation.form, operation.returns)
+        types += [kind for kind in (operation.body, operation.query, operation.form, operation.returns,
+                               operation.refused)
                   if _has_schema(kind)]
     unique = list({repr(kind): kind for kind in types}.values())
     schemas, components = msgspec.json.schema_components(unique, ref_template=_REFERENCE)
@@ -63,6 +64,9 @@ def _describe(operation: Operation, schema_of: dict[str, Any], components: dict[
             "description": "The request was refused.",
             "content": {JSON: {"schema": {"$ref": _REFERENCE.format(name="Error")}}}}},
     }
+    if operation.refused is not None:
+        described["responses"]["400"] = {"description": "The request was refused.", "content": {JSON: {"schema": {
+            "anyOf": [_schema(operation.refused, schema_of), {"$ref": _REFERENCE.format(name="Error")}]}}}}
     if operation.public:
         described["security"] = []
     if operation.query is not None:

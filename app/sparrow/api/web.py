@@ -67,6 +67,7 @@ class Operation:
     files: tuple[str, ...] = ()
     returns: Any = None
     stream: bool = False
+    refused: Any = None
     path_parameters: list[str] = field(default_factory=list)
 
 
@@ -102,10 +103,12 @@ class Room:
         return self.route("DELETE", path, **options)
 
     def route(self, method: str, path: str, *, status: int = 200, public: bool = False, tag: str = "",
-              files: tuple[str, ...] = (), stream: bool = False, hidden: bool = False, reply: Any = None):
+              files: tuple[str, ...] = (), stream: bool = False, hidden: bool = False, reply: Any = None,
+              refused: Any = None):
         """Declare a route; see the module's docstring for how parameters are bound.
 
-        `reply` is the type of what a route that builds its own Response answers (beside a stream, if it has one).
+        `reply` is the type of what a route that builds its own Response answers (beside a stream, if it has one),
+        `refused` that of its 400 where this is not the envelope.
         """
 
         def declare(function: Callable) -> Callable:
@@ -116,7 +119,7 @@ class Room:
             operation = Operation(
                 method, self.prefix + path, function, status, (inspect.getdoc(function) or "").split("\n")[0],
                 tag or path.strip("/").split("/")[0], public, body, query, form, files,
-                reply or hints.get("return"), stream,
+                reply or hints.get("return"), stream, refused,
                 [name for name in parameters if name not in ("body", "query", "form")])
             if not hidden:
                 self.operations.append(operation)

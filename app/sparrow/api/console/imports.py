@@ -38,7 +38,7 @@ class ExportQuery(msgspec.Struct):
     workflow_id: str | None = None
 
 
-@console.post("/apps/imports", tag="apps")
+@console.post("/apps/imports", tag="apps", reply=transfer.Import, refused=transfer.Import)
 def import_app(body: ImportFile) -> Response:
     """Import an app file. 202: it is newer than this box and waits for a confirmation."""
     content: str | bytes = body.yaml_content or ""
@@ -48,7 +48,7 @@ def import_app(body: ImportFile) -> Response:
     return _shown(transfer.load(content, app_id=body.app_id, **options))
 
 
-@console.post("/apps/imports/<import_id>/confirm", tag="apps")
+@console.post("/apps/imports/<import_id>/confirm", tag="apps", reply=transfer.Import, refused=transfer.Import)
 def confirm_import(import_id: str) -> Response:
     """Import a file that waits for a confirmation."""
     return _shown(transfer.confirm(import_id))
