@@ -46,6 +46,7 @@ def isolate():
 def build_root(paths):
     """Make the new root in a tmpfs and enter it; nothing else of the machine stays visible."""
     mount(None, "/", None, REC | PRIVATE)
+    os.umask(0o022)  # the code's user must see into the folders made here, whatever the service keeps to itself
     root = "/tmp"
     held = {path: os.open(path, os.O_PATH) for path in paths if os.path.exists(path)}  # before /tmp is covered
     mount("jail", root, "tmpfs", NOSUID | NODEV, "size=16m,nr_inodes=2k,mode=755")

@@ -19,6 +19,15 @@ def test_python_runs_with_the_standard_library():
     assert run(code, {"a": 1, "b": 2}) == {"sum": 3, "z": "水"}
 
 
+@pytest.mark.parametrize("mask", [0o007, 0o077])
+def test_runs_under_the_umask_of_a_service(mask):
+    before = os.umask(mask)
+    try:
+        assert run("import json\ndef main():\n    return {'one': 1}") == {"one": 1}
+    finally:
+        os.umask(before)
+
+
 @pytest.mark.parametrize(("code", "result"), [
     ("function main({a}) { return {b: a * 2, z: '水'} }", {"b": 8, "z": "水"}),
     ("const main = async ({a}) => { await new Promise((done) => setTimeout(done, 50)); return {b: a} }", {"b": 4}),
