@@ -173,8 +173,7 @@ class Machine:
 
     def console(self) -> str:
         """Return what the serial console has shown, without the codes that move the cursor."""
-        text = self.console_file.read_bytes().decode("utf-8", "replace")
-        return re.sub(r"\x1b(\[[0-9;?]*[A-Za-z]|.)|\r", "", text)
+        return without_escapes(self.console_file.read_bytes().decode("utf-8", "replace"))
 
     def health(self) -> dict | None:
         """Return what /health says, or None if it does not answer."""
@@ -320,7 +319,7 @@ class Shell:
         found = self._until(rf"(?s)(.*?)={1000 + self._count}=(\d+)=", deadline)
         if not found:
             raise MachineError(f"The guest's shell did not end {command!r} in time: {self._buffer[-500:]}")
-        return int(found[2]), found[1].strip()
+        return int(found[2]), without_escapes(found[1]).strip()
 
     def _wake(self, deadline: float) -> None:
         while time.monotonic() < deadline:
@@ -350,6 +349,11 @@ class Shell:
     def close(self) -> None:
         """Let go of the line."""
         self._socket.close()
+
+
+def without_escapes(text: str) -> str:
+    """Return a terminal's text without the codes that move the cursor and set colours."""
+    return re.sub(r"\x1b(\[[0-9;?]*[A-Za-z]|.)|\r", "", text)
 
 
 def connect(path: Path, check: Callable[[], None]) -> socket.socket:
