@@ -100,7 +100,7 @@ def booted(folder: Path, **options) -> Iterator[Box]:
 class Client:
     """A signed-in admin who speaks the console's API over HTTPS."""
 
-    PASSWORD = "correct horse battery"
+    PASSWORD = "correct horse battery 1"
 
     def __init__(self, box: Box):
         self.box = box
