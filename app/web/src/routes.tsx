@@ -54,6 +54,7 @@ export const router = createBrowserRouter([
                 page('flow', () => import('./canvas/FlowPage')),
                 page('api', () => import('./studio/ApiPage')),
                 page('logs', () => import('./logs/LogsPage')),
+                page('versions', () => import('./versions/VersionsPage')),
               ]),
               page('/knowledge', () => import('./knowledge/KnowledgeList')),
               page('/knowledge/:datasetId', () => import('./knowledge/DatasetFrame'), [

@@ -69,7 +69,7 @@ class App(msgspec.Struct):
 
     id: str
     name: str
-    mode: str
+    mode: Mode
     icon: str
     icon_type: str
     icon_background: str

@@ -438,7 +438,7 @@ class KeyName(msgspec.Struct):
 
 
 @console.get("/dataset-keys")
-def list_keys() -> dict[str, Any]:
+def list_dataset_keys() -> dict[str, Any]:
     """List the keys of the knowledge API."""
     return {"data": [{"id": row["id"], "name": row["name"], "token_masked": row["masked"],
                       "created_at": int(row["created_at"]),
@@ -447,14 +447,14 @@ def list_keys() -> dict[str, Any]:
 
 
 @console.post("/dataset-keys", status=201)
-def create_key(body: KeyName) -> dict[str, str]:
+def create_dataset_key(body: KeyName) -> dict[str, str]:
     """Make a key of the knowledge API; it is shown this once."""
     row, token = key.create(body.name)
     return {"id": row["id"], "token": token}
 
 
 @console.delete("/dataset-keys/<key_id>")
-def delete_key(key_id: str) -> Result:
+def delete_dataset_key(key_id: str) -> Result:
     """Delete a key of the knowledge API."""
     key.delete(key_id)
     return OK

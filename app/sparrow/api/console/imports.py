@@ -38,6 +38,13 @@ class ExportQuery(msgspec.Struct):
     workflow_id: str | None = None
 
 
+class Export(msgspec.Struct):
+    """An app file: its text and what to call it."""
+
+    data: str
+    name: str
+
+
 @console.post("/apps/imports", tag="apps", reply=transfer.Import, refused=transfer.Import)
 def import_app(body: ImportFile) -> Response:
     """Import an app file. 202: it is newer than this box and waits for a confirmation."""
@@ -62,11 +69,11 @@ def check_dependencies(app_id: str) -> dict[str, Any]:
 
 
 @console.get("/apps/<app_id>/export", tag="apps")
-def export_app(app_id: str, query: ExportQuery) -> dict[str, Any]:
+def export_app(app_id: str, query: ExportQuery) -> Export:
     """Export an app as a file for Sparrow or Dify."""
     row = apps.get(app_id)
-    return {"data": transfer.dump(row, include_secret=query.include_secret, version_id=query.workflow_id or None),
-            "name": transfer.file_name(row)}
+    return Export(transfer.dump(row, include_secret=query.include_secret, version_id=query.workflow_id or None),
+                  transfer.file_name(row))
 
 
 def _fetch(address: str | None) -> bytes:

@@ -66,18 +66,125 @@ class AnnotationReply(msgspec.Struct):
     score_threshold: float = 0.9
 
 
+class Conversation(msgspec.Struct):
+    """A conversation. `from_source`: api, console or web_app."""
+
+    id: str
+    name: str
+    summary: str
+    inputs: dict[str, Any]
+    status: str
+    from_source: str
+    from_end_user_id: str | None
+    message_count: int
+    from_end_user_session_id: str | None
+    created_at: int
+    updated_at: int
+
+
+class Conversations(msgspec.Struct):
+    """A page of conversations."""
+
+    data: list[Conversation]
+    has_more: bool
+    limit: int
+    page: int
+    total: int
+
+
+class Run(msgspec.Struct, kw_only=True):
+    """A run. `triggered_from`: app-run, debugging, schedule or webhook; `finished_at` is null while it goes on."""
+
+    id: str
+    version_id: str
+    status: str
+    error: str | None
+    elapsed_time: float
+    total_tokens: int
+    total_steps: int
+    exceptions_count: int
+    triggered_from: str
+    created_from: str
+    message_id: str | None
+    created_at: int
+    finished_at: int | None
+
+
+class RunDetail(Run, kw_only=True):
+    """A run with what went in and came out."""
+
+    inputs: dict[str, Any]
+    outputs: dict[str, Any] | None
+
+
+class Runs(msgspec.Struct):
+    """A page of runs."""
+
+    data: list[Run]
+    has_more: bool
+    limit: int
+    page: int
+    total: int
+
+
+class NodeRun(msgspec.Struct):
+    """A node that ended, or an attempt that failed (`retry`). `container_id`: the iteration or loop it ran in."""
+
+    id: str
+    index: int
+    node_id: str
+    node_type: str
+    title: str
+    status: str
+    inputs: Any
+    process_data: Any
+    outputs: Any
+    error: str | None
+    elapsed_time: float
+    execution_metadata: dict[str, Any] | None
+    container_id: str | None
+    container_index: int | None
+    created_at: float
+    finished_at: float | None
+
+
+class NodeRuns(msgspec.Struct):
+    """The nodes of a run."""
+
+    data: list[NodeRun]
+
+
+class AnnotationShown(msgspec.Struct):
+    """A question and its fixed answer, and how often it was given."""
+
+    id: str
+    question: str
+    answer: str
+    hit_count: int
+    created_at: int
+
+
+class Annotations(msgspec.Struct):
+    """A page of annotations."""
+
+    data: list[AnnotationShown]
+    has_more: bool
+    limit: int
+    page: int
+    total: int
+
+
 @console.get("/apps/<app_id>/chat-conversations", tag="logs")
-def list_conversations(app_id: str, query: LogQuery) -> dict[str, Any]:
+def list_conversations(app_id: str, query: LogQuery) -> Conversations:
     """List an app's conversations, newest first."""
     apps.get(app_id)
     rows, total = log.conversations_of(app_id, keyword=query.keyword, start=query.start, end=query.end,
                                        offset=query.offset(), limit=query.limit)
     names = user.names({row.end_user_id for row in rows})
-    return _page(query, total, [{
-        "id": row.id, "name": row.name, "summary": row.name, "inputs": row.inputs, "status": row.status,
-        "from_source": row.created_from, "from_end_user_id": row.end_user_id, "message_count": row.message_count,
-        "from_end_user_session_id": names[row.end_user_id].session_id if row.end_user_id in names else None,
-        "created_at": int(row.created_at), "updated_at": int(row.updated_at)} for row in rows])
+    return Conversations([Conversation(
+        row.id, row.name, row.name, row.inputs, row.status, row.created_from, row.end_user_id, row.message_count,
+        names[row.end_user_id].session_id if row.end_user_id in names else None, int(row.created_at),
+        int(row.updated_at)) for row in rows], *_rest(query, total, rows))
 
 
 @console.get("/apps/<app_id>/chat-messages", tag="logs")
@@ -102,48 +209,46 @@ def rate(app_id: str, message_id: str, body: Rating) -> Result:
 
 
 @console.get("/apps/<app_id>/workflow-runs", tag="logs")
-def list_runs(app_id: str, query: RunQuery) -> dict[str, Any]:
+def list_runs(app_id: str, query: RunQuery) -> Runs:
     """List runs of a workflow or chatflow, newest first."""
     apps.get(app_id)
     rows, total = log.runs_of(app_id, status=query.status, offset=query.offset(), limit=query.limit)
-    return _page(query, total, [_run(row) for row in rows])
+    return Runs([Run(**_run(row)) for row in rows], *_rest(query, total, rows))
 
 
 @console.get("/apps/<app_id>/workflow-runs/<run_id>", tag="logs")
-def get_run(app_id: str, run_id: str) -> dict[str, Any]:
+def get_run(app_id: str, run_id: str) -> RunDetail:
     """Get a run with its inputs and outputs."""
     row = log.run_of(app_id, run_id)
-    return {**_run(row), "inputs": row.inputs, "outputs": row.outputs}
+    return RunDetail(**_run(row), inputs=row.inputs, outputs=row.outputs)
 
 
 @console.get("/apps/<app_id>/workflow-runs/<run_id>/node-executions", tag="logs")
-def list_nodes(app_id: str, run_id: str) -> dict[str, Any]:
+def list_nodes(app_id: str, run_id: str) -> NodeRuns:
     """List the nodes of a run in the order they ended."""
     log.run_of(app_id, run_id)
-    return {"data": [{
-        "id": row.execution_id, "index": row.position, "node_id": row.node_id, "node_type": row.node_type,
-        "title": row.title, "status": row.status, "inputs": row.inputs, "process_data": row.process_data,
-        "outputs": row.outputs, "error": row.error, "elapsed_time": row.elapsed_time,
-        "execution_metadata": row.metadata, "created_at": row.created_at, "finished_at": row.finished_at}
-        for row in log.nodes_of(run_id)]}
+    return NodeRuns([NodeRun(
+        row.execution_id, row.position, row.node_id, row.node_type, row.title, row.status, row.inputs,
+        row.process_data, row.outputs, row.error, row.elapsed_time, row.metadata, row.container_id,
+        row.container_index, row.created_at, row.finished_at) for row in log.nodes_of(run_id)])
 
 
 @console.get("/apps/<app_id>/annotations", tag="annotations")
-def list_annotations(app_id: str, query: KeywordPage) -> dict[str, Any]:
+def list_annotations(app_id: str, query: KeywordPage) -> Annotations:
     """List an app's annotations."""
     apps.get(app_id)
     rows, total = annotation.find(app_id, keyword=query.keyword, offset=query.offset(), limit=query.limit)
-    return _page(query, total, [annotation_shown(row) for row in rows])
+    return Annotations([annotation_shown(row) for row in rows], *_rest(query, total, rows))
 
 
 @console.post("/apps/<app_id>/annotations", status=201, tag="annotations")
-def create_annotation(app_id: str, body: Annotation) -> dict[str, Any]:
+def create_annotation(app_id: str, body: Annotation) -> AnnotationShown:
     """Give a question a fixed answer."""
     return annotation_shown(annotation.create(app_id, body.question, body.answer, message_id=body.message_id))
 
 
 @console.post("/apps/<app_id>/annotations/<annotation_id>", tag="annotations")
-def change_annotation(app_id: str, annotation_id: str, body: Annotation) -> dict[str, Any]:
+def change_annotation(app_id: str, annotation_id: str, body: Annotation) -> AnnotationShown:
     """Change an annotation."""
     return annotation_shown(annotation.change(app_id, annotation_id, body.question, body.answer))
 
@@ -171,10 +276,9 @@ def disable_annotations(app_id: str) -> Result:
     return OK
 
 
-def annotation_shown(row) -> dict[str, Any]:
+def annotation_shown(row) -> AnnotationShown:
     """Return an annotation as clients see it."""
-    return {"id": row.id, "question": row.question, "answer": row.answer, "hit_count": row.hit_count,
-            "created_at": int(row.created_at)}
+    return AnnotationShown(row.id, row.question, row.answer, row.hit_count, int(row.created_at))
 
 
 def _run(row) -> dict[str, Any]:
@@ -185,6 +289,6 @@ def _run(row) -> dict[str, Any]:
             "finished_at": int(row.finished_at) if row.finished_at else None}
 
 
-def _page(query: Page, total: int, data: list[dict[str, Any]]) -> dict[str, Any]:
-    return {"data": data, "has_more": query.offset() + len(data) < total, "limit": query.limit, "page": query.page,
-            "total": total}
+def _rest(query: Page, total: int, rows: list) -> tuple[bool, int, int, int]:
+    """Return the fields of a page after its data."""
+    return query.offset() + len(rows) < total, query.limit, query.page, total

@@ -41,6 +41,92 @@ class Describe(msgspec.Struct):
     marked_comment: str | None = None
 
 
+class Head(msgspec.Struct, kw_only=True):
+    """A version without its content. `version` is "draft" or its number; `live`: clients run this one."""
+
+    id: str
+    number: int
+    version: str
+    marked_name: str
+    marked_comment: str
+    created_at: int
+    updated_at: int
+    live: bool = False
+
+
+class VersionList(msgspec.Struct):
+    """A page of versions."""
+
+    data: list[Head]
+    has_more: bool
+    limit: int
+    page: int
+    total: int
+
+
+class Published(msgspec.Struct):
+    """The version that clients run from now on."""
+
+    result: str
+    id: str
+    number: int
+    created_at: int
+
+
+class Saved(msgspec.Struct):
+    """What the next save must name as the draft it was made from."""
+
+    result: str
+    hash: str
+    updated_at: int
+
+
+class Named(msgspec.Struct):
+    """A node."""
+
+    id: str
+    title: str
+
+
+class Change(msgspec.Struct):
+    """A field with its old and its new value; null where it is absent."""
+
+    name: str
+    before: Any
+    after: Any
+
+
+class ChangedNode(msgspec.Struct):
+    """A node that is in both versions, and what differs."""
+
+    id: str
+    title: str
+    fields: list[Change]
+
+
+class Nodes(msgspec.Struct):
+    """How the nodes differ."""
+
+    added: list[Named]
+    removed: list[Named]
+    changed: list[ChangedNode]
+
+
+class Edges(msgspec.Struct):
+    """How the edges differ, by id."""
+
+    added: list[str]
+    removed: list[str]
+
+
+class Diff(msgspec.Struct):
+    """What became of a version on the way to another. `settings`: everything but the graph."""
+
+    nodes: Nodes
+    edges: Edges
+    settings: list[Change]
+
+
 class DiffQuery(msgspec.Struct):
     """The other side of a comparison: a version id, or "draft"."""
 
@@ -78,7 +164,7 @@ def get_draft(app_id: str) -> dict[str, Any]:
 
 
 @console.post("/apps/<app_id>/workflows/draft", tag=TAG)
-def save_draft(app_id: str, body: Draft) -> dict[str, Any]:
+def save_draft(app_id: str, body: Draft) -> Saved:
     """Save the draft; the reply has its new hash."""
     row = _graph(app_id)
     content = dict(version.draft(row.id).content)
@@ -90,23 +176,23 @@ def save_draft(app_id: str, body: Draft) -> dict[str, Any]:
         elif name == "environment_variables":
             content[name] = version.shown(version.draft(row.id)).get(name) or []
     saved = version.save_draft(row.id, content, expected_hash=body.hash)
-    return {"result": "success", "hash": saved.hash, "updated_at": int(saved.updated_at)}
+    return Saved("success", saved.hash, int(saved.updated_at))
 
 
 @console.post("/apps/<app_id>/workflows/publish", tag=TAG)
-def publish(app_id: str, body: Publish) -> dict[str, Any]:
+def publish(app_id: str, body: Publish) -> Published:
     """Publish the draft."""
     row = version.publish(_graph(app_id).id, name=body.marked_name, notes=body.marked_comment)
-    return {"result": "success", "id": row.id, "number": row.number, "created_at": int(row.created_at)}
+    return Published("success", row.id, row.number, int(row.created_at))
 
 
 @console.get("/apps/<app_id>/workflows", tag=TAG)
-def list_versions(app_id: str, query: Page) -> dict[str, Any]:
+def list_versions(app_id: str, query: Page) -> VersionList:
     """List published versions, newest first."""
     app = apps.get(app_id)
     rows, total = version.find(app_id, offset=query.offset(), limit=query.limit)
-    return {"data": [{**_head(row), "live": row.id == app.published_id} for row in rows],
-            "has_more": query.offset() + len(rows) < total, "limit": query.limit, "page": query.page, "total": total}
+    return VersionList([_head(row, app) for row in rows], query.offset() + len(rows) < total, query.limit, query.page,
+                       total)
 
 
 @console.get("/apps/<app_id>/workflows/<version_id>", tag=TAG)
@@ -116,9 +202,10 @@ def get_version(app_id: str, version_id: str) -> dict[str, Any]:
 
 
 @console.patch("/apps/<app_id>/workflows/<version_id>", tag=TAG)
-def describe_version(app_id: str, version_id: str, body: Describe) -> dict[str, Any]:
+def describe_version(app_id: str, version_id: str, body: Describe) -> Head:
     """Name a version."""
-    return _head(version.describe(app_id, version_id, name=body.marked_name, notes=body.marked_comment))
+    app = apps.get(app_id)
+    return _head(version.describe(app_id, version_id, name=body.marked_name, notes=body.marked_comment), app)
 
 
 @console.delete("/apps/<app_id>/workflows/<version_id>", status=204, tag=TAG)
@@ -128,11 +215,11 @@ def delete_version(app_id: str, version_id: str) -> None:
 
 
 @console.get("/apps/<app_id>/workflows/<version_id>/diff", tag=TAG)
-def diff(app_id: str, version_id: str, query: DiffQuery) -> dict[str, Any]:
+def diff(app_id: str, version_id: str, query: DiffQuery) -> Diff:
     """Compare a version with another one or with the draft."""
     app = apps.get(app_id)
     other = version.current(app) if query.to == "draft" else version.get(app_id, query.to)
-    return version.diff(version.get(app_id, version_id).content, other.content)
+    return msgspec.convert(version.diff(version.get(app_id, version_id).content, other.content), Diff)
 
 
 @console.post("/apps/<app_id>/workflows/<version_id>/restore", tag=TAG)
@@ -144,13 +231,13 @@ def restore(app_id: str, version_id: str) -> Result:
 
 def shown(row) -> dict[str, Any]:
     """Return a version with its content; secrets are hidden."""
-    return {**_head(row), **version.shown(row), "hash": row.hash}
+    return {**msgspec.to_builtins(_head(row)), **version.shown(row), "hash": row.hash}
 
 
-def _head(row) -> dict[str, Any]:
-    return {"id": row.id, "number": row.number, "version": "draft" if row.number == version.DRAFT else str(row.number),
-            "marked_name": row.name, "marked_comment": row.notes, "created_at": int(row.created_at),
-            "updated_at": int(row.updated_at)}
+def _head(row, app=None) -> Head:
+    return Head(id=row.id, number=row.number, version="draft" if row.number == version.DRAFT else str(row.number),
+                marked_name=row.name, marked_comment=row.notes, created_at=int(row.created_at),
+                updated_at=int(row.updated_at), live=app is not None and row.id == app.published_id)
 
 
 def _graph(app_id: str):

@@ -1,4 +1,35 @@
-/** Shapes of the console API. Times are Unix seconds. */
+/**
+ * Shapes of the console API. Those that the server's document describes are taken from there (schema.d.ts, made by
+ * `npm run api`); what is free-form there, because Dify's files define it, is described here. Times are Unix seconds.
+ */
+import type { components } from './schema';
+
+type Schemas = components['schemas'];
+
+export type Session = Schemas['SessionInfo'];
+export type App = Schemas['App'];
+export type AppMode = App['mode'];
+export type ApiKey = Schemas['ApiKey'];
+export type CreatedKey = Schemas['CreatedKey'];
+export type Model = Schemas['ModelInfo'];
+export type ModelType = Model['type'];
+export type ListedModel = Schemas['ModelChoice'];
+export type Localised = Schemas['Label'];
+export type Credential = Schemas['CredentialInfo'];
+export type Provider = Schemas['ProviderInfo'];
+export type ProviderTest = Schemas['TestResult'];
+export type DefaultModels = Schemas['DefaultModels'];
+export type UploadedFile = Schemas['File'];
+export type ImportWarning = Schemas['Warning'];
+export type ImportResult = Schemas['Import'];
+export type Conversation = Schemas['Conversation'];
+export type Run = Schemas['Run'];
+export type RunDetail = Schemas['RunDetail'];
+export type NodeRun = Schemas['NodeRun'];
+export type Version = Schemas['Head'];
+export type VersionDiff = Schemas['Diff'];
+export type Dataset = Schemas['Dataset'];
+export type Around = Schemas['Around'];
 
 export interface Page<T> {
   data: T[];
@@ -8,15 +39,6 @@ export interface Page<T> {
   total: number;
 }
 
-export interface Session {
-  setup: boolean;
-  authenticated: boolean;
-  csrf_token: string | null;
-  version: string;
-  language: string | null;
-  name: string | null;
-}
-
 export interface Health {
   status: 'ok' | 'degraded' | 'error';
   version: string;
@@ -24,22 +46,6 @@ export interface Health {
   disk?: { total: number; free: number };
   memory?: { total?: number; available?: number; free?: number; used?: number };
   problems?: { level: string; what: string; message: string }[];
-}
-
-export type AppMode = 'chat' | 'completion' | 'agent-chat' | 'advanced-chat' | 'workflow';
-
-export interface App {
-  id: string;
-  name: string;
-  mode: AppMode;
-  icon: string | null;
-  icon_type: string | null;
-  icon_background: string | null;
-  description: string;
-  created_at: number;
-  updated_at: number;
-  enable_site: boolean;
-  enable_api: boolean;
 }
 
 export interface ModelRef {
@@ -92,82 +98,6 @@ export interface ModelConfig {
   [key: string]: unknown;
 }
 
-export interface ImportWarning {
-  code: string;
-  node_id?: string | null;
-  title?: string | null;
-  message: string;
-}
-
-export interface ImportResult {
-  id: string;
-  status: 'completed' | 'completed-with-warnings' | 'pending' | 'failed';
-  app_id: string | null;
-  app_mode: AppMode | null;
-  current_dsl_version: string;
-  imported_dsl_version: string;
-  error: string;
-  warnings?: ImportWarning[];
-}
-
-export interface ApiKey {
-  id: string;
-  name?: string | null;
-  token_masked: string;
-  created_at: number;
-  last_used_at: number | null;
-}
-
-export type ModelType = 'llm' | 'text-embedding' | 'rerank' | 'speech2text' | 'tts' | 'moderation';
-
-export interface Model {
-  model: string;
-  type: ModelType;
-  features: string[];
-  context_size: number | null;
-  enabled: boolean;
-  /** The admin added it, and may take it away. */
-  custom?: boolean;
-}
-
-export interface ListedModel extends Model {
-  provider: string;
-  provider_label?: Localised;
-}
-
-export interface Localised {
-  zh?: string;
-  en?: string;
-}
-
-export interface Credential {
-  id: string;
-  name: string;
-  base_url: string;
-  key_masked: string;
-  created_at: number;
-}
-
-export interface Provider {
-  provider: string;
-  label: Localised;
-  icon?: string | null;
-  kind: 'preset' | 'custom';
-  configured: boolean;
-  credentials: Credential[];
-  models: Model[];
-  defaults: { base_url?: string | null; key_required?: boolean; help_url?: string | null };
-}
-
-export interface ProviderTest {
-  ok: boolean;
-  latency_ms?: number | null;
-  models: (string | { model: string; type?: ModelType; features?: string[]; context_size?: number | null })[];
-  error?: string | null;
-}
-
-export type DefaultModels = Partial<Record<ModelType, { provider: string; model: string } | null>>;
-
 export interface RetrievalModel {
   search_method: 'semantic_search' | 'full_text_search' | 'hybrid_search' | 'keyword_search';
   reranking_enable?: boolean;
@@ -176,31 +106,6 @@ export interface RetrievalModel {
   score_threshold: number | null;
   weights?: DatasetConfigs['weights'];
   [key: string]: unknown;
-}
-
-export interface Dataset {
-  id: string;
-  name: string;
-  description: string | null;
-  indexing_technique: string | null;
-  embedding_model?: string | null;
-  embedding_model_provider?: string | null;
-  document_count: number;
-  word_count: number;
-  app_count: number;
-  created_at: number;
-  updated_at?: number;
-  retrieval_model_dict?: RetrievalModel;
-  retrieval_model?: RetrievalModel;
-}
-
-export interface UploadedFile {
-  id: string;
-  name: string;
-  size: number;
-  extension: string;
-  mime_type: string;
-  created_at: number;
 }
 
 export interface Segmentation {
@@ -296,20 +201,9 @@ export interface MessageMetadata {
   retriever_resources?: Citation[];
 }
 
-export interface Conversation {
-  id: string;
-  name: string;
-  status?: string;
-  from_source?: string | null;
-  from_end_user_session_id?: string | null;
-  user?: string | null;
-  message_count?: number;
-  created_at: number;
-  updated_at?: number;
-}
-
 export interface LogMessage {
   id: string;
+  workflow_run_id?: string | null;
   conversation_id: string;
   query: string;
   answer: string;

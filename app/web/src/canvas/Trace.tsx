@@ -8,11 +8,11 @@ import type { Step } from '@/chat/turns';
 const ICONS = { running: IconLoader2, succeeded: IconCheck, failed: IconAlertTriangle, exception: IconAlertTriangle, stopped: IconPlayerPause, paused: IconPlayerPause };
 
 /** The steps of a run, each with what went in and came out. */
-export function Trace({ steps }: { steps: Step[] }) {
+export function Trace({ steps, open }: { steps: Step[]; open?: boolean }) {
   const { t } = useTranslation();
   if (steps.length === 0) return null;
   return (
-    <details className={css.tool}>
+    <details className={css.tool} open={open}>
       <summary>{t('flow:steps', { count: steps.length })}</summary>
       {steps.map((step) => {
         const Icon = ICONS[step.status];
@@ -24,6 +24,7 @@ export function Trace({ steps }: { steps: Step[] }) {
             </summary>
             {step.error ? <Text fz="xs" c="var(--mantine-color-error)">{step.error}</Text> : null}
             {step.inputs ? <pre aria-label={t('flow:inputs')}>{JSON.stringify(step.inputs, null, 2)}</pre> : null}
+            {step.processData ? <pre aria-label={t('flow:process')}>{JSON.stringify(step.processData, null, 2)}</pre> : null}
             {step.outputs ? <pre aria-label={t('flow:outputs')}>{JSON.stringify(step.outputs, null, 2)}</pre> : null}
           </details>
         );

@@ -6,25 +6,10 @@ import { useTranslation } from '@/i18n';
 import { Link } from 'react-router';
 
 import { http, url } from '@/api/http';
-import type { Citation } from '@/api/types';
+import type { Around, Citation } from '@/api/types';
 
 import { highlight } from './highlight';
 import css from './SourceDrawer.module.css';
-
-interface Passage {
-  id: string;
-  content: string;
-  position?: number;
-  page?: number | null;
-  heading?: string | null;
-}
-
-interface PassageView {
-  segment?: Passage;
-  before?: Passage[];
-  after?: Passage[];
-  document?: { id: string; name: string };
-}
 
 function Marked({ text, query }: { text: string; query: string }) {
   return highlight(text, query).map((piece, i) => (piece.hit ? <mark key={i}>{piece.text}</mark> : piece.text));
@@ -45,7 +30,7 @@ export default function SourceDrawer({
   const { t } = useTranslation();
   const passage = useQuery({
     queryKey: ['segment', citation.dataset_id, citation.segment_id],
-    queryFn: () => http.get<PassageView>(`/datasets/${citation.dataset_id}/segments/${citation.segment_id}`),
+    queryFn: () => http.get<Around>(`/datasets/${citation.dataset_id}/segments/${citation.segment_id}`),
     enabled: linked && Boolean(citation.segment_id),
     retry: false,
   });
@@ -54,11 +39,11 @@ export default function SourceDrawer({
     hit.current?.scrollIntoView({ block: 'center' });
   }, [passage.data]);
 
-  const own: Passage = passage.data?.segment ?? { id: citation.segment_id, content: citation.content };
+  const own = passage.data?.segment;
   const before = passage.data?.before ?? [];
   const after = passage.data?.after ?? [];
-  const page = citation.page ?? own.page;
-  const heading = citation.heading ?? own.heading;
+  const page = citation.page ?? (own?.place_kind === 'page' ? own.place : null);
+  const heading = citation.heading ?? own?.heading.join(' > ');
   return (
     <Drawer
       opened
@@ -97,7 +82,7 @@ export default function SourceDrawer({
               </p>
             ))}
             <div className={css.hit} ref={hit} aria-label={t('chat:source.passage')} role="region">
-              <Marked text={own.content} query={query} />
+              <Marked text={own?.content ?? citation.content} query={query} />
             </div>
             {after.map((n) => (
               <p key={n.id} className={css.near}>

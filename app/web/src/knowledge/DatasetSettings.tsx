@@ -26,10 +26,10 @@ export default function DatasetSettings() {
   const confirm = useConfirm();
   const navigate = useNavigate();
   const [name, setName] = useState(dataset.name);
-  const [description, setDescription] = useState(dataset.description ?? '');
+  const [description, setDescription] = useState(dataset.description);
   const [retrieval, setRetrieval] = useState<RetrievalModel>({
     search_method: 'hybrid_search', top_k: 4, score_threshold_enabled: false, score_threshold: 0.5, reranking_enable: false,
-    ...(dataset.retrieval_model_dict ?? dataset.retrieval_model),
+    ...dataset.retrieval_model_dict,
   });
   const save = useAct(() => knowledgeApi.update(dataset.id, { name: name.trim(), description: description.trim(), retrieval_model: retrieval }), {
     quiet: true,

@@ -42,7 +42,7 @@ function ranges(pages: number[]): string {
 function State({ doc }: { doc: Doc }) {
   const { t } = useTranslation();
   const state = oneOf(STATES, doc.display_status) ?? 'queuing';
-  const stage = oneOf(STAGES, doc.stage ?? doc.indexing_status);
+  const stage = oneOf(STAGES, doc.stage || doc.indexing_status);
   const share = progress(doc);
   if (isWorking(doc)) {
     return (
@@ -50,7 +50,7 @@ function State({ doc }: { doc: Doc }) {
         <Progress value={share ?? 100} animated={share === null || share < 100} size="sm" aria-label={t('knowledge:progress', { name: doc.name })} />
         <Text fz="xs" c="dimmed" className="sp-num">
           {stage ? t(`knowledge:stage.${stage}`) : t(`knowledge:status.${state}`)}
-          {doc.total ? ` · ${count(doc.done ?? 0)}/${count(doc.total)}` : ''}
+          {doc.total ? ` · ${count(doc.done)}/${count(doc.total)}` : ''}
           {doc.speed ? ` · ${t('knowledge:speed', { n: Math.round(doc.speed) })}` : ''}
         </Text>
       </Stack>

@@ -24,7 +24,7 @@ export default function RetrievalTest() {
   const text = useErrorText();
   const dataset = useFrameDataset();
   const client = useQueryClient();
-  const stored = dataset.retrieval_model_dict ?? dataset.retrieval_model;
+  const stored: Partial<RetrievalModel> | null = dataset.retrieval_model_dict;
   const [query, setQuery] = useState('');
   const [method, setMethod] = useState<string>(stored?.search_method ?? 'hybrid_search');
   const test = useAct(

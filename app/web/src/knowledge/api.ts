@@ -89,6 +89,6 @@ export function isWorking(doc: Doc): boolean {
 /** Share of a document that is indexed, 0 to 100; null while it is unknown. */
 export function progress(doc: Doc): number | null {
   if (doc.indexing_status === 'completed') return 100;
-  if (!doc.total || doc.done === null || doc.done === undefined) return null;
+  if (!doc.total) return null;
   return Math.min(100, Math.round((doc.done / doc.total) * 100));
 }

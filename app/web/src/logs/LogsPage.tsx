@@ -1,5 +1,6 @@
-import { Badge, Button, Drawer, Group, Pagination, Stack, Table, Text, UnstyledButton } from '@mantine/core';
-import { IconRefresh } from '@tabler/icons-react';
+import { Badge, Button, Drawer, Group, Pagination, SegmentedControl, Stack, Table, Text, TextInput, UnstyledButton } from '@mantine/core';
+import { useDebouncedValue } from '@mantine/hooks';
+import { IconRefresh, IconRoute, IconSearch } from '@tabler/icons-react';
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useTranslation } from '@/i18n';
@@ -15,6 +16,8 @@ import { AppIcon } from '@/ui/AppIcon';
 import { ago, count, dateTime } from '@/ui/format';
 import { Page } from '@/ui/Page';
 import { Empty, Failed, RowSkeletons } from '@/ui/states';
+
+import { RunDrawer, Runs } from './Runs';
 
 /** A logged message as the chat shows it. */
 export function toTurn(message: LogMessage): Turn {
@@ -38,6 +41,7 @@ function Detail({ conversation, onClose }: { conversation: Conversation; onClose
   const { t } = useTranslation();
   const app = useFrameApp();
   const [source, setSource] = useState<{ citation: Citation; query: string } | null>(null);
+  const [run, setRun] = useState<string | null>(null);
   const messages = useQuery({
     queryKey: ['apps', 'messages', app.id, conversation.id],
     queryFn: () => http.get<{ data: LogMessage[] }>(`/apps/${app.id}/chat-messages`, { conversation_id: conversation.id, limit: 100 }),
@@ -53,37 +57,81 @@ function Detail({ conversation, onClose }: { conversation: Conversation; onClose
         messages.data.data.map((message) => (
           <div key={message.id} className={css.turn}>
             {message.query ? <div className={css.question}>{message.query}</div> : null}
+            {message.workflow_run_id ? <Button size="compact-xs" variant="subtle" leftSection={<IconRoute size={14} />} onClick={() => setRun(message.workflow_run_id ?? null)}>{t('logs:trace')}</Button> : null}
             <Answer turn={toTurn(message)} avatar={<AppIcon app={app} size={32} />} onCite={(citation) => setSource({ citation, query: message.query })} />
           </div>
         ))
       )}
+      {run ? <RunDrawer appId={app.id} runId={run} onClose={() => setRun(null)} /> : null}
       {source ? <SourceDrawer citation={source.citation} query={source.query} linked onClose={() => setSource(null)} /> : null}
     </Drawer>
   );
 }
 
+/** Conversations of a chat, runs of a workflow; a chatflow has both. */
 export default function LogsPage() {
   const { t } = useTranslation();
   const app = useFrameApp();
-  const [page, setPage] = useState(1);
-  const [open, setOpen] = useState<Conversation | null>(null);
-  const list = useQuery({
-    queryKey: ['apps', 'conversations', app.id, page],
-    queryFn: () => http.get<PageOf<Conversation>>(`/apps/${app.id}/chat-conversations`, { page, limit: 20 }),
-    placeholderData: keepPreviousData,
-  });
+  const [view, setView] = useState('conversations');
+  const chat = app.mode !== 'workflow';
   return (
     <Page
       title={t('logs:title')}
       description={t('logs:text')}
-      actions={<Button variant="default" leftSection={<IconRefresh size={18} />} loading={list.isRefetching} onClick={() => void list.refetch()}>{t('logs:refresh')}</Button>}
+      actions={
+        app.mode === 'advanced-chat' ? (
+          <SegmentedControl
+            aria-label={t('logs:view')}
+            value={view}
+            onChange={setView}
+            data={[
+              { value: 'conversations', label: t('logs:conversations') },
+              { value: 'runs', label: t('logs:runs') },
+            ]}
+          />
+        ) : null
+      }
     >
+      {chat && view === 'conversations' ? <Conversations /> : <Runs />}
+    </Page>
+  );
+}
+
+function Conversations() {
+  const { t } = useTranslation();
+  const app = useFrameApp();
+  const [page, setPage] = useState(1);
+  const [keyword, setKeyword] = useState('');
+  const [wanted] = useDebouncedValue(keyword.trim(), 300);
+  const [open, setOpen] = useState<Conversation | null>(null);
+  const list = useQuery({
+    queryKey: ['apps', 'conversations', app.id, page, wanted],
+    queryFn: () => http.get<PageOf<Conversation>>(`/apps/${app.id}/chat-conversations`, { page, limit: 20, keyword: wanted }),
+    placeholderData: keepPreviousData,
+  });
+  return (
+    <Stack>
+      <Group justify="space-between">
+        <TextInput
+          flex="0 1 320px"
+          type="search"
+          leftSection={<IconSearch size={16} />}
+          aria-label={t('logs:search')}
+          placeholder={t('logs:search')}
+          value={keyword}
+          onChange={(event) => {
+            setKeyword(event.currentTarget.value);
+            setPage(1);
+          }}
+        />
+        <Button variant="default" leftSection={<IconRefresh size={18} />} loading={list.isRefetching} onClick={() => void list.refetch()}>{t('logs:refresh')}</Button>
+      </Group>
       {list.isPending ? (
         <RowSkeletons />
       ) : list.error ? (
         <Failed error={list.error} retry={() => list.refetch()} />
       ) : list.data.data.length === 0 ? (
-        <Empty title={t('logs:none')}>{t('logs:noneText')}</Empty>
+        <Empty title={t(wanted ? 'state.noMatch' : 'logs:none')}>{wanted ? null : t('logs:noneText')}</Empty>
       ) : (
         <Stack>
           <Table.ScrollContainer minWidth={560}>
@@ -106,12 +154,12 @@ export default function LogsPage() {
                     </Table.Td>
                     <Table.Td>
                       <Group gap={6} wrap="nowrap">
-                        <Text fz="sm" c="dimmed" truncate maw={160}>{row.from_end_user_session_id ?? row.user ?? t('logs:console')}</Text>
+                        <Text fz="sm" c="dimmed" truncate maw={160}>{row.from_source === 'console' ? t('logs:console') : (row.from_end_user_session_id ?? t('logs:anonymous'))}</Text>
                         {row.from_source === 'api' ? <Badge size="xs" variant="default">API</Badge> : null}
                       </Group>
                     </Table.Td>
                     <Table.Td ta="right" className="sp-num">{count(row.message_count)}</Table.Td>
-                    <Table.Td>{ago(row.updated_at ?? row.created_at)}</Table.Td>
+                    <Table.Td>{ago(row.updated_at)}</Table.Td>
                   </Table.Tr>
                 ))}
               </Table.Tbody>
@@ -121,6 +169,6 @@ export default function LogsPage() {
         </Stack>
       )}
       {open ? <Detail conversation={open} onClose={() => setOpen(null)} /> : null}
-    </Page>
+    </Stack>
   );
 }

@@ -10,7 +10,7 @@ import { useErrorText } from '@/ui/errors';
 import { done } from '@/ui/notify';
 import { useAct } from '@/ui/useAct';
 
-import { guessFeatures, guessType, localised, modelApi, type ModelInput } from './api';
+import { localised, modelApi, type ModelInput } from './api';
 import css from './Models.module.css';
 
 /** Address and key of a provider, tried before they are kept, and the models to add from it. */
@@ -20,11 +20,11 @@ export function ConnectProvider({ provider, credential, onClose }: { provider: P
   const client = useQueryClient();
   const label = localised(provider.label, provider.provider);
   const [name, setName] = useState(credential?.name ?? t('models:connect.defaultName'));
-  const [address, setAddress] = useState(credential?.base_url ?? provider.defaults.base_url ?? '');
+  const [address, setAddress] = useState(credential?.base_url ?? provider.defaults.base_url);
   const [key, setKey] = useState('');
   const [filter, setFilter] = useState('');
   const [picked, setPicked] = useState<Set<string>>(new Set());
-  const keyRequired = (provider.defaults.key_required ?? true) && !credential;
+  const keyRequired = provider.defaults.key_required && !credential;
 
   const test = useAct(
     () => modelApi.test(provider.provider, { base_url: address.trim(), api_key: key, ...(credential && !key ? { credential_id: credential.id } : {}) }),
@@ -34,14 +34,8 @@ export function ConnectProvider({ provider, credential, onClose }: { provider: P
     if (!test.data?.ok) return [];
     const known = new Set(provider.models.map((m) => m.model));
     return test.data.models
-      .map((entry) => (typeof entry === 'string' ? { model: entry } : entry))
       .filter((entry) => !known.has(entry.model))
-      .map((entry) => ({
-        model: entry.model,
-        type: entry.type ?? guessType(entry.model),
-        features: entry.features ?? guessFeatures(entry.model),
-        context_size: entry.context_size ?? null,
-      }));
+      .map(({ model, type, features, context_size }) => ({ model, type, features, context_size }));
   }, [test.data, provider.models]);
   const shown = found.filter((m) => m.model.toLowerCase().includes(filter.toLowerCase()));
 
@@ -126,7 +120,7 @@ export function ConnectProvider({ provider, credential, onClose }: { provider: P
           ) : null}
           {test.data?.ok ? (
             <Alert color="moss" icon={<IconCheck size={20} />} role="status">
-              {t('models:connect.ok', { ms: Math.round(test.data.latency_ms ?? 0), count: test.data.models.length })}
+              {t('models:connect.ok', { ms: Math.round(test.data.latency_ms), count: test.data.models.length })}
             </Alert>
           ) : null}
           {found.length > 0 ? (

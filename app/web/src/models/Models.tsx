@@ -71,7 +71,7 @@ export default function Models() {
                         {label}
                       </Text>
                       <Text c="dimmed" fz="xs" truncate>
-                        {provider.defaults.base_url ?? t('models:ownAddress')}
+                        {provider.defaults.base_url || t('models:ownAddress')}
                       </Text>
                     </div>
                     <IconPlus size={18} style={{ marginLeft: 'auto', flex: 'none' }} aria-hidden />

@@ -113,7 +113,7 @@ export function ProviderCard({ provider }: { provider: Provider }) {
                     ))}
                 </Group>
               </div>
-              {builtIn || model.custom === false ? null : (
+              {builtIn || !model.custom ? null : (
                 <ActionIcon
                   aria-label={t('models:removeModel', { name: model.model })}
                   onClick={() =>

@@ -51,7 +51,7 @@ export const modelApi = {
 export function localised(label: Localised | string | undefined, fallback: string): string {
   if (!label) return fallback;
   if (typeof label === 'string') return label;
-  return (currentLanguage() === 'zh' ? (label.zh ?? label.en) : (label.en ?? label.zh)) ?? fallback;
+  return (currentLanguage() === 'zh' ? label.zh || label.en : label.en || label.zh) || fallback;
 }
 
 /** What a model is for, judged by its name; the reader can correct it. */

@@ -1,5 +1,5 @@
 import { Group, Skeleton, Text } from '@mantine/core';
-import { IconApi, IconChevronLeft, IconHistory, IconPencilBolt, IconSchema } from '@tabler/icons-react';
+import { IconApi, IconChevronLeft, IconHistory, IconPencilBolt, IconSchema, IconVersions } from '@tabler/icons-react';
 import { useTranslation } from '@/i18n';
 import { Link, NavLink, Outlet, useNavigate, useOutletContext, useParams } from 'react-router';
 
@@ -34,6 +34,7 @@ export default function AppFrame() {
     { to: editor, label: t(`studio:tab.${editor}`), icon: editor === 'flow' ? IconSchema : IconPencilBolt },
     { to: 'api', label: t('studio:tab.api'), icon: IconApi },
     { to: 'logs', label: t('studio:tab.logs'), icon: IconHistory },
+    { to: 'versions', label: t('studio:tab.versions'), icon: IconVersions },
   ];
   return (
     <div className={css.frame}>

@@ -43,7 +43,7 @@ export function CreateApp({ open, onClose }: { open: boolean; onClose: () => voi
             <div className={css.modes}>
               {MODES.map((value) => (
                 <Radio.Card key={value} value={value} className={css.mode}>
-                  <AppIcon size={36} app={{ mode: value, icon: null, icon_type: null, icon_background: null }} />
+                  <AppIcon size={36} app={{ mode: value }} />
                   <div>
                     <Text fw={600} fz="sm">
                       {t(`studio:mode.${value}.name`)}

@@ -19,14 +19,14 @@ export function EditApp({ app, open, onClose }: { app: App; open: boolean; onClo
   const client = useQueryClient();
   const [name, setName] = useState(app.name);
   const [description, setDescription] = useState(app.description);
-  const [icon, setIcon] = useState(app.icon ?? '');
-  const [background, setBackground] = useState(app.icon_background ?? '#FFEAD5');
+  const [icon, setIcon] = useState(app.icon);
+  const [background, setBackground] = useState(app.icon_background || '#FFEAD5');
   useEffect(() => {
     if (!open) return;
     setName(app.name);
     setDescription(app.description);
-    setIcon(app.icon ?? '');
-    setBackground(app.icon_background ?? '#FFEAD5');
+    setIcon(app.icon);
+    setBackground(app.icon_background || '#FFEAD5');
   }, [open, app]);
   const save = useAct(
     () =>

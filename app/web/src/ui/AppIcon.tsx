@@ -13,7 +13,7 @@ const GLYPHS = {
 const HUES: Record<AppMode, number> = { chat: 28, completion: 95, 'agent-chat': 350, 'advanced-chat': 175, workflow: 220 };
 
 /** The app's emoji, or the sign of its kind on a tint of its own. */
-export function AppIcon({ app, size = 44 }: { app: Pick<App, 'mode' | 'icon' | 'icon_type' | 'icon_background'>; size?: number }) {
+export function AppIcon({ app, size = 44 }: { app: Pick<App, 'mode'> & Partial<Pick<App, 'icon' | 'icon_type' | 'icon_background'>>; size?: number }) {
   const Glyph = GLYPHS[app.mode];
   // Short names such as "robot_face" from old exports are no picture.
   const emoji = app.icon && app.icon_type !== 'image' && /\p{Extended_Pictographic}/u.test(app.icon) ? app.icon : null;

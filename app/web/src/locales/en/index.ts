@@ -11,5 +11,6 @@ import prompt from './prompt.json';
 import share from './share.json';
 import studio from './studio.json';
 import tools from './tools.json';
+import versions from './versions.json';
 
-export default { auth, box, chat, common, errors, flow, knowledge, logs, models, prompt, share, studio, tools };
+export default { auth, box, chat, common, errors, flow, knowledge, logs, models, prompt, share, studio, tools, versions };

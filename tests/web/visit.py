@@ -1,0 +1,128 @@
+"""The steps of somebody who uses the console, in English, as functions of a Playwright page."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+OUT = Path(__file__).resolve().parent / ".out"
+PASSWORD = "brave-sparrow-7"
+
+
+def open_page(browser, locale: str, width: int, **more):
+    """Return a page that remembers in `problems` what went wrong on it. `more` goes to the browser context."""
+    context = browser.new_context(viewport={"width": width, "height": 900 if width > 500 else 844}, locale=locale,
+                                  accept_downloads=True, **more)
+    page = context.new_page()
+    page.set_default_timeout(30_000)
+    page.problems = []
+    page.on("console", lambda m: page.problems.append(m.text) if m.type == "error" else None)
+    page.on("pageerror", lambda error: page.problems.append(str(error)))
+    return page
+
+
+def shot(page, name: str) -> None:
+    """Keep a picture for people to look at."""
+    OUT.mkdir(exist_ok=True)
+    page.wait_for_timeout(350)
+    page.screenshot(path=OUT / f"{name}.png")
+
+
+def assert_sound(page) -> None:
+    """Nothing sticks out sideways, and every control has a name."""
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth + 1"), page.url
+    nameless = page.evaluate("""() => [...document.querySelectorAll('button, a[href], input, textarea, select')]
+        .filter(e => e.offsetParent && !e.closest('[aria-hidden=true]'))
+        .filter(e => !(e.getAttribute('aria-label') || e.getAttribute('aria-labelledby') || e.innerText
+                       || (e.labels && e.labels.length) || e.title))
+        .map(e => e.outerHTML.slice(0, 160))""")
+    assert nameless == [], page.url
+
+
+def set_up(page, address: str, code: str) -> None:
+    """Be the first visitor: a wrong setup code, then the right one."""
+    page.goto(address)
+    page.wait_for_url("**/setup")
+    page.get_by_label("Setup code").fill("WRNG-CODE")
+    page.get_by_role("button", name="Continue").click()
+    page.get_by_role("textbox", name="New password").fill(PASSWORD)
+    page.get_by_role("textbox", name="The same password again").fill(PASSWORD)
+    page.get_by_role("button", name="Start").click()
+    page.get_by_text("This is not the setup code").wait_for()
+    page.problems.clear()  # the refused code is a 401 in the browser's own log
+    page.get_by_label("Setup code").fill(code)
+    page.get_by_role("button", name="Continue").click()
+    page.get_by_role("button", name="Start").click()
+    page.get_by_text("Three steps to your first answer").wait_for()
+
+
+def connect(page, address: str, provider: str, base_url: str, model: str) -> None:
+    """Connect a model provider, after testing the connection."""
+    page.goto(f"{address}/models")
+    page.get_by_role("button", name=re.compile(provider)).first.click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Address (base URL)").fill(base_url)
+    dialog.get_by_role("button", name="Test connection").click()
+    dialog.get_by_text(re.compile(r"Works: answered")).wait_for()
+    dialog.get_by_label(model, exact=True).check()
+    shot(page, f"connect-{model}-en-1440")
+    dialog.get_by_role("button", name=re.compile("^Save with")).click()
+    dialog.wait_for(state="hidden")
+    page.get_by_role("article", name=re.compile(provider)).get_by_text(model).first.wait_for()
+
+
+def add_documents(page, address: str, name: str, files: list[Path], *, seconds: int = 90) -> None:
+    """Make a knowledge base of some files and wait until all can be searched."""
+    page.goto(f"{address}/knowledge?create=1")
+    page.get_by_label("Name").fill(name)
+    page.get_by_role("dialog").get_by_role("button", name="Create").click()
+    page.wait_for_url("**/add")
+    page.locator("input[type=file]").first.set_input_files(files)
+    page.get_by_role("button", name="Preview").click()
+    page.get_by_text(re.compile(r"chunks? in the first file")).wait_for(timeout=60_000)
+    page.get_by_role("button", name=re.compile(f"^Index {len(files)}")).click()
+    page.locator("[data-status]").first.wait_for()
+    shot(page, f"indexing-{name}-en-1440")
+    page.locator("[data-status=available]").nth(len(files) - 1).wait_for(timeout=seconds * 1000)
+    shot(page, f"documents-{name}-en-1440")
+
+
+def create_assistant(page, address: str, name: str, model: str, dataset: str) -> str:
+    """Make a chat assistant over a knowledge base; return the app's id."""
+    page.goto(f"{address}/apps?create=1")
+    page.get_by_label("Name").fill(name)
+    page.get_by_role("dialog").get_by_role("button", name="Create").click()
+    page.wait_for_url("**/prompt")
+    choose_model(page, model)
+    page.get_by_role("textbox", name="Instructions").fill("Answer from the documents.")
+    page.get_by_role("region", name="Knowledge").get_by_role("button", name="Add").click()
+    page.get_by_role("checkbox", name=re.compile(dataset)).click()
+    page.get_by_role("button", name="Done").click()
+    page.get_by_text("Saved", exact=True).wait_for()
+    return re.search(r"/apps/([^/]+)", page.url)[1]
+
+
+def choose_model(page, model: str) -> None:
+    """Choose the model of the app whose prompt is open."""
+    page.get_by_role("region", name="Model").locator("input").first.click()
+    page.get_by_role("option", name=model).click()
+    page.get_by_text("Saved", exact=True).wait_for()
+
+
+def ask(page, question: str, answer: str, *, placeholder: str = "Ask something…", seconds: int = 60) -> None:
+    """Ask in the open chat; wait for an answer that matches and for what it cites."""
+    page.get_by_role("textbox", name=placeholder).fill(question)
+    page.keyboard.press("Enter")
+    page.get_by_role("log").get_by_text(re.compile(answer)).last.wait_for(timeout=seconds * 1000)
+    page.get_by_test_id("citation").first.wait_for(timeout=seconds * 1000)
+
+
+def new_key(page) -> str:
+    """Make an API key of the open app and return it."""
+    page.get_by_role("link", name="API").click()
+    page.get_by_role("button", name="New key").click()
+    page.get_by_role("dialog").get_by_role("button", name="Create").click()
+    token = page.get_by_test_id("api-token").inner_text()
+    page.get_by_role("button", name="I have copied it").click()
+    page.get_by_test_id("api-token").wait_for(state="hidden")
+    return token
