@@ -109,6 +109,16 @@ def choose_model(page, model: str) -> None:
     page.get_by_text("Saved", exact=True).wait_for()
 
 
+def configure(page, address: str, app: str, changes: dict, *, top_k: int) -> None:
+    """Change an app's configuration as the console would, and how many passages it is given."""
+    api = f"{address}/console/api"
+    token = page.request.get(f"{api}/session").json()["csrf_token"]
+    config = {**page.request.get(f"{api}/apps/{app}/model-config").json(), **changes}
+    config["dataset_configs"] = {**(config.get("dataset_configs") or {}), "top_k": top_k}
+    saved = page.request.post(f"{api}/apps/{app}/model-config", data=config, headers={"X-CSRF-Token": token})
+    assert saved.ok, saved.text()
+
+
 def ask(page, question: str, answer: str, *, placeholder: str = "Ask something…", seconds: int = 60) -> None:
     """Ask in the open chat; wait for an answer that matches and for what it cites."""
     page.get_by_role("textbox", name=placeholder).fill(question)
