@@ -85,7 +85,7 @@ def test_real_model_answers_over_the_manual(slice_, llama):
     visit.connect(page, address, "llama.cpp", llama, "smollm2-135m-instruct")
     # It reads a few dozen tokens a second: one passage and a short answer are enough.
     visit.configure(page, address, app, {
-        "model": {"provider": "llama_cpp", "name": "smollm2-135m-instruct", "mode": "chat",
+        "model": {"provider": "llamacpp", "name": "smollm2-135m-instruct", "mode": "chat",
                   "completion_params": {"max_tokens": 40, "temperature": 0.0}}}, top_k=1)
     page.goto(f"{address}/apps/{app}/prompt")
     page.get_by_role("textbox", name="Ask something…").fill(ENGLISH[0])

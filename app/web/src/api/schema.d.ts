@@ -34,6 +34,42 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/console/api/api-based-extension": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the API extensions. */
+        get: operations["list_extensions"];
+        put?: never;
+        /** Add an API extension; it must answer a ping. */
+        post: operations["create_extension"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/console/api/api-based-extension/{extension_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get an API extension. */
+        get: operations["get_extension"];
+        put?: never;
+        post?: never;
+        /** Delete an API extension; apps that use it fail until they are changed. */
+        delete: operations["delete_extension"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/console/api/apps": {
         parameters: {
             query?: never;
@@ -308,6 +344,59 @@ export interface paths {
         put?: never;
         /** Save and publish the definition of a chat, agent or completion app; what is absent is empty. */
         post: operations["save_model_config"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/console/api/apps/{app_id}/server": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get an app's MCP server. */
+        get: operations["get_mcp_server"];
+        put?: never;
+        /** Make an app an MCP server, change its description, or switch it off (`status` inactive). */
+        post: operations["save_mcp_server"];
+        /** End the server. */
+        delete: operations["delete_mcp_server"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/console/api/apps/{app_id}/server/refresh": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Give the server a new address; the old one is dead at once. */
+        post: operations["renew_mcp_server"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/console/api/apps/{app_id}/triggers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the triggers of the published version, with the addresses of webhooks and the next time of schedules. */
+        get: operations["get_triggers"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1385,6 +1474,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/console/api/outbound-rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get the lists of outbound calls. */
+        get: operations["get_outbound_rules"];
+        /** Set the lists of outbound calls; they hold for the next call. */
+        put: operations["set_outbound_rules"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/console/api/places": {
         parameters: {
             query?: never;
@@ -1464,6 +1571,252 @@ export interface paths {
         put?: never;
         /** Create the admin with the setup code from the box's screen, and sign in. */
         post: operations["set_up"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/console/api/tool-providers/api": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Store an OpenAPI document; each operation is a tool. */
+        post: operations["add_api_tool"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/console/api/tool-providers/api/{provider_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get a stored document. */
+        get: operations["get_api_tool"];
+        /** Change a stored document. */
+        put: operations["change_api_tool"];
+        post?: never;
+        /** Delete a document. */
+        delete: operations["delete_api_tool"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/console/api/tool-providers/api/schema": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Read an OpenAPI document and list its operations; nothing is stored. */
+        post: operations["read_document"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/console/api/tool-providers/api/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Call one operation of a document once. */
+        post: operations["test_api_tool"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/console/api/tool-providers/builtin/{provider}/credentials": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the credentials of a built-in family. */
+        get: operations["list_tool_credentials"];
+        put?: never;
+        /** Store a credential; the first one is the default. */
+        post: operations["add_tool_credential"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/console/api/tool-providers/builtin/{provider}/credentials/{credential_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Change a credential. */
+        put: operations["change_tool_credential"];
+        post?: never;
+        /** Delete a credential. */
+        delete: operations["delete_tool_credential"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/console/api/tool-providers/mcp": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Add an MCP server; it is asked for its tools first. */
+        post: operations["add_mcp_tool"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/console/api/tool-providers/mcp/{provider_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get an MCP server. */
+        get: operations["get_mcp_tool"];
+        /** Change an MCP server. */
+        put: operations["change_mcp_tool"];
+        post?: never;
+        /** Delete an MCP server. */
+        delete: operations["delete_mcp_tool"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/console/api/tool-providers/mcp/{provider_id}/refresh": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ask an MCP server for its tools again. */
+        post: operations["refresh_mcp_tool"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/console/api/tool-providers/mcp/programs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the programs of this box that may be run as MCP servers (config/mcp.json). */
+        get: operations["list_mcp_programs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/console/api/tool-providers/workflow": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Offer a published workflow as a tool. */
+        post: operations["add_workflow_tool"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/console/api/tool-providers/workflow/{provider_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get a workflow tool. */
+        get: operations["get_workflow_tool"];
+        /** Change a workflow tool. */
+        put: operations["change_workflow_tool"];
+        post?: never;
+        /** Delete a workflow tool; the workflow stays. */
+        delete: operations["delete_workflow_tool"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/console/api/tools": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List all tools, for agents and the canvas. */
+        get: operations["list_tools"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/console/api/tools/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Call a tool once. */
+        post: operations["test_tool"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1570,6 +1923,28 @@ export interface components {
             question: string;
         };
         /**
+         * ApiCredentials
+         * @description How calls of a document's operations are authorised, as Dify has it.
+         */
+        ApiCredentials: {
+            /** @default Authorization */
+            api_key_header: string;
+            /**
+             * @default bearer
+             * @enum {unknown}
+             */
+            api_key_header_prefix: "basic" | "bearer" | "custom";
+            /** @default key */
+            api_key_query_param: string;
+            /** @default  */
+            api_key_value: string;
+            /**
+             * @default none
+             * @enum {unknown}
+             */
+            auth_type: "api_key_header" | "api_key_query" | "none";
+        };
+        /**
          * ApiKey
          * @description A key, without the key.
          */
@@ -1586,6 +1961,23 @@ export interface components {
          */
         ApiKeyList: {
             data: components["schemas"]["ApiKey"][];
+        };
+        /**
+         * ApiTool
+         * @description A stored document; its key is masked.
+         */
+        ApiTool: {
+            base_url: string;
+            credentials: Record<string, unknown>;
+            description: string;
+            icon: unknown;
+            id: string;
+            labels: string[];
+            name: string;
+            privacy_policy: string;
+            provider: components["schemas"]["ToolProvider"];
+            schema: string;
+            source: string;
         };
         /**
          * App
@@ -2066,6 +2458,19 @@ export interface components {
             process_rule: Record<string, unknown> | null;
         };
         /**
+         * DocumentRead
+         * @description What a document offers.
+         */
+        DocumentRead: {
+            base_url: string;
+            description: string;
+            schema: string;
+            schema_type: string;
+            title: string;
+            tools: components["schemas"]["ToolDetail"][];
+            warnings: string[];
+        };
+        /**
          * Documents
          * @description A page of documents.
          */
@@ -2138,6 +2543,17 @@ export interface components {
             include_secret: boolean;
             /** @default null */
             workflow_id: string | null;
+        };
+        /**
+         * Extension
+         * @description A service without its key.
+         */
+        Extension: {
+            api_endpoint: string;
+            api_key: string;
+            created_at: number;
+            id: string;
+            name: string;
         };
         /**
          * Fetched
@@ -2297,6 +2713,62 @@ export interface components {
             start: number | null;
         };
         /**
+         * McpServer
+         * @description An app's server. `server_url` is the whole secret address; empty fields mean that there is none yet.
+         */
+        McpServer: {
+            app_id: string;
+            /** @default  */
+            description: string;
+            /** @default {} */
+            parameters: {
+                [key: string]: string;
+            };
+            /** @default false */
+            published: boolean;
+            /** @default  */
+            server_code: string;
+            /** @default  */
+            server_url: string;
+            status: string;
+            /** @default  */
+            tool_name: string;
+        };
+        /**
+         * McpServerChange
+         * @description How the app is described to clients; `parameters` describes its inputs by name.
+         */
+        McpServerChange: {
+            /** @default  */
+            description: string;
+            /** @default {} */
+            parameters: {
+                [key: string]: string;
+            };
+            /** @default active */
+            status: string;
+        };
+        /**
+         * McpTool
+         * @description A stored MCP server; the query of its address and the values of its headers are masked.
+         */
+        McpTool: {
+            headers: {
+                [key: string]: string;
+            };
+            icon: unknown;
+            id: string;
+            name: string;
+            program: string;
+            provider: components["schemas"]["ToolProvider"];
+            read_timeout: number;
+            server_identifier: string;
+            server_url: string;
+            timeout: number;
+            transport: string;
+            updated_at: number;
+        };
+        /**
          * MessageQuery
          * @description Which messages.
          */
@@ -2427,6 +2899,15 @@ export interface components {
             urls: {
                 [key: string]: string;
             };
+        };
+        /**
+         * NewExtension
+         * @description A service: where it is and the key it expects as Bearer token.
+         */
+        NewExtension: {
+            api_endpoint: string;
+            api_key: string;
+            name: string;
         };
         /**
          * NewField
@@ -2563,6 +3044,16 @@ export interface components {
             offset: number;
         };
         /**
+         * OutboundRules
+         * @description Networks, addresses and host names that tools and HTTP nodes may call although, or may not although.
+         */
+        OutboundRules: {
+            /** @default [] */
+            allow: string[];
+            /** @default [] */
+            deny: string[];
+        };
+        /**
          * Page
          * @description The query of a list: page from 1, limit from 1 to 100.
          */
@@ -2620,6 +3111,13 @@ export interface components {
             output: string;
             /** @default 0.000001 */
             unit: string;
+        };
+        /**
+         * Programs
+         * @description Names.
+         */
+        Programs: {
+            data: string[];
         };
         /**
          * ProviderDefaults
@@ -2684,6 +3182,18 @@ export interface components {
             content: string | null;
             /** @default null */
             rating: ("dislike" | "like") | null;
+        };
+        /**
+         * ReadDocument
+         * @description A document as text, or its address. `base_url` replaces the document's servers.
+         */
+        ReadDocument: {
+            /** @default  */
+            base_url: string;
+            /** @default  */
+            schema: string;
+            /** @default  */
+            url: string;
         };
         /**
          * Result
@@ -2772,6 +3282,27 @@ export interface components {
             total: number;
         };
         /**
+         * SaveApiTool
+         * @description A document to store; a masked key stays as it was. `source` is the address the document came from.
+         */
+        SaveApiTool: {
+            /** @default  */
+            base_url: string;
+            credentials?: components["schemas"]["ApiCredentials"];
+            /** @default  */
+            description: string;
+            /** @default null */
+            icon: unknown;
+            /** @default [] */
+            labels: string[];
+            name: string;
+            /** @default  */
+            privacy_policy: string;
+            schema: string;
+            /** @default  */
+            source: string;
+        };
+        /**
          * Saved
          * @description What the next save must name as the draft it was made from.
          */
@@ -2779,6 +3310,63 @@ export interface components {
             hash: string;
             result: string;
             updated_at: number;
+        };
+        /**
+         * SaveMcpTool
+         * @description An MCP server; masked values stay as they were. Times in seconds. `program` names one of config/mcp.json.
+         */
+        SaveMcpTool: {
+            /** @default {} */
+            headers: {
+                [key: string]: string;
+            };
+            /** @default null */
+            icon: unknown;
+            name: string;
+            /** @default  */
+            program: string;
+            /** @default 300 */
+            read_timeout: number;
+            server_identifier: string;
+            /** @default  */
+            server_url: string;
+            /** @default 30 */
+            timeout: number;
+            /**
+             * @default auto
+             * @enum {unknown}
+             */
+            transport: "auto" | "sse" | "stdio" | "streamable_http";
+        };
+        /**
+         * SaveToolCredential
+         * @description A credential to store; a masked value stays as it was.
+         */
+        SaveToolCredential: {
+            /** @default {} */
+            credentials: Record<string, unknown>;
+            /** @default false */
+            is_default: boolean;
+            /** @default default */
+            name: string;
+        };
+        /**
+         * SaveWorkflowTool
+         * @description A published workflow as a tool.
+         */
+        SaveWorkflowTool: {
+            /** @default  */
+            description: string;
+            /** @default null */
+            icon: unknown;
+            /** @default  */
+            label: string;
+            /** @default [] */
+            labels: string[];
+            name: string;
+            /** @default [] */
+            parameters: components["schemas"]["WorkflowParameter"][];
+            workflow_app_id: string;
         };
         /**
          * Segment
@@ -2913,6 +3501,33 @@ export interface components {
             type: "llm" | "moderation" | "rerank" | "speech2text" | "text-embedding" | "tts";
         };
         /**
+         * TestApiTool
+         * @description A call to try of a document that need not be stored; with `provider_id` a masked key is the stored one.
+         */
+        TestApiTool: {
+            /** @default  */
+            base_url: string;
+            credentials?: components["schemas"]["ApiCredentials"];
+            /** @default {} */
+            parameters: Record<string, unknown>;
+            /** @default null */
+            provider_id: string | null;
+            schema: string;
+            /** @default  */
+            source: string;
+            tool_name: string;
+        };
+        /**
+         * TestedTool
+         * @description How a try went.
+         */
+        TestedTool: {
+            error: string | null;
+            latency_ms: number;
+            ok: boolean;
+            result: string;
+        };
+        /**
          * TestResult
          * @description How the test went. `base_url` is the address that works; `reply` is what the model said.
          */
@@ -2924,6 +3539,133 @@ export interface components {
             models: components["schemas"]["ModelInfo"][];
             ok: boolean;
             reply: string | null;
+        };
+        /**
+         * TestTool
+         * @description A call to try: the tool by the names that app files use, and all its parameters.
+         */
+        TestTool: {
+            /** @default null */
+            credential_id: string | null;
+            /** @default {} */
+            parameters: Record<string, unknown>;
+            provider_id: string;
+            /** @enum {unknown} */
+            provider_type: "api" | "builtin" | "mcp" | "workflow";
+            tool_name: string;
+        };
+        /**
+         * ToolCredential
+         * @description A credential; what is secret of it is masked.
+         */
+        ToolCredential: {
+            credentials: Record<string, unknown>;
+            id: string;
+            is_default: boolean;
+            name: string;
+            provider: string;
+        };
+        /**
+         * ToolCredentials
+         * @description A provider's credentials, the default one first.
+         */
+        ToolCredentials: {
+            data: components["schemas"]["ToolCredential"][];
+        };
+        /**
+         * ToolDetail
+         * @description A tool, as agents and the canvas need it. `input_schema` is what a model is shown.
+         */
+        ToolDetail: {
+            description: {
+                [key: string]: string;
+            };
+            input_schema: Record<string, unknown>;
+            label: {
+                [key: string]: string;
+            };
+            name: string;
+            output_schema: Record<string, unknown> | null;
+            parameters: components["schemas"]["ToolParameter"][];
+        };
+        /**
+         * ToolParameter
+         * @description A parameter. `form`: llm (the model fills it in) or form (the app's author does).
+         */
+        ToolParameter: {
+            default: unknown;
+            /** @enum {unknown} */
+            form: "form" | "llm";
+            human_description: {
+                [key: string]: string;
+            };
+            label: {
+                [key: string]: string;
+            };
+            llm_description: string;
+            name: string;
+            options: string[];
+            required: boolean;
+            type: string;
+        };
+        /**
+         * ToolProvider
+         * @description A family of tools. `id` and `name` are what app files say as provider_id and provider_name.
+         *
+         *         `authorized` is false while a credential is wanted and none is stored; `error` says why a provider cannot be used.
+         */
+        ToolProvider: {
+            authorized: boolean;
+            credentials_schema: components["schemas"]["ToolParameter"][];
+            description: {
+                [key: string]: string;
+            };
+            /** @default null */
+            error: string | null;
+            icon: unknown;
+            id: string;
+            label: {
+                [key: string]: string;
+            };
+            name: string;
+            tools: components["schemas"]["ToolDetail"][];
+            /** @enum {unknown} */
+            type: "api" | "builtin" | "mcp" | "workflow";
+        };
+        /**
+         * ToolProviders
+         * @description A list of families.
+         */
+        ToolProviders: {
+            data: components["schemas"]["ToolProvider"][];
+        };
+        /**
+         * ToolsQuery
+         * @description Which tools to list.
+         */
+        ToolsQuery: {
+            /** @default null */
+            type: ("api" | "builtin" | "mcp" | "workflow") | null;
+        };
+        /**
+         * Trigger
+         * @description A node that starts the workflow by itself. `status`: enabled, disabled (nothing is published), or what is wrong
+         *         with it; `next_run_at` is Unix time.
+         */
+        Trigger: {
+            next_run_at: number | null;
+            node_id: string;
+            status: string;
+            title: string;
+            trigger_type: string;
+            webhook_url: string | null;
+        };
+        /**
+         * Triggers
+         * @description All triggers of an app.
+         */
+        Triggers: {
+            data: components["schemas"]["Trigger"][];
         };
         /**
          * Values
@@ -2954,6 +3696,35 @@ export interface components {
             node_id: string | null;
             /** @default null */
             title: string | null;
+        };
+        /**
+         * WorkflowParameter
+         * @description An input of the workflow: `form` llm (the model fills it in) or form (the author does).
+         */
+        WorkflowParameter: {
+            /** @default  */
+            description: string;
+            /**
+             * @default llm
+             * @enum {unknown}
+             */
+            form: "form" | "llm";
+            name: string;
+        };
+        /**
+         * WorkflowTool
+         * @description A stored workflow tool.
+         */
+        WorkflowTool: {
+            description: string;
+            icon: unknown;
+            id: string;
+            label: string;
+            labels: string[];
+            name: string;
+            parameters: components["schemas"]["WorkflowParameter"][];
+            provider: components["schemas"]["ToolProvider"];
+            workflow_app_id: string;
         };
     };
     responses: never;
@@ -3018,6 +3789,128 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Result"];
                 };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    list_extensions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Extension"][];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    create_extension: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewExtension"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Extension"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_extension: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                extension_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Extension"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    delete_extension: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                extension_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description The request was refused. */
             default: {
@@ -3578,7 +4471,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Server-sent events. */
+            /** @description Server-sent events, or the whole reply. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3645,7 +4538,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Server-sent events. */
+            /** @description Server-sent events, or the whole reply. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3823,6 +4716,165 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Result"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_mcp_server: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                app_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["McpServer"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    save_mcp_server: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                app_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["McpServerChange"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["McpServer"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    delete_mcp_server: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                app_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Result"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    renew_mcp_server: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                app_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["McpServer"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_triggers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                app_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Triggers"];
                 };
             };
             /** @description The request was refused. */
@@ -4214,7 +5266,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Server-sent events. */
+            /** @description Server-sent events, or the whole reply. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -6444,6 +7496,68 @@ export interface operations {
             };
         };
     };
+    get_outbound_rules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OutboundRules"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    set_outbound_rules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OutboundRules"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OutboundRules"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     list_places: {
         parameters: {
             query?: never;
@@ -6591,6 +7705,720 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Result"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    add_api_tool: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SaveApiTool"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiTool"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_api_tool: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                provider_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiTool"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    change_api_tool: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                provider_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SaveApiTool"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiTool"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    delete_api_tool: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                provider_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Result"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    read_document: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReadDocument"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DocumentRead"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    test_api_tool: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TestApiTool"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TestedTool"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    list_tool_credentials: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                provider: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ToolCredentials"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    add_tool_credential: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                provider: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SaveToolCredential"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ToolCredential"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    change_tool_credential: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                credential_id: string;
+                provider: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SaveToolCredential"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ToolCredential"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    delete_tool_credential: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                credential_id: string;
+                provider: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Result"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    add_mcp_tool: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SaveMcpTool"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["McpTool"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_mcp_tool: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                provider_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["McpTool"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    change_mcp_tool: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                provider_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SaveMcpTool"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["McpTool"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    delete_mcp_tool: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                provider_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Result"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    refresh_mcp_tool: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                provider_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["McpTool"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    list_mcp_programs: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Programs"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    add_workflow_tool: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SaveWorkflowTool"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkflowTool"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_workflow_tool: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                provider_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkflowTool"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    change_workflow_tool: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                provider_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SaveWorkflowTool"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkflowTool"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    delete_workflow_tool: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                provider_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Result"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    list_tools: {
+        parameters: {
+            query?: {
+                type?: ("api" | "builtin" | "mcp" | "workflow") | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ToolProviders"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    test_tool: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TestTool"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TestedTool"];
                 };
             };
             /** @description The request was refused. */
