@@ -14,7 +14,7 @@ from tests.web import visit
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
 
 ENGLISH = "Which stage of the boot process is the boot loader?", "2nd stage of the boot process"
-CHINESE = "迷你 Debian 系统是启动流程的第几阶段？", "第三"
+CHINESE = "常规 Debian 系统是启动流程的第几阶段？", "第四阶段"
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def test_answer_cites_the_manual(slice_, question, answer):
     page.get_by_test_id("citation").first.click()
     source = page.get_by_test_id("source")
     source.get_by_text(".pdf").first.wait_for()
-    assert source.locator("mark").count() > 0
+    source.locator("mark").first.wait_for()
     visit.shot(page, f"slice-{'en' if question.isascii() else 'zh'}-1440")
     page.keyboard.press("Escape")
     assert page.problems == []
