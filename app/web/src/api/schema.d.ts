@@ -760,7 +760,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Download the original of a document. */
+        /** Download the original of a document; `inline` opens a PDF in the browser, at `#page=N`. */
         get: operations["download"];
         put?: never;
         post?: never;
@@ -3466,6 +3466,14 @@ export interface components {
             setup_code: string;
         };
         /**
+         * Show
+         * @description How an original is shown.
+         */
+        Show: {
+            /** @default false */
+            inline: boolean;
+        };
+        /**
          * SignIn
          * @description The password of the admin.
          */
@@ -5344,6 +5352,15 @@ export interface operations {
                 };
             };
             /** @description The request was refused. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Import"] | components["schemas"]["Error"];
+                };
+            };
+            /** @description The request was refused. */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -5403,6 +5420,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Import"];
+                };
+            };
+            /** @description The request was refused. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Import"] | components["schemas"]["Error"];
                 };
             };
             /** @description The request was refused. */
@@ -5878,7 +5904,9 @@ export interface operations {
     };
     download: {
         parameters: {
-            query?: never;
+            query?: {
+                inline?: boolean;
+            };
             header?: never;
             path: {
                 dataset_id: string;
