@@ -90,5 +90,5 @@ export function isWorking(doc: Doc): boolean {
 export function progress(doc: Doc): number | null {
   if (doc.indexing_status === 'completed') return 100;
   if (!doc.total) return null;
-  return Math.min(100, Math.round((doc.done / doc.total) * 100));
+  return Math.min(100, Math.round(((doc.done ?? 0) / doc.total) * 100));
 }
