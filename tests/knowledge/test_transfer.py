@@ -114,7 +114,10 @@ def test_a_base_moves_to_another_box(database, there, tmp_path, monkeypatch, req
     monkeypatch.setattr(builtin, "encode", _no_embedding(builtin.encode))
     assert transfer.load(file) == base  # its own id, so that apps that name it find it
     assert content(base) == before
-    assert answers(base) == said
+    again = answers(base)
+    assert [text for text, _ in again] == [text for text, _ in said]
+    # A word's weight depends on what else the box holds, so scores may move a little; the order may not.
+    assert [score for _, score in again] == pytest.approx([score for _, score in said], abs=0.03)
     row = datasets.get(base)
     assert (row["name"], row["embedding_dimension"]) == ("Pumps 泵", embedded)
     fact = datasets.facts([row])[base]

@@ -365,9 +365,9 @@ def _bytes(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Iterator[bytes]:
         with archive.open(info) as stream:
             while data := stream.read(_BLOCK):
                 yield data
-    except OSError:
-        raise
     except Exception as error:  # BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError (a password)
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:  # EINVAL: a damaged place lies before the file
+            raise
         raise _damaged(f"its part {info.filename[:80]} cannot be unpacked") from error
 
 
