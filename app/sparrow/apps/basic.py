@@ -54,6 +54,7 @@ def preset_answer(turn: Turn, *, whole: bool = False) -> str | None:
         if verdict is not None and verdict.action == "overridden":
             turn.inputs, order.query = verdict.inputs or turn.inputs, verdict.query or order.query
         elif verdict is not None:
+            turn.refused = True
             _say(turn, verdict.preset, whole)
             return verdict.preset
     match = annotation.match(order.app, order.query, order.source) if order.query else None

@@ -59,6 +59,7 @@ class Turn:
     started: float = field(default_factory=clock.now)
     resources: list[dict[str, Any]] = field(default_factory=list)
     annotation: dict[str, Any] | None = None
+    refused: bool = False  # the moderation kept what the user said from the model
     envelope: dict[str, Any] = field(default_factory=dict)
 
     @property

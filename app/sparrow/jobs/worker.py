@@ -26,11 +26,20 @@ QUEUE = "sparrow"
 PATIENCE = 10  # seconds between two looks at the table without a ring
 FAILURE_TTL = 86_400
 
+# Held by whoever uses the database in this process, and while it forks: SQLite remembers per process which locks it
+# has on a file, and a child that inherits that memory waits for its parent's locks or trusts them as its own.
+_closed_at_fork = threading.Lock()
+
 
 def main(*, burst: bool = False) -> None:
     """Run until stopped (or, with `burst`, until the table has no queued job)."""
     from rq import Queue, Worker
     from rq.serializers import JSONSerializer
+
+    class ForkWorker(Worker):
+        def fork_work_horse(self, job, queue):
+            with _closed_at_fork:
+                super().fork_work_horse(job, queue)
 
     migrate.wait()
     connection = _connect()
@@ -40,9 +49,10 @@ def main(*, burst: bool = False) -> None:
     if settings.get().rag:
         queue.submit("check_knowledge", {}, key="check_knowledge")
     dispatch(rq_queue)
+    db.reset()
     if not burst:
         threading.Thread(target=_dispatch_forever, args=(rq_queue,), daemon=True, name="dispatcher").start()
-    worker = Worker([rq_queue], connection=connection, serializer=JSONSerializer)
+    worker = ForkWorker([rq_queue], connection=connection, serializer=JSONSerializer)
     worker.work(burst=burst, logging_level="WARNING")
 
 
@@ -83,18 +93,28 @@ def _dispatch_forever(rq_queue) -> None:
     while True:
         try:
             connection.brpop(queue.BELL, timeout=PATIENCE)
-            if clock.monotonic() - looked > PATIENCE / 2:
-                looked = clock.monotonic()
-                claim.renew(run.owner)
-                recover(rq_queue)
-            _settle_dead_children(rq_queue)
-            schedule.tick()
-            if settings.get().rag:
-                sources.watch()
-            dispatch(rq_queue)
+            with _closed_at_fork:
+                try:
+                    looked = _look(rq_queue, looked)
+                finally:
+                    db.reset()
         except Exception as error:
             log.warning("dispatcher: %s", error)
             time.sleep(1)
+
+
+def _look(rq_queue, looked: float) -> float:
+    """Do what is due in the table; return when it was last looked at for the jobs of other workers."""
+    if clock.monotonic() - looked > PATIENCE / 2:
+        looked = clock.monotonic()
+        claim.renew(run.owner)
+        recover(rq_queue)
+    _settle_dead_children(rq_queue)
+    schedule.tick()
+    if settings.get().rag:
+        sources.watch()
+    dispatch(rq_queue)
+    return looked
 
 
 def _settle_dead_children(rq_queue) -> None:

@@ -19,6 +19,7 @@ from sparrow.storage.tables.account import settings as notes
 from sparrow.storage.tables.jobs import jobs
 
 HERE = "tests.unit.jobs.test_jobs"
+KINDS = ("note", "fail", "slow", "count_databases", "die")
 
 
 # What the worker's children run.
@@ -38,13 +39,20 @@ def slow(payload, context):
         time.sleep(0.02)
 
 
+def count_databases(payload, context):
+    files = [os.path.realpath(f"/proc/self/fd/{name}") for name in os.listdir("/proc/self/fd")]
+    count = files.count(os.path.realpath(settings.get().database_url.removeprefix("sqlite:///")))
+    with db.write() as tx:
+        tx.execute(notes.insert(), {"name": payload["name"], "value": count, "updated_at": 0.0})
+
+
 def die(payload, context):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
 @pytest.fixture
 def known_kinds(monkeypatch):
-    for name in ("note", "fail", "slow", "die"):
+    for name in KINDS:
         monkeypatch.setitem(kinds.KINDS, name, (HERE, name, 60))
 
 
@@ -80,7 +88,7 @@ def wait_for(condition, seconds: float = 20.0):
 
 WORKER = f"""
 from sparrow.jobs import claim, kinds, worker
-for name in ("note", "fail", "slow", "die"):
+for name in {KINDS}:
     kinds.KINDS[name] = ("{HERE}", name, 60)
 worker.main()
 """
@@ -144,6 +152,16 @@ def test_cancel_stops_a_running_job(redis, start_worker):
     wait_for(lambda: state(job_id) == "running")
     assert queue.cancel("document:1") == 1
     wait_for(lambda: queue.submit("note", {"name": "next"}) and state(job_id) == "cancelled", 5)
+
+
+def test_a_job_inherits_no_open_database(redis, start_worker):
+    """SQLite's memory of its locks must not be forked: the child would wait for its parent's, or trust them."""
+    start_worker()
+    for number in range(12):  # the dispatcher is at work at some of the forks
+        queue.submit("count_databases", {"name": str(number)})
+    wait_for(lambda: len(_notes()) == 12)
+    with db.read() as tx:
+        assert set(tx.execute(sa.select(notes.c.value)).scalars()) == {1}  # the one that it opened to claim its row
 
 
 def test_a_killed_worker_loses_no_job(redis, start_worker):
