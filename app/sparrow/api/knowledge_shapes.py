@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from sparrow.knowledge import datasets, documents
+from sparrow.knowledge import datasets, documents, external
 from sparrow.knowledge.retrieve import Passage
 from sparrow.knowledge.retrieve.filters import BUILT_IN
 from sparrow.storage import db
@@ -158,7 +158,7 @@ def dataset(row: dict[str, Any]) -> Dataset:
 def _dataset(row: dict[str, Any], fact: dict[str, Any]) -> Dataset:
     info = None
     if row["provider"] == "external":
-        api = datasets.external_api(row["external_knowledge_api_id"])
+        api = external.get(row["external_knowledge_api_id"])
         info = {"external_knowledge_id": row["external_knowledge_id"], "external_knowledge_api_id": api["id"],
                 "external_knowledge_api_name": api["name"], "external_knowledge_api_endpoint": api["endpoint"]}
     return Dataset(

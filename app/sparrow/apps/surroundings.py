@@ -56,7 +56,7 @@ def knowledge():
         from sparrow.knowledge import port
     except ImportError:
         return None
-    return port.Port()
+    return port.Port(http())
 
 
 def tools(files=None):

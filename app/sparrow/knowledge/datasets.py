@@ -11,7 +11,7 @@ from sparrow.errors import BadRequest, Conflict, Forbidden, NotFound
 from sparrow.storage import db, files
 from sparrow.storage.tables import knowledge as t
 
-from . import chroma, chunk, units, vectors
+from . import chroma, chunk, external, units, vectors
 from .embed import builtin, embedder
 
 TECHNIQUES = ("high_quality", "economy")
@@ -33,6 +33,7 @@ def create(name: str, *, description: str = "", indexing_technique: str | None =
            permission: str = "only_me", provider: str = "vendor", embedding_model: str = "",
            embedding_model_provider: str = "", retrieval_model: dict | None = None, doc_form: str | None = None,
            external_knowledge_api_id: str | None = None, external_knowledge_id: str | None = None,
+           external_retrieval_model: dict | None = None,
            summary_index_setting: dict | None = None, process_rule: dict | None = None) -> dict[str, Any]:
     """Create an empty base and return its row; raise BadRequest, or Conflict for a name that is taken."""
     name = clean_name(name)
@@ -43,7 +44,7 @@ def create(name: str, *, description: str = "", indexing_technique: str | None =
     if len(description) > MAX_DESCRIPTION:
         raise BadRequest(f"Description cannot exceed {MAX_DESCRIPTION} characters.", params="description")
     if provider == "external":
-        external_api(external_knowledge_api_id or "")
+        external.get(external_knowledge_api_id or "")
         if not external_knowledge_id:
             raise BadRequest("external_knowledge_id is required.", params="external_knowledge_id")
     model = _model(embedding_model_provider, embedding_model)
@@ -53,8 +54,8 @@ def create(name: str, *, description: str = "", indexing_technique: str | None =
         "permission": permission, "indexing_technique": indexing_technique, "doc_form": doc_form,
         "embedding_model": model.model, "embedding_model_provider": model.provider, "embedding_dimension": None,
         "index_epoch": 1, "retrieval_model": retrieval_model or default_retrieval(indexing_technique),
-        "external_retrieval_model": {"top_k": 4, "score_threshold": 0.5, "score_threshold_enabled": False}
-        if provider == "external" else None,
+        "external_retrieval_model": external_retrieval_model or {
+            "top_k": 4, "score_threshold": 0.5, "score_threshold_enabled": False} if provider == "external" else None,
         "external_knowledge_id": external_knowledge_id, "external_knowledge_api_id": external_knowledge_api_id,
         "summary_index_setting": summary_index_setting, "process_rule": process_rule,
         "built_in_field_enabled": False, "enable_api": True, "created_at": now, "updated_at": now}
@@ -117,7 +118,7 @@ def update(dataset_id: str, changes: dict[str, Any]) -> dict[str, Any]:
                      "process_rule", "enable_api", "external_knowledge_id"):
             values[key] = value
         elif key == "external_knowledge_api_id":
-            external_api(value)
+            external.get(value)
             values[key] = value
     technique = changes.get("indexing_technique")
     _one_of(technique, TECHNIQUES, "indexing_technique")
@@ -264,16 +265,6 @@ def statistics(dataset_id: str) -> dict[str, Any]:
             "segments": counted["segment_count"], "words": counted["word_count"], "tokens": int(tokens),
             "vectors": matched, "vectors_waiting": waiting, "queries_30_days": asked, "hits": int(hits),
             "apps": counted["app_count"]}
-
-
-def external_api(api_id: str) -> dict[str, Any]:
-    """Return the row of an external knowledge API; raise NotFound."""
-    with db.read() as tx:
-        row = tx.execute(t.external_knowledge_apis.select().where(
-            t.external_knowledge_apis.c.id == api_id)).mappings().first()
-    if row is None:
-        raise NotFound("External knowledge API not found.")
-    return dict(row)
 
 
 def want_chroma() -> None:

@@ -19,6 +19,16 @@ BUILT_IN_TYPES = {"document_name": "string", "uploader": "string", "upload_date"
                   "last_update_date": "time", "source": "string"}
 
 
+def describe(dataset: dict[str, Any]) -> dict[str, Any]:
+    """Return a base's metadata as Dify lists it: its fields, and whether the built-in ones are on."""
+    return {"doc_metadata": list_fields(dataset["id"]), "built_in_field_enabled": dataset["built_in_field_enabled"]}
+
+
+def built_in_fields() -> list[dict[str, str]]:
+    """Return the fields every document has: {name, type}."""
+    return [{"name": name, "type": kind} for name, kind in BUILT_IN_TYPES.items()]
+
+
 def list_fields(dataset_id: str) -> list[dict[str, Any]]:
     """Return a base's fields with the number of documents that have a value."""
     f = t.metadata_fields
@@ -65,8 +75,11 @@ def delete_field(dataset_id: str, field_id: str) -> None:
         _rewrite(tx, dataset_id, row["name"], None)
 
 
-def built_in(dataset_id: str, *, enabled: bool) -> None:
-    """Switch the built-in fields of a base on or off."""
+def switch_built_in(dataset_id: str, action: str) -> None:
+    """Switch the built-in fields of a base on or off; `action` is enable or disable."""
+    if action not in ("enable", "disable"):
+        raise BadRequest("action must be enable or disable.", params="action")
+    enabled = action == "enable"
     with db.write() as tx:
         tx.execute(t.datasets.update().where(t.datasets.c.id == dataset_id).values(built_in_field_enabled=enabled))
 

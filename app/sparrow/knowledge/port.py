@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .retrieve import Passage, automatic, retrieve
 
+if TYPE_CHECKING:
+    from sparrow.engine.ports import HttpClient
+
 
 class Port:
-    """Answers retrieval requests of nodes and chat apps."""
+    """Answers retrieval requests of nodes and chat apps; `http` is the guarded client for external bases."""
+
+    def __init__(self, http: HttpClient | None = None):
+        self.http = http
 
     def retrieve(self, request: Any, cancel: Any = None) -> list[dict[str, Any]]:
         """Return passages as the engine's nodes and the citations need them, best first; raise PortError."""
@@ -21,7 +27,8 @@ class Port:
             if found:
                 settings = {**(settings or {}), "metadata_filtering_conditions": found}
         try:
-            found = retrieve(request.query, list(request.dataset_ids), settings, rerank=rerank, source="app")
+            found = retrieve(request.query, list(request.dataset_ids), settings, rerank=rerank, http=self.http,
+                             source="app")
         except SparrowError as error:
             raise PortError(error.message, type(error).__name__) from error
         return [_entry(number, passage) for number, passage in enumerate(found, start=1)]
@@ -80,10 +87,8 @@ def rerank(provider: str, model: str, query: str, texts: list[str]) -> list[floa
 
 
 def _entry(position: int, passage: Passage) -> dict[str, Any]:
-    content = passage.content if passage.answer is None else \
-        f"question:{passage.content} answer:{passage.answer}"
     return {
-        "content": content, "title": passage.document_name, "files": [], "summary": None,
+        "content": passage.text, "title": passage.document_name, "files": [], "summary": None,
         "metadata": {
             "_source": "knowledge", "position": position, "dataset_id": passage.dataset_id,
             "dataset_name": passage.dataset_name, "document_id": passage.document_id,

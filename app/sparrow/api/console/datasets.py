@@ -15,6 +15,7 @@ from sparrow.errors import BadRequest, NotFound
 from sparrow.knowledge import capacity, chunk, datasets, documents, key, parse, segments, sources
 from sparrow.knowledge.retrieve import retrieve
 from sparrow.storage import files
+from sparrow.tools.outbound import Client
 
 PREVIEW_BLOCKS = 400  # of a long document, enough for a preview
 
@@ -80,6 +81,9 @@ class DatasetChange(msgspec.Struct, kw_only=True):
     retrieval_model: dict[str, Any] | None = None
     process_rule: dict[str, Any] | None = None
     enable_api: bool | None = None
+    external_knowledge_api_id: str | None = None
+    external_knowledge_id: str | None = None
+    external_retrieval_model: dict[str, Any] | None = None
 
 
 class NewDocuments(msgspec.Struct, kw_only=True):
@@ -341,8 +345,6 @@ def retry(dataset_id: str, document_id: str) -> Result:
 @console.post("/datasets/<dataset_id>/documents/<document_id>/sync")
 def sync_document(dataset_id: str, document_id: str) -> shapes.Document:
     """Fetch a document's address again and index what it gives now."""
-    from sparrow.tools.outbound import Client
-
     row = documents.get(dataset_id, document_id)
     url = (row["data_source_info"] or {}).get("url")
     if not url:
@@ -427,7 +429,7 @@ def hit_testing(dataset_id: str, body: HitTest) -> dict[str, Any]:
     from sparrow.knowledge.port import rerank
 
     row = datasets.get(dataset_id)
-    found = retrieve(body.query, [row["id"]], body.retrieval_model, rerank=rerank, source="hit_testing")
+    found = retrieve(body.query, [row["id"]], body.retrieval_model, rerank=rerank, http=Client(), source="hit_testing")
     return {"query": {"content": body.query}, "records": [shapes.record(passage) for passage in found]}
 
 

@@ -8,7 +8,6 @@ import msgspec
 
 from sparrow.api.console import console
 from sparrow.api.web import OK, Result
-from sparrow.errors import NotFound
 from sparrow.knowledge import datasets, fields
 
 
@@ -40,9 +39,7 @@ class Tags(msgspec.Struct):
 @console.get("/datasets/<dataset_id>/metadata")
 def list_fields(dataset_id: str) -> dict[str, Any]:
     """List a base's metadata fields."""
-    row = datasets.get(dataset_id)
-    return {"doc_metadata": fields.list_fields(dataset_id), "built_in_field_enabled": row["built_in_field_enabled"],
-            "built_in": [{"name": name, "type": kind} for name, kind in fields.BUILT_IN_TYPES.items()]}
+    return {**fields.describe(datasets.get(dataset_id)), "built_in": fields.built_in_fields()}
 
 
 @console.post("/datasets/<dataset_id>/metadata", status=201)
@@ -68,10 +65,8 @@ def delete_field(dataset_id: str, field_id: str) -> Result:
 @console.post("/datasets/<dataset_id>/metadata/built-in/<action>")
 def built_in(dataset_id: str, action: str) -> Result:
     """Enable or disable the built-in fields."""
-    if action not in ("enable", "disable"):
-        raise NotFound("The action is enable or disable.")
     datasets.get(dataset_id)
-    fields.built_in(dataset_id, enabled=action == "enable")
+    fields.switch_built_in(dataset_id, action)
     return OK
 
 

@@ -9,7 +9,7 @@ the question is in another language than the text: then the best hit is an accid
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import sqlalchemy as sa
@@ -21,6 +21,9 @@ from .. import chroma, external, keyword, vectors
 from ..embed import Embedder, builtin, embedder
 from . import filters, usage
 from .settings import RetrievalSettings, parse
+
+if TYPE_CHECKING:
+    from sparrow.engine.ports import HttpClient
 
 CANDIDATES = 60
 # What the keyword score (1: all words of the question are there) adds to the spread cosine (0..1): chosen on the
@@ -60,6 +63,11 @@ class Passage(msgspec.Struct):
     created_at: float = 0.0
 
     @property
+    def text(self) -> str:
+        """Return what a model reads: of a question-and-answer pair both, as Dify writes them."""
+        return self.content if self.answer is None else f"question:{self.content} answer:{self.answer}"
+
+    @property
     def page(self) -> int | None:
         """Return the page (or slide) number, None where the format has none."""
         return int(self.place) if self.place_kind in ("page", "slide") and self.place.isdigit() else None
@@ -78,12 +86,13 @@ class _Hit(msgspec.Struct):
 
 
 def retrieve(query: str, dataset_ids: list[str], retrieval_model: dict[str, Any] | RetrievalSettings | None = None,
-             *, rerank: Rerank | None = None, source: str = "app", app_id: str | None = None,
-             count_hits: bool = True) -> list[Passage]:
+             *, rerank: Rerank | None = None, http: HttpClient | None = None, source: str = "app",
+             app_id: str | None = None, count_hits: bool = True) -> list[Passage]:
     """Return the passages of some bases that answer a question, best first.
 
     `retrieval_model` is Dify's object; without it each base's own settings apply (and the first base's top_k).
-    `rerank` asks a rerank model; it is used where the settings name one. Bases that do not exist are left out.
+    `rerank` asks a rerank model; it is used where the settings name one. `http` is the guarded client that external
+    bases are asked through. Bases that do not exist are left out.
     """
     query = query.strip()
     if not query or not dataset_ids:
@@ -104,15 +113,17 @@ def retrieve(query: str, dataset_ids: list[str], retrieval_model: dict[str, Any]
     found: list[Passage] = []
     groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for base in bases:
-        settings = given or parse(base["retrieval_model"])
+        settings = given or _own(base)
         if base["provider"] == "external":
-            found += external.retrieve(base, query, settings)
+            if http is None:
+                raise external.ExternalError("External knowledge bases cannot be asked from here.")
+            found += external.retrieve(http, base, query, settings)
             continue
         method = methods.get(base["id"]) or settings.method
         if base["indexing_technique"] == "economy":
             method = "keyword_search"
         groups.setdefault((method, _model(base).key), []).append(base)
-    top = given or parse(bases[0]["retrieval_model"])
+    top = given or _own(bases[0])
     for (method, _), group in groups.items():
         settings = given or parse(group[0]["retrieval_model"])
         found += _search(query, group, method, settings)
@@ -132,6 +143,11 @@ def retrieve(query: str, dataset_ids: list[str], retrieval_model: dict[str, Any]
     if count_hits:
         usage.note(query, [base["id"] for base in bases], [passage.segment_id for passage in found], source, app_id)
     return found
+
+
+def _own(base: dict[str, Any]) -> RetrievalSettings:
+    """Return a base's own settings."""
+    return parse(base["external_retrieval_model" if base["provider"] == "external" else "retrieval_model"])
 
 
 def _model(base: dict[str, Any]) -> Embedder:
