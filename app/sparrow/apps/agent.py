@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 from sparrow import clock, ids
-from sparrow.apps import basic, failure, filebox, moderation, opener, prompt, surroundings
+from sparrow.apps import basic, failure, filebox, knowledge_use, moderation, opener, prompt, surroundings
 from sparrow.apps import usage as usages
 from sparrow.apps.order import Turn
 from sparrow.engine.agent import loop
@@ -103,7 +103,7 @@ class _Agent:
             found[info.spec.name] = info.spec, ref, info
             given = tool.get("tool_parameters") or {}
             self.settings[info.spec.name] = {name: value for name, value in given.items() if value not in ("", None)}
-        if basic.dataset_ids(self.turn.definition.content):
+        if knowledge_use.of_config(self.turn.definition.content):
             found[_KNOWLEDGE] = ToolSpec(_KNOWLEDGE, "Search the user's documents, before answering from memory.", {
                 "type": "object", "properties": {"query": {"type": "string", "description": "what to look for"}},
                 "required": ["query"]}), None, None

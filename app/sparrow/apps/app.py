@@ -14,6 +14,7 @@ from sparrow.errors import BadRequest, NotFound
 from sparrow.storage import db
 from sparrow.storage.tables.apps import annotations, app_keys, app_tags, apps, versions
 from sparrow.storage.tables.conversations import conversations, end_users, feedbacks, messages
+from sparrow.storage.tables.knowledge import app_datasets
 from sparrow.storage.tables.runs import forms, node_executions, workflow_runs
 from sparrow.storage.tables.tools import mcp_servers, tool_providers
 
@@ -120,7 +121,7 @@ def delete(app_id: str) -> None:
         runs = sa.select(workflow_runs.c.id).where(workflow_runs.c.app_id == app_id)
         tx.execute(node_executions.delete().where(node_executions.c.run_id.in_(runs)))
         for table in (forms, workflow_runs, feedbacks, messages, conversations, end_users, annotations, app_tags,
-                      app_keys, versions, mcp_servers, tool_providers):
+                      app_keys, versions, mcp_servers, tool_providers, app_datasets):
             tx.execute(table.delete().where(table.c.app_id == app_id))
         tx.execute(apps.delete().where(apps.c.id == app_id))
 

@@ -12,6 +12,7 @@ from sparrow.apps import (
     failure,
     filebox,
     followup,
+    knowledge_use,
     moderation,
     prompt,
     record,
@@ -68,7 +69,7 @@ def preset_answer(turn: Turn, *, whole: bool = False) -> str | None:
 def retrieve(turn: Turn, cancel: Cancel) -> str | None:
     """Return the text of the passages that the app's knowledge bases have for the query; None without any base."""
     config = turn.definition.content.get("dataset_configs") or {}
-    ids = dataset_ids(turn.definition.content)
+    ids = knowledge_use.of_config(turn.definition.content)
     if not ids:
         return None
     query = turn.query
@@ -88,16 +89,6 @@ def retrieve(turn: Turn, cancel: Cancel) -> str | None:
     if (turn.definition.content.get("retriever_resource") or {}).get("enabled", True):
         turn.resources = citations.of(passages)
     return "\n".join(passage.get("content") or "" for passage in passages)
-
-
-def dataset_ids(config: dict[str, Any]) -> list[str]:
-    """Return the knowledge bases of a model_config: of its dataset settings, and of agent tools in old files."""
-    datasets = (config.get("dataset_configs") or {}).get("datasets")
-    items = list(datasets.get("datasets") or []) if isinstance(datasets, dict) else []
-    items += (config.get("agent_mode") or {}).get("tools") or []
-    found = [item["dataset"] for item in items if isinstance(item, dict) and isinstance(item.get("dataset"), dict)]
-    wanted = [one.get("id") for one in found if one.get("enabled", True)]
-    return list(dict.fromkeys(one for one in wanted if isinstance(one, str)))
 
 
 def model(turn: Turn) -> tuple[ModelRef, dict[str, Any]]:

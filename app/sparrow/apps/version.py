@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
 from sparrow import clock, ids
+from sparrow.apps import knowledge_use
 from sparrow.dsl import shape
 from sparrow.dsl.document import GRAPH_MODES
 from sparrow.errors import BadRequest, Conflict, NotFound
@@ -76,9 +77,11 @@ def save_draft(app_id: str, content: dict[str, Any], *, expected_hash: str | Non
         if row is None:
             tx.execute(versions.insert().values(id=ids.new_id(), app_id=app_id, number=DRAFT, content=content,
                                                 secrets=hidden, hash=digest, created_at=moment, updated_at=moment))
+            knowledge_use.record(tx, app_id)
         elif digest != row.hash:
             tx.execute(versions.update().where(versions.c.id == row.id).values(
                 content=content, secrets=hidden, hash=digest, updated_at=moment))
+            knowledge_use.record(tx, app_id)
             tx.execute(apps.update().where(apps.c.id == app_id).values(updated_at=moment))
         return tx.execute(_draft(app_id)).first()
 
@@ -195,6 +198,7 @@ def _publish(app_id: str, content, hidden, digest: str, name: str, notes: str) -
             id=version_id, app_id=app_id, number=last + 1, name=name, notes=notes, content=content, secrets=hidden,
             hash=digest, created_at=moment, updated_at=moment))
         tx.execute(apps.update().where(apps.c.id == app_id).values(published_id=version_id, updated_at=moment))
+        knowledge_use.record(tx, app_id)
         return tx.execute(_BY_ID, {"version_id": version_id}).first()
 
 

@@ -218,53 +218,11 @@ def facts(rows: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     return out
 
 
-def link_app(tx, app_id: str, dataset_ids: list[str]) -> None:
-    """Record which bases an app uses (the apps room calls this when it saves an app)."""
-    tx.execute(t.app_datasets.delete().where(t.app_datasets.c.app_id == app_id))
-    chosen = list(dict.fromkeys(dataset_ids))
-    if chosen:
-        tx.execute(t.app_datasets.insert(), [
-            {"app_id": app_id, "dataset_id": dataset_id, "created_at": clock.now()} for dataset_id in chosen])
-
-
 def apps_of(dataset_id: str) -> list[str]:
     """Return the ids of the apps that use a base."""
     with db.read() as tx:
         return list(tx.execute(sa.select(t.app_datasets.c.app_id).where(
             t.app_datasets.c.dataset_id == dataset_id)).scalars())
-
-
-def queries(dataset_id: str, *, page: int = 1, limit: int = 20) -> tuple[list[dict[str, Any]], int]:
-    """Return recent questions asked of a base, newest first, and their number."""
-    q = t.dataset_queries
-    with db.read() as tx:
-        total = tx.execute(sa.select(sa.func.count()).select_from(q).where(q.c.dataset_id == dataset_id)).scalar() or 0
-        rows = tx.execute(q.select().where(q.c.dataset_id == dataset_id).order_by(q.c.created_at.desc())
-                          .limit(limit).offset((page - 1) * limit)).mappings().all()
-    return [dict(row) for row in rows], total
-
-
-def statistics(dataset_id: str) -> dict[str, Any]:
-    """Return what a base holds and how it is used."""
-    row = get(dataset_id)
-    u = t.units.c
-    with db.read() as tx:
-        matched = tx.execute(sa.select(sa.func.count()).select_from(t.units).where(
-            u.dataset_id == dataset_id, u.uses.like("v%"))).scalar() or 0
-        waiting = tx.execute(sa.select(sa.func.count()).select_from(t.units).where(
-            u.dataset_id == dataset_id, u.synced.is_(False))).scalar() or 0
-        tokens = tx.execute(sa.select(sa.func.sum(t.documents.c.tokens)).where(
-            t.documents.c.dataset_id == dataset_id)).scalar() or 0
-        asked = tx.execute(sa.select(sa.func.count()).select_from(t.dataset_queries).where(
-            t.dataset_queries.c.dataset_id == dataset_id,
-            t.dataset_queries.c.created_at > clock.now() - 30 * 86400)).scalar() or 0
-        hits = tx.execute(sa.select(sa.func.sum(t.segments.c.hit_count)).where(
-            t.segments.c.dataset_id == dataset_id)).scalar() or 0
-    counted = facts([row])[dataset_id]
-    return {"documents": counted["document_count"], "available_documents": counted["available"],
-            "segments": counted["segment_count"], "words": counted["word_count"], "tokens": int(tokens),
-            "vectors": matched, "vectors_waiting": waiting, "queries_30_days": asked, "hits": int(hits),
-            "apps": counted["app_count"]}
 
 
 def want_chroma() -> None:

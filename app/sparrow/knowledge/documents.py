@@ -220,6 +220,31 @@ def _again(dataset_id: str, document_id: str, states: tuple[str, ...]) -> None:
         indexing.submit([document_id])
 
 
+def retry_failed(dataset_id: str) -> int:
+    """Try all failed documents of a base again; return how many."""
+    d = t.documents.c
+    with db.read() as tx:
+        failed = list(tx.execute(sa.select(d.id).where(
+            d.dataset_id == dataset_id, d.indexing_status == "error", d.archived.is_(False))).scalars())
+    for document_id in failed:
+        retry(dataset_id, document_id)
+    return len(failed)
+
+
+def rechunk(dataset_id: str, document_ids: list[str], process_rule: dict[str, Any]) -> None:
+    """Cut documents anew by a rule; raise before any is touched where one cannot be."""
+    for document_id in document_ids:
+        row = get(dataset_id, document_id)
+        chunk.rules.parse(process_rule, row["doc_form"])
+        if row["archived"]:
+            raise Forbidden("The archived document is not editable.", code="archived_document_immutable")
+        if row["indexing_status"] in UNFINISHED:
+            raise BadRequest(f"Document: {row['name']} is being indexed, please try again later.",
+                             code="document_indexing")
+    for document_id in document_ids:
+        reindex(dataset_id, document_id, process_rule=process_rule)
+
+
 def reindex(dataset_id: str, document_id: str, *, process_rule: dict | None = None, doc_form: str | None = None,
             file_id: str | None = None, name: str | None = None, doc_language: str | None = None) -> dict[str, Any]:
     """Cut and index a document anew: with another rule, or another text. Its passages are replaced."""

@@ -181,7 +181,7 @@ class _Work:
         try:
             with open(part, "wb") as out, tempfile.TemporaryDirectory(prefix="pictures-", dir=folder) as pictures:
                 for piece in chunk.cut(self._blocks(pictures), self.rule, self.document["doc_form"],
-                                       ask=_asker(), language=self.document["doc_language"]):
+                                       ask=asker(), language=self.document["doc_language"]):
                     out.write(encode(piece) + b"\n")
                 out.flush()
                 os.fsync(out.fileno())
@@ -397,7 +397,7 @@ def _link(text: str, images: dict[int, str]) -> str:
     return text
 
 
-def _asker() -> Callable[[str], str] | None:
+def asker() -> Callable[[str], str] | None:
     """Return a function that asks the default language model, None where there is none."""
     try:
         from sparrow.messages import Message

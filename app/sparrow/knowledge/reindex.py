@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sparrow import clock
 from sparrow.storage import db, queue
 from sparrow.storage.tables import knowledge as t
+from sparrow.storage.tables.jobs import jobs
 
 from . import chroma, chunk, units, vectors
 from .embed import Embedder, EmbedderError, embedder
@@ -101,3 +102,35 @@ def _lacking(tx: Any, dataset_id: str, key: str) -> dict[str, str]:
         .limit(_BATCH)).all()
     return {name: chunk.context((heading or [])[-1:], child) if child is not None
             else chunk.context(heading or [], content) for name, heading, content, child in rows}
+
+
+def state(dataset_id: str) -> dict[str, Any] | None:
+    """Return how far a base's re-index is: {model, provider, done, total, state, error}; None when none is wanted.
+
+    `state` is queued, running, failed or cancelled; done and total count the texts to embed.
+    """
+    from . import datasets
+
+    base = datasets.get(dataset_id)
+    if not base["next_embedding_model"]:
+        return None
+    key = embedder(base["next_embedding_provider"], base["next_embedding_model"]).key
+    u = t.units.c
+    with db.read() as tx:
+        total = tx.execute(sa.select(sa.func.count(sa.distinct(u.hash))).where(
+            u.dataset_id == dataset_id)).scalar() or 0
+        done = tx.execute(sa.select(sa.func.count(sa.distinct(u.hash))).select_from(t.units).join(
+            t.embeddings, sa.and_(t.embeddings.c.hash == u.hash, t.embeddings.c.model == key)).where(
+            u.dataset_id == dataset_id)).scalar() or 0
+        job = tx.execute(sa.select(jobs.c.state, jobs.c.error).where(jobs.c.key == f"reindex:{dataset_id}")
+                         .order_by(jobs.c.created_at.desc()).limit(1)).first()
+    return {"model": base["next_embedding_model"], "provider": base["next_embedding_provider"], "done": done,
+            "total": total, "state": job.state if job else "queued", "error": job.error if job else None}
+
+
+def stop(dataset_id: str) -> None:
+    """Give a re-index up: the old index goes on serving. Vectors made so far stay, for another try."""
+    queue.cancel(f"reindex:{dataset_id}")
+    with db.write() as tx:
+        tx.execute(t.datasets.update().where(t.datasets.c.id == dataset_id).values(
+            next_embedding_model=None, next_embedding_provider=None, updated_at=clock.now()))

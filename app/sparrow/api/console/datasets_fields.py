@@ -78,6 +78,25 @@ def set_values(dataset_id: str, body: Values) -> Result:
     return OK
 
 
+@console.get("/dataset-tags")
+def list_tags() -> dict[str, Any]:
+    """List the tags of bases with the number of bases that carry each."""
+    return {"data": fields.tags()}
+
+
+@console.patch("/dataset-tags/<tag_id>")
+def rename_tag(tag_id: str, body: Name) -> dict[str, Any]:
+    """Rename a tag."""
+    return fields.rename_tag(tag_id, body.name)
+
+
+@console.delete("/dataset-tags/<tag_id>")
+def delete_tag(tag_id: str) -> Result:
+    """Take a tag off all bases and delete it."""
+    fields.delete_tag(tag_id)
+    return OK
+
+
 @console.put("/datasets/<dataset_id>/tags")
 def set_tags(dataset_id: str, body: Tags) -> dict[str, Any]:
     """Give a base exactly these tags."""

@@ -26,12 +26,12 @@ def cut(blocks: Iterable[Block], rule: rules.Rule, doc_form: str, *, ask: qa.Ask
 
 
 def preview(blocks: Iterable[Block], rule: rules.Rule, doc_form: str, *, limit: int = PREVIEW_CHUNKS,
-            ask: qa.Ask | None = None) -> dict[str, Any]:
+            ask: qa.Ask | None = None, language: str = "English") -> dict[str, Any]:
     """Return Dify's estimate object: the number of chunks and the first ones.
 
     `total_segments` counts what the given blocks make; the caller may pass only the beginning of a long document.
     """
-    found = cut(blocks, rule, doc_form, ask=ask)
+    found = cut(blocks, rule, doc_form, ask=ask, language=language)
     first = list(islice(found, limit))
     total = len(first) + sum(1 for _ in found)
     return {

@@ -1,0 +1,255 @@
+"""Documents of knowledge bases in the console."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import Any
+
+import msgspec
+from flask import Response, send_file
+
+from sparrow.api import knowledge_shapes as shapes
+from sparrow.api.console import console
+from sparrow.api.console.datasets import Keyword
+from sparrow.api.web import OK, Result
+from sparrow.errors import BadRequest, NotFound
+from sparrow.knowledge import capacity, chunk, datasets, documents, indexing, parse, sources
+from sparrow.messages import ModelError
+from sparrow.storage import files
+from sparrow.tools.outbound import Client
+
+PREVIEW_BLOCKS = 400  # of a long document, enough for a preview
+PREVIEW_ASKED = 6  # where a model is asked for each chunk
+
+
+class Documents(msgspec.Struct):
+    """A page of documents."""
+
+    data: list[shapes.Document]
+    has_more: bool
+    limit: int
+    page: int
+    total: int
+
+
+class NewDocuments(msgspec.Struct, kw_only=True):
+    """Uploaded files to add, and how to cut them."""
+
+    file_ids: list[str]
+    urls: dict[str, str] = {}  # the addresses of those files that were fetched
+    process_rule: dict[str, Any] | None = None
+    doc_form: str | None = None
+    doc_language: str = "English"
+    indexing_technique: str | None = None
+
+
+class NewText(msgspec.Struct, kw_only=True):
+    """Pasted text to add."""
+
+    name: str
+    text: str
+    process_rule: dict[str, Any] | None = None
+    doc_form: str | None = None
+    doc_language: str = "English"
+
+
+class Added(msgspec.Struct):
+    """Documents that are queued."""
+
+    documents: list[shapes.Document]
+    batch: str
+
+
+class DocumentChange(msgspec.Struct, kw_only=True):
+    """A new name, or a new way of cutting the document."""
+
+    name: str | None = None
+    process_rule: dict[str, Any] | None = None
+
+
+class Bulk(msgspec.Struct):
+    """Documents to act on."""
+
+    document_ids: list[str]
+
+
+class Rechunk(msgspec.Struct):
+    """Documents to cut anew, and how."""
+
+    document_ids: list[str]
+    process_rule: dict[str, Any]
+
+
+class EstimateRequest(msgspec.Struct, kw_only=True):
+    """An uploaded file or a document of a base, and how it would be cut."""
+
+    file_id: str = ""
+    dataset_id: str = ""
+    document_id: str = ""
+    doc_language: str = "English"
+    process_rule: dict[str, Any] | None = None
+    doc_form: str = "text_model"
+
+
+class Show(msgspec.Struct):
+    """How an original is shown."""
+
+    inline: bool = False
+
+
+@console.post("/datasets/indexing-estimate")
+def estimate(body: EstimateRequest) -> dict[str, Any]:
+    """Show how a file would be cut, before it is indexed."""
+    rule = chunk.rules.parse(body.process_rule, body.doc_form)
+    row = files.get(body.file_id or documents.get(body.dataset_id, body.document_id)["file_id"] or "")
+    events = parse.read(files.path(row["id"]), row["name"])
+    blocks = list(islice((event for event in events if isinstance(event, parse.Block)), PREVIEW_BLOCKS + 1))
+    events.close()
+    shown = blocks[:PREVIEW_BLOCKS]
+    try:
+        found = chunk.preview(shown, rule, body.doc_form)
+    except BadRequest as error:
+        ask = indexing.asker() if error.code == "model_needed" else None
+        if ask is None:
+            raise
+        shown = blocks[:PREVIEW_ASKED]
+        try:
+            found = chunk.preview(shown, rule, body.doc_form, ask=ask, language=body.doc_language)
+        except ModelError as failed:
+            raise BadRequest(f"The model failed: {failed}", code="completion_request_error") from failed
+    memory = capacity.estimate(found["total_segments"])
+    return {**found, "partial": len(blocks) > len(shown), "memory": memory}
+
+
+@console.post("/datasets/<dataset_id>/documents")
+def add_documents(dataset_id: str, body: NewDocuments) -> Added:
+    """Add uploaded files to a knowledge base and index them in the background."""
+    given = msgspec.structs.asdict(body)
+    info = {file_id: {"type": "website_crawl", "info": {"url": url, "provider": "sparrow"}}
+            for file_id, url in given.pop("urls").items()}
+    rows, batch = documents.add_files(dataset_id, **given, info=info)
+    return Added(shapes.document_list(rows), batch)
+
+
+@console.post("/datasets/<dataset_id>/documents/text")
+def add_text(dataset_id: str, body: NewText) -> Added:
+    """Add pasted text to a knowledge base."""
+    row, batch = documents.add_text(dataset_id, **msgspec.structs.asdict(body))
+    return Added([shapes.document(row)], batch)
+
+
+@console.get("/datasets/<dataset_id>/documents")
+def list_documents(dataset_id: str, query: Keyword) -> Documents:
+    """List a knowledge base's documents, newest first."""
+    datasets.get(dataset_id)
+    rows, total = documents.search(dataset_id, page=query.page, limit=query.limit, keyword=query.keyword)
+    return Documents(shapes.document_list(rows), query.offset() + len(rows) < total, query.limit, query.page, total)
+
+
+@console.get("/datasets/<dataset_id>/indexing-status")
+def indexing_status(dataset_id: str) -> Documents:
+    """List the documents that are not finished."""
+    datasets.get(dataset_id)
+    rows, total = documents.search(dataset_id, limit=100, unfinished=True)
+    return Documents(shapes.document_list(rows), len(rows) < total, 100, 1, total)
+
+
+@console.post("/datasets/<dataset_id>/documents/status/<action>")
+def set_status(dataset_id: str, action: str, body: Bulk) -> Result:
+    """Enable, disable, archive or un_archive documents."""
+    documents.set_status(dataset_id, body.document_ids, action)
+    return OK
+
+
+@console.post("/datasets/<dataset_id>/documents/rechunk")
+def rechunk(dataset_id: str, body: Rechunk) -> Result:
+    """Cut several documents anew by another rule."""
+    documents.rechunk(dataset_id, body.document_ids, body.process_rule)
+    return OK
+
+
+@console.post("/datasets/<dataset_id>/documents/retry")
+def retry_failed(dataset_id: str) -> dict[str, int]:
+    """Try all failed documents of a base again."""
+    datasets.get(dataset_id)
+    return {"retried": documents.retry_failed(dataset_id)}
+
+
+@console.post("/datasets/<dataset_id>/documents/delete")
+def delete_documents(dataset_id: str, body: Bulk) -> Result:
+    """Delete several documents."""
+    documents.delete(dataset_id, body.document_ids)
+    return OK
+
+
+@console.get("/datasets/<dataset_id>/documents/<document_id>")
+def get_document(dataset_id: str, document_id: str) -> shapes.Document:
+    """Show a document."""
+    return shapes.document(documents.get(dataset_id, document_id))
+
+
+@console.patch("/datasets/<dataset_id>/documents/<document_id>")
+def change_document(dataset_id: str, document_id: str, body: DocumentChange) -> shapes.Document:
+    """Rename a document, or cut it anew by another rule."""
+    row = documents.rename(dataset_id, document_id, body.name) if body.name else documents.get(dataset_id, document_id)
+    if body.process_rule:
+        row = documents.reindex(dataset_id, document_id, process_rule=body.process_rule)
+    return shapes.document(row)
+
+
+@console.delete("/datasets/<dataset_id>/documents/<document_id>")
+def delete_document(dataset_id: str, document_id: str) -> Result:
+    """Delete a document with everything made from it."""
+    documents.delete(dataset_id, [document_id])
+    return OK
+
+
+@console.post("/datasets/<dataset_id>/documents/<document_id>/pause")
+def pause(dataset_id: str, document_id: str) -> Result:
+    """Pause the indexing of a document."""
+    documents.pause(dataset_id, document_id)
+    return OK
+
+
+@console.post("/datasets/<dataset_id>/documents/<document_id>/resume")
+def resume(dataset_id: str, document_id: str) -> Result:
+    """Go on with a paused document."""
+    documents.resume(dataset_id, document_id)
+    return OK
+
+
+@console.post("/datasets/<dataset_id>/documents/<document_id>/cancel")
+def cancel(dataset_id: str, document_id: str) -> Result:
+    """Stop the indexing of a document."""
+    documents.cancel(dataset_id, document_id)
+    return OK
+
+
+@console.post("/datasets/<dataset_id>/documents/<document_id>/retry")
+def retry(dataset_id: str, document_id: str) -> Result:
+    """Try a failed document again."""
+    documents.retry(dataset_id, document_id)
+    return OK
+
+
+@console.post("/datasets/<dataset_id>/documents/<document_id>/sync")
+def sync_document(dataset_id: str, document_id: str) -> shapes.Document:
+    """Fetch a document's address again and index what it gives now."""
+    row = documents.get(dataset_id, document_id)
+    url = (row["data_source_info"] or {}).get("url")
+    if not url:
+        raise BadRequest("Only documents that came from an address can be fetched again.")
+    file, url, _ = sources.fetch(Client(), url)
+    return shapes.document(documents.reindex(dataset_id, document_id, file_id=file["id"]))
+
+
+@console.get("/datasets/<dataset_id>/documents/<document_id>/download")
+def download(dataset_id: str, document_id: str, query: Show) -> Response:
+    """Download the original of a document; `inline` opens a PDF in the browser, at `#page=N`."""
+    row = documents.get(dataset_id, document_id)
+    if not row["file_id"]:
+        raise NotFound("The document has no file.")
+    file = files.get(row["file_id"])
+    inline = query.inline and file["extension"] == "pdf"
+    return send_file(files.path(file["id"]), mimetype="application/pdf" if inline else file["mime_type"],
+                     as_attachment=not inline, download_name=file["name"])

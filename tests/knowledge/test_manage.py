@@ -1,0 +1,179 @@
+"""Management of knowledge through the console's API: re-chunking, retries, tags, metadata, use, numbers, reading."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from tests.fake_llm import FakeLLM
+from tests.knowledge.test_console import TEXT, ask, upload
+
+
+@pytest.fixture
+def dataset(admin) -> dict:
+    """An empty base."""
+    return admin.post("/datasets", json={"name": "Manuals"}).json
+
+
+def rule(tokens: int, overlap: int = 0) -> dict:
+    """Return a process rule that cuts at lines."""
+    return {"mode": "custom", "rules": {"segmentation": {
+        "separator": "\n", "max_tokens": tokens, "chunk_overlap": overlap}}}
+
+
+def test_documents_are_cut_anew_after_a_preview(admin, dataset):
+    from sparrow.knowledge import indexing
+
+    documents = [upload(admin, dataset, name, (TEXT * 3).encode()) for name in ("a.md", "b.md")]
+    path = f"/datasets/{dataset['id']}/documents"
+    preview = admin.post("/datasets/indexing-estimate", json={
+        "dataset_id": dataset["id"], "document_id": documents[0]["id"], "process_rule": rule(20)})
+    assert preview.json["total_segments"] > documents[0]["segment_count"]
+    chosen = [document["id"] for document in documents]
+    bad = admin.post(f"{path}/rechunk", json={"document_ids": chosen, "process_rule": rule(5)})
+    assert bad.status_code == 400
+    assert admin.get(f"{path}/{chosen[0]}").json["display_status"] == "available"
+    assert admin.post(f"{path}/rechunk", json={"document_ids": chosen, "process_rule": rule(20)}).status_code == 200
+    for one in chosen:
+        indexing.run(one)
+        assert admin.get(f"{path}/{one}").json["segment_count"] == preview.json["total_segments"]
+
+
+def test_all_failed_documents_are_tried_again(admin, dataset):
+    failed = [upload(admin, dataset, f"{number}.pdf", b"%PDF-1.7 broken") for number in range(2)]
+    assert {document["display_status"] for document in failed} == {"error"}
+    assert admin.get(f"/datasets/{dataset['id']}/statistics").json["failed"] == 2
+    assert admin.post(f"/datasets/{dataset['id']}/documents/retry").json == {"retried": 2}
+    assert admin.post(f"/datasets/{dataset['id']}/documents/retry").json == {"retried": 0}
+    listed = admin.get(f"/datasets/{dataset['id']}/documents").json["data"]
+    assert {document["display_status"] for document in listed} == {"queuing"}
+
+
+def test_tags_are_listed_filtered_renamed_and_deleted(admin, dataset):
+    other = admin.post("/datasets", json={"name": "Other"}).json
+    admin.put(f"/datasets/{dataset['id']}/tags", json={"names": ["pumps", "水泵"]})
+    tags = {tag["name"]: tag for tag in admin.get("/dataset-tags").json["data"]}
+    assert tags["水泵"]["binding_count"] == "1"
+    found = admin.get(f"/datasets?tag_ids={tags['pumps']['id']}").json
+    assert [base["id"] for base in found["data"]] == [dataset["id"]]
+    assert admin.get("/datasets").json["total"] == 2
+    assert admin.patch(f"/dataset-tags/{tags['pumps']['id']}", json={"name": "machines"}).json["name"] == "machines"
+    assert admin.patch(f"/dataset-tags/{tags['pumps']['id']}", json={"name": "水泵"}).status_code == 400
+    assert admin.delete(f"/dataset-tags/{tags['pumps']['id']}").status_code == 200
+    shown = admin.get(f"/datasets/{dataset['id']}").json
+    assert [tag["name"] for tag in shown["tags"]] == ["水泵"]
+    assert admin.get(f"/datasets/{other['id']}").json["tags"] == []
+
+
+def test_a_base_knows_its_apps_until_they_let_it_go(admin, dataset):
+    chat = admin.post("/apps", json={"name": "Helper", "mode": "chat"}).json
+    flow = admin.post("/apps", json={"name": "Flow", "mode": "workflow"}).json
+    config = admin.get(f"/apps/{chat['id']}/model-config").json
+    config["dataset_configs"]["datasets"]["datasets"] = [{"dataset": {"enabled": True, "id": dataset["id"]}}]
+    assert admin.post(f"/apps/{chat['id']}/model-config", json=config).status_code == 200
+    draft = admin.get(f"/apps/{flow['id']}/workflows/draft").json
+    draft["graph"]["nodes"].append({"id": "k", "position": {"x": 0, "y": 0}, "data": {
+        "type": "knowledge-retrieval", "title": "Find", "dataset_ids": [dataset["id"]],
+        "query_variable_selector": ["start", "q"], "retrieval_mode": "multiple"}})
+    saved = admin.post(f"/apps/{flow['id']}/workflows/draft", json=draft)
+    assert saved.status_code == 200, saved.text
+    related = admin.get(f"/datasets/{dataset['id']}/related-apps").json
+    assert sorted(app["name"] for app in related["data"]) == ["Flow", "Helper"]
+    assert admin.get(f"/datasets/{dataset['id']}").json["app_count"] == 2
+    refused = admin.delete(f"/datasets/{dataset['id']}")
+    assert (refused.status_code, refused.json["code"]) == (409, "dataset_in_use")
+    admin.delete(f"/apps/{flow['id']}")
+    config["dataset_configs"]["datasets"]["datasets"] = []
+    admin.post(f"/apps/{chat['id']}/model-config", json=config)
+    assert admin.get(f"/datasets/{dataset['id']}/related-apps").json["total"] == 0
+    assert admin.delete(f"/datasets/{dataset['id']}").status_code == 200
+
+
+def test_statistics_count_what_is_there(admin, dataset):
+    from sparrow.knowledge.retrieve import usage
+
+    document = upload(admin, dataset, "pump.md", TEXT.encode())
+    assert ask(admin, dataset, "working pressure of the pump")
+    usage.flush()
+    found = admin.get(f"/datasets/{dataset['id']}/statistics").json
+    assert found["documents"] == found["available_documents"] == 1
+    assert found["segments"] == document["segment_count"]
+    assert found["bytes_files"] == len(TEXT.encode())
+    assert found["bytes_text"] > 200
+    assert found["bytes_vectors"] == found["vectors"] * 4 * admin_dimension(dataset)
+    assert found["hits"] > 0
+    assert found["most_found"] == [{"id": document["id"], "name": "pump.md", "hits": found["hits"]}]
+    assert found["queries_30_days"] == 1
+    room = admin.get(f"/datasets/{dataset['id']}/capacity").json
+    assert room["fits"]
+    assert room["bytes_per_10k"] > 10_000 * 4 * admin_dimension(dataset)
+
+
+def admin_dimension(dataset: dict) -> int:
+    """Return how many numbers the base's vectors have."""
+    from sparrow.knowledge import datasets
+
+    return datasets.get(dataset["id"])["embedding_dimension"]
+
+
+def test_a_document_reads_as_one_text_around_a_passage(admin, dataset):
+    text = "\n".join(f"Line {number} tells of valve V-{number:03}." for number in range(300))
+    document = upload(admin, dataset, "long.txt", text.encode(), process_rule=rule(40, 15))
+    assert document["segment_count"] > 60
+    path = f"/datasets/{dataset['id']}/documents/{document['id']}"
+    hit = ask(admin, dataset, "V-150", search_method="full_text_search", top_k=1, reranking_enable=False,
+              score_threshold_enabled=False)[0]["segment"]
+    around = admin.get(f"{path}/text?segment={hit['id']}").json
+    assert hit["id"] in [piece["segment_id"] for piece in around["pieces"]]
+    assert around["document"]["name"] == "long.txt"
+    whole, start = [], 0
+    while start < around["total"]:
+        page = admin.get(f"{path}/text?start={start}").json
+        whole += [piece["text"] for piece in page["pieces"]]
+        start += len(page["pieces"])
+    joined = "\n".join(whole)
+    for number in range(300):
+        assert joined.count(f"V-{number:03}") == 1, number  # read once, though the passages overlap
+    assert admin.get(f"{path}/text?start=100000").json["pieces"] == []
+    assert admin.get(f"{path}/text?segment=nope").status_code == 404
+
+
+def test_another_embedding_model_is_taken_with_progress_and_can_be_given_up(admin, dataset):
+    from sparrow.knowledge import reindex
+
+    upload(admin, dataset, "pump.md", TEXT.encode(), process_rule=rule(20))
+    path = f"/datasets/{dataset['id']}"
+    assert admin.get(f"{path}/reindex").json == {"reindex": None}
+    assert admin.post(f"{path}/reindex").status_code == 400
+    with FakeLLM() as fake:
+        provider = "/model-providers/openai_api_compatible"
+        made = admin.post(f"{provider}/credentials", json={"name": "fake", "base_url": fake.base_url, "api_key": "k"})
+        assert made.status_code == 201, made.text
+        added = admin.post(f"{provider}/models", json={"model": "fake-embed", "type": "text-embedding"})
+        assert added.status_code == 201, added.text
+        for given_up in (True, False):
+            changed = admin.patch(path, json={"embedding_model": "fake-embed",
+                                              "embedding_model_provider": "openai_api_compatible"})
+            assert changed.json["next_embedding_model"] == "fake-embed"
+            state = admin.get(f"{path}/reindex").json["reindex"]
+            assert (state["model"], state["state"], state["done"]) == ("fake-embed", "queued", 0)
+            assert state["total"] > 3
+            if given_up:
+                assert admin.delete(f"{path}/reindex").status_code == 200
+                assert admin.get(f"{path}/reindex").json == {"reindex": None}
+        reindex.run(dataset["id"])
+        assert admin.get(path).json["embedding_model"] == "fake-embed"
+        assert admin.get(f"{path}/reindex").json == {"reindex": None}
+        assert ask(admin, dataset, "working pressure")
+
+
+def test_questions_are_made_for_the_preview_and_asked_for_without_a_model(admin):
+    file = admin.post("/files/upload", data={"file": (io.BytesIO(TEXT.encode()), "pump.md")}).json
+    body = {"file_id": file["id"], "doc_form": "qa_model"}
+    assert admin.post("/datasets/indexing-estimate", json=body).json["code"] == "model_needed"
+    written = admin.post("/files/upload", data={"file": (
+        io.BytesIO("question,answer\nWhich pressure?,2.2 bar\nWhen to change the oil?,Every 500 hours\n".encode()),
+        "faq.csv")}).json
+    found = admin.post("/datasets/indexing-estimate", json={**body, "file_id": written["id"]})
+    assert found.json["qa_preview"][0] == {"question": "Which pressure?", "answer": "2.2 bar"}
