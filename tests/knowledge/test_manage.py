@@ -173,7 +173,7 @@ def test_questions_are_made_for_the_preview_and_asked_for_without_a_model(admin)
     body = {"file_id": file["id"], "doc_form": "qa_model"}
     assert admin.post("/datasets/indexing-estimate", json=body).json["code"] == "model_needed"
     written = admin.post("/files/upload", data={"file": (
-        io.BytesIO("question,answer\nWhich pressure?,2.2 bar\nWhen to change the oil?,Every 500 hours\n".encode()),
+        io.BytesIO(b"question,answer\nWhich pressure?,2.2 bar\nWhen to change the oil?,Every 500 hours\n"),
         "faq.csv")}).json
     found = admin.post("/datasets/indexing-estimate", json={**body, "file_id": written["id"]})
     assert found.json["qa_preview"][0] == {"question": "Which pressure?", "answer": "2.2 bar"}

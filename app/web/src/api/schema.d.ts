@@ -662,6 +662,41 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/console/api/dataset-tags": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the tags of bases with the number of bases that carry each. */
+        get: operations["list_tags"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/console/api/dataset-tags/{tag_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Take a tag off all bases and delete it. */
+        delete: operations["delete_tag"];
+        options?: never;
+        head?: never;
+        /** Rename a tag. */
+        patch: operations["rename_tag"];
+        trace?: never;
+    };
     "/console/api/datasets": {
         parameters: {
             query?: never;
@@ -697,6 +732,23 @@ export interface paths {
         head?: never;
         /** Change a knowledge base's settings. */
         patch: operations["change_dataset"];
+        trace?: never;
+    };
+    "/console/api/datasets/{dataset_id}/capacity": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show the memory of the index now, its limit, and what 10,000 passages more take, in bytes. */
+        get: operations["index_capacity"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/console/api/datasets/{dataset_id}/documents": {
@@ -891,6 +943,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/console/api/datasets/{dataset_id}/documents/{document_id}/text": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show a document's text as it is read, passage by passage: around one of them, or from a place on. */
+        get: operations["read_text"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/console/api/datasets/{dataset_id}/documents/delete": {
         parameters: {
             query?: never;
@@ -919,6 +988,40 @@ export interface paths {
         put?: never;
         /** Set the metadata of several documents. */
         post: operations["set_values"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/console/api/datasets/{dataset_id}/documents/rechunk": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Cut several documents anew by another rule. */
+        post: operations["rechunk"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/console/api/datasets/{dataset_id}/documents/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Try all failed documents of a base again. */
+        post: operations["retry_failed"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1080,6 +1183,25 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/console/api/datasets/{dataset_id}/reindex": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show how far the change to another embedding model is; `reindex` is null when there is none. */
+        get: operations["reindex_state"];
+        put?: never;
+        /** Go on with a change of the embedding model that failed. */
+        post: operations["retry_reindex"];
+        /** Keep the present embedding model. */
+        delete: operations["stop_reindex"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/console/api/datasets/{dataset_id}/related-apps": {
         parameters: {
             query?: never;
@@ -1146,6 +1268,59 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/console/api/datasets/external": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Create a base that stands on an external knowledge server. */
+        post: operations["create_external"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/console/api/datasets/external-knowledge-api": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the external knowledge servers. */
+        get: operations["list_servers"];
+        put?: never;
+        /** Add an external knowledge server; it is called once. */
+        post: operations["create_server"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/console/api/datasets/external-knowledge-api/{api_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Forget an external knowledge server that no base uses. */
+        delete: operations["delete_server"];
+        options?: never;
+        head?: never;
+        /** Change an external knowledge server; with a new address or key it is called once. */
+        patch: operations["change_server"];
         trace?: never;
     };
     "/console/api/datasets/import": {
@@ -2309,6 +2484,12 @@ export interface components {
             /** @default null */
             enable_api: boolean | null;
             /** @default null */
+            external_knowledge_api_id: string | null;
+            /** @default null */
+            external_knowledge_id: string | null;
+            /** @default null */
+            external_retrieval_model: Record<string, unknown> | null;
+            /** @default null */
             indexing_technique: string | null;
             /** @default null */
             name: string | null;
@@ -2318,6 +2499,20 @@ export interface components {
             process_rule: Record<string, unknown> | null;
             /** @default null */
             retrieval_model: Record<string, unknown> | null;
+        };
+        /**
+         * DatasetQuery
+         * @description The query of the list of bases; `tag_ids` names tags, separated by commas.
+         */
+        DatasetQuery: {
+            /** @default  */
+            keyword: string;
+            /** @default 20 */
+            limit: number;
+            /** @default 1 */
+            page: number;
+            /** @default  */
+            tag_ids: string;
         };
         /**
          * Datasets
@@ -2517,11 +2712,18 @@ export interface components {
         };
         /**
          * EstimateRequest
-         * @description A file, and how it would be cut.
+         * @description An uploaded file or a document of a base, and how it would be cut.
          */
         EstimateRequest: {
+            /** @default  */
+            dataset_id: string;
             /** @default text_model */
             doc_form: string;
+            /** @default English */
+            doc_language: string;
+            /** @default  */
+            document_id: string;
+            /** @default  */
             file_id: string;
             /** @default null */
             process_rule: Record<string, unknown> | null;
@@ -2910,6 +3112,19 @@ export interface components {
             name: string;
         };
         /**
+         * NewExternalBase
+         * @description A base of another server: which one, and the base's id there.
+         */
+        NewExternalBase: {
+            /** @default  */
+            description: string;
+            external_knowledge_api_id: string;
+            external_knowledge_id: string;
+            /** @default null */
+            external_retrieval_model: Record<string, unknown> | null;
+            name: string;
+        };
+        /**
          * NewField
          * @description A metadata field: type is string, number or time.
          */
@@ -2973,6 +3188,17 @@ export interface components {
          */
         NewSegments: {
             segments: Record<string, unknown>[];
+        };
+        /**
+         * NewServer
+         * @description A server of Dify's external knowledge contract; `/retrieval` is added to its address.
+         */
+        NewServer: {
+            api_key: string;
+            /** @default  */
+            description: string;
+            endpoint: string;
+            name: string;
         };
         /**
          * NewText
@@ -3194,6 +3420,24 @@ export interface components {
             schema: string;
             /** @default  */
             url: string;
+        };
+        /**
+         * Reading
+         * @description Where to read: around a passage (its id), or from the passage numbered `start` (from 0).
+         */
+        Reading: {
+            /** @default  */
+            segment: string;
+            /** @default null */
+            start: number | null;
+        };
+        /**
+         * Rechunk
+         * @description Documents to cut anew, and how.
+         */
+        Rechunk: {
+            document_ids: string[];
+            process_rule: Record<string, unknown>;
         };
         /**
          * Result
@@ -3440,6 +3684,43 @@ export interface components {
             limit: number;
             page: number;
             total: number;
+        };
+        /**
+         * Server
+         * @description A server, its key masked, with the bases that use it ({id, name}).
+         */
+        Server: {
+            /** @default [] */
+            bases: {
+                [key: string]: string;
+            }[];
+            created_at: number;
+            description: string;
+            endpoint: string;
+            id: string;
+            key_masked: string;
+            name: string;
+        };
+        /**
+         * ServerChange
+         * @description What of a server may be changed; without a key the old one stays.
+         */
+        ServerChange: {
+            /** @default null */
+            api_key: string | null;
+            /** @default null */
+            description: string | null;
+            /** @default null */
+            endpoint: string | null;
+            /** @default null */
+            name: string | null;
+        };
+        /**
+         * Servers
+         * @description All servers.
+         */
+        Servers: {
+            data: components["schemas"]["Server"][];
         };
         /**
          * SessionInfo
@@ -5537,12 +5818,108 @@ export interface operations {
             };
         };
     };
+    list_tags: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, unknown>;
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    delete_tag: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tag_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Result"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    rename_tag: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tag_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Name"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, unknown>;
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     list_datasets: {
         parameters: {
             query?: {
                 keyword?: string;
                 limit?: number;
                 page?: number;
+                tag_ids?: string;
             };
             header?: never;
             path?: never;
@@ -5687,6 +6064,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Dataset"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    index_capacity: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, unknown>;
                 };
             };
             /** @description The request was refused. */
@@ -6247,6 +6655,41 @@ export interface operations {
             };
         };
     };
+    read_text: {
+        parameters: {
+            query?: {
+                segment?: string;
+                start?: number | null;
+            };
+            header?: never;
+            path: {
+                dataset_id: string;
+                document_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, unknown>;
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     delete_documents: {
         parameters: {
             query?: never;
@@ -6304,6 +6747,74 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Result"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    rechunk: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Rechunk"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Result"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    retry_failed: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: number;
+                    };
                 };
             };
             /** @description The request was refused. */
@@ -6685,6 +7196,99 @@ export interface operations {
             };
         };
     };
+    reindex_state: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, unknown>;
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    retry_reindex: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, unknown>;
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    stop_reindex: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Result"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     related_apps: {
         parameters: {
             query?: never;
@@ -6801,6 +7405,167 @@ export interface operations {
                 };
                 content: {
                     "application/json": Record<string, unknown>;
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    create_external: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewExternalBase"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Dataset"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    list_servers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Servers"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    create_server: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewServer"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Server"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    delete_server: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                api_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Result"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    change_server: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                api_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ServerChange"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Server"];
                 };
             };
             /** @description The request was refused. */
