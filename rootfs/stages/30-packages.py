@@ -1,7 +1,7 @@
 # Stage: Make the signed package repositories
 # After: alpine native parts
 # Env: APK_OFFLINE
-# Tools: openssl
+# Tools: openssl tar xz
 """Make apk packages of what no Alpine mirror has, and, where none can be reached, of all the rest.
 
 Leaves $OUT/sparrow/, a repository with what only Sparrow has: Chroma's server and a stand-in for the
