@@ -29,6 +29,7 @@ FAILURE_TTL = 86_400
 # Held by whoever uses the database in this process, and while it forks: SQLite remembers per process which locks it
 # has on a file, and a child that inherits that memory waits for its parent's locks or trusts them as its own.
 _closed_at_fork = threading.Lock()
+_running = ""  # the job of this worker's one child, "" while there is none
 
 
 def main(*, burst: bool = False) -> None:
@@ -40,6 +41,12 @@ def main(*, burst: bool = False) -> None:
         def fork_work_horse(self, job, queue):
             with _closed_at_fork:
                 super().fork_work_horse(job, queue)
+
+        def execute_job(self, job, queue):
+            global _running
+            _running = job.id
+            super().execute_job(job, queue)  # an error in here ends the worker, and the child with it
+            _running = ""
 
     migrate.wait()
     connection = _connect()
@@ -118,13 +125,12 @@ def _look(rq_queue, looked: float) -> float:
 
 
 def _settle_dead_children(rq_queue) -> None:
-    """Requeue running rows whose child is gone (killed for memory or time) while this worker lives on."""
-    started = set(rq_queue.started_job_registry.get_job_ids())
+    """Requeue rows that run in no child (it was killed for memory or time) while this worker lives on."""
     with db.read() as tx:
-        running = tx.execute(sa.select(jobs.c.id, jobs.c.updated_at).where(
-            jobs.c.state == "running", jobs.c.worker == run.owner)).all()
-    for job_id, updated_at in running:
-        if job_id not in started and clock.now() - updated_at > 5:
+        running = tx.execute(sa.select(jobs.c.id).where(
+            jobs.c.state == "running", jobs.c.worker == run.owner)).scalars().all()
+    for job_id in running:
+        if job_id != _running:
             claim.give_back(job_id, run.owner)
             _release(rq_queue, job_id)
 

@@ -235,6 +235,15 @@ def test_a_job_that_kills_its_process_is_given_up(redis, start_worker, monkeypat
     wait_for(lambda: state(job_id) == "failed")
 
 
+def test_a_job_whose_process_is_killed_runs_again_and_is_given_up_at_last(redis, start_worker):
+    """The worker lives on; it looks at its jobs at a ring."""
+    start_worker()
+    job_id = queue.submit("die", {})
+    wait_for(lambda: queue.ring(job_id) or state(job_id) == "failed", 30)
+    with db.read() as tx:
+        assert tx.execute(sa.select(jobs.c.attempts).where(jobs.c.id == job_id)).scalar() == claim.ATTEMPTS
+
+
 def _notes() -> set[str]:
     with db.read() as tx:
         return set(tx.execute(sa.select(notes.c.name)).scalars())
