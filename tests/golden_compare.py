@@ -12,7 +12,7 @@ from typing import Any
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _MARK = re.compile(r"<id:\d+>")
 # Parts of a text that no two servers share.
-_MARKS = re.compile(r"<(?:date|server|signed|token|path)>")
+_MARKS = re.compile(r"<(?:date|server|signed|token|path|time)>")
 # What a usage object turned into text carries, and the boundary of a multipart body in a request's log.
 _TIMED = re.compile(r'("(?:latency|time_to_first_token|time_to_generate)": )(?:[\d.e-]+|"<elapsed>")')
 _BOUNDARY = re.compile(r"WebKitFormBoundary(?:<random>|\w{16})")
@@ -25,6 +25,11 @@ _PARALLEL = "parallel"
 def normal(value: Any) -> Any:
     """Return a JSON value with ids, times and durations as marks."""
     return _Walk().value(value, "")
+
+
+def unnumbered(value: Any) -> Any:
+    """Return a JSON value in normal form, all ids as one mark: for lists that hold more than one run made."""
+    return _Walk(False).value(value, "")
 
 
 def events(found: list[dict[str, Any]], *, numbered: bool = True) -> list[dict[str, Any]]:

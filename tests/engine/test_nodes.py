@@ -126,7 +126,8 @@ def test_the_classifier_and_the_extractor():
     model = {"provider": "openai", "name": "fake-llm", "mode": "chat"}
     item = node("c", "question-classifier", model=model, query_variable_selector=["s", "q"],
                 classes=[{"id": "1", "name": "A"}, {"id": "2", "name": "B"}])
-    assert one(item, {"q": '<<say:```json\n{"category_id": "2"}\n```>>'}).outputs["class_name"] == "B"
+    fenced = '<<say:```json\n{"category_id": "2", "category_name": "B"}\n```>>'
+    assert one(item, {"q": fenced}).outputs["class_name"] == "B"
     assert one(item, {"q": '<<say:{"category_id": 2}>>'}).outputs["class_name"] == "A"
     assert one(item, {"q": "<<say:none>>"}).status == "failed"
     item = node("p", "parameter-extractor", model=model, query=["s", "q"], reasoning_mode="prompt",

@@ -16,6 +16,8 @@ import yaml
 from tests import golden_compare as compare
 
 from .conftest import CASES, GOLDEN, read, read_events
+from .extras import Extras
+from .specials import fill_form, upload
 
 PATHS = {"workflow": "/v1/workflows/run", "completion": "/v1/completion-messages"}
 EXCEPTIONS = tomllib.loads((Path(__file__).parent / "golden_exceptions.toml").read_text())["exception"]
@@ -41,14 +43,23 @@ def test_case(case, stage):
     if app_id and script.get("runs"):
         key = stage.admin.post(f"/apps/{app_id}/api-keys", json={}).json["token"]
         stage.fake.counters.clear()
-        for mode in ("streaming", "blocking"):
-            problems += play(stage, folder, script, key, mode)
+        seen: list[str] = []
+        problems += play(stage, folder, script, key, "streaming", seen)
+        if (folder / "extra.json").exists():
+            problems += Extras(stage, key, seen).play(read(folder / "extra.json"))
+        if (folder / "form.json").exists():
+            paused = stage.call(key, PATHS["workflow"], {
+                **body_of(script["runs"][0], script["mode"], "streaming"), "inputs": {"q": "second"}})
+            problems += fill_form(stage, key, read(folder / "form.json"), paused["events"])
+        if (folder / "uploads.json").exists():
+            problems += upload(stage, key, read(folder / "uploads.json"))
+        problems += play(stage, folder, script, key, "blocking", [])
     kept = [line for line in problems if not excused(case, line)]
     assert not kept, "\n" + "\n".join(kept)
 
 
-def play(stage, folder: Path, script: dict[str, Any], key: str, mode: str) -> list[str]:
-    """Play all runs of a case in one mode; return the differences."""
+def play(stage, folder: Path, script: dict[str, Any], key: str, mode: str, seen: list[str]) -> list[str]:
+    """Play all runs of a case in one mode; return the differences. `seen` gets the ids, the latest first."""
     problems, conversation = [], None
     for number, run in enumerate(script["runs"], 1):
         suffix = "" if number == 1 else f".r{number}"
@@ -62,6 +73,10 @@ def play(stage, folder: Path, script: dict[str, Any], key: str, mode: str) -> li
         found = stage.call(run.get("key") or key, path, body, stop_on=run.get("stop_on", ""),
                            cut_after=run.get("cut_after", ""))
         conversation = conversation_of(found) or conversation
+        for event in found.get("events", ()):
+            for name in ("conversation_id", "message_id", "workflow_run_id"):
+                if event.get(name) and event[name] not in seen:
+                    seen.insert(0, event[name])
         place = f"{mode} run {number}"
         if mode == "blocking":
             problems += check_reply(read(recorded), found, place)

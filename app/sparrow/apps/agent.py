@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from sparrow import clock, ids
@@ -12,6 +13,7 @@ from sparrow.apps import basic, failure, filebox, knowledge_use, moderation, ope
 from sparrow.apps import usage as usages
 from sparrow.apps.order import Turn
 from sparrow.engine.agent import loop
+from sparrow.engine.agent.names import distinct
 from sparrow.engine.ports import Cancel, ToolInfo, ToolRef
 from sparrow.messages import Chunk, Message, ModelInfo, ToolSpec, Usage
 
@@ -20,21 +22,23 @@ _KNOWLEDGE = "search_knowledge"
 
 
 def answer(turn: Turn) -> None:
-    """Answer a message of an agent app."""
+    """Answer a message of an agent app. A failure keeps the rounds that were made, the last one unfinished."""
+    worker = None
     try:
         preset = basic.preset_answer(turn)
         if preset is not None:
             basic.finish(turn, preset, None)
             return
-        text, usage, thoughts, messages = _Agent(turn).run()
+        worker = _Agent(turn)
+        text, usage, messages = worker.run()
         guard = moderation.of(turn.definition.feature("sensitive_word_avoidance"), turn.order.app.id)
         verdict = guard.check_output(text) if guard is not None else None
         if verdict is not None:
             text = verdict.preset
             turn.emit("message_replace", answer=text, reason="")
-        basic.finish(turn, text, usage, prompt_messages=messages, thoughts=thoughts)
+        basic.finish(turn, text, usage, prompt_messages=messages, thoughts=list(worker.thoughts.values()))
     except Exception as error:
-        failure.of_message(turn, error)
+        failure.of_message(turn, error, thoughts=worker.unfinished() if worker is not None else [])
 
 
 class _Agent:
@@ -52,8 +56,8 @@ class _Agent:
         self.thoughts: dict[int, dict[str, Any]] = {}
         self.usage: Usage | None = None
 
-    def run(self) -> tuple[str, Usage | None, list[dict[str, Any]], list[Message]]:
-        """Return the answer, what it cost, the thoughts and the prompt of the last round."""
+    def run(self) -> tuple[str, Usage | None, list[Message]]:
+        """Return the answer, what it cost and the prompt of the last round."""
         messages = self._prompt()
         specs = [spec for spec, _, _ in self.tools.values()]
         rounds = min(max(int(self.config.get("max_iteration") or 5), 1), _MAX_ROUNDS)
@@ -67,7 +71,7 @@ class _Agent:
                 step = next(steps)
             except StopIteration as end:
                 outcome = end.value
-                return outcome.answer, self.usage, list(self.thoughts.values()), outcome.messages
+                return outcome.answer, self.usage, outcome.messages
             if isinstance(step, loop.Thought):
                 self._show(step)
             else:
@@ -100,20 +104,28 @@ class _Agent:
             ref = ToolRef(tool.get("provider_type") or "builtin", str(tool.get("provider_id") or ""),
                           tool["tool_name"], str(tool.get("provider_name") or ""), tool.get("credential_id"))
             info = self.box.describe(ref)
-            found[info.spec.name] = info.spec, ref, info
+            name = distinct(info.spec.name, ref.provider_name or ref.provider_id, found)
+            found[name] = replace(info.spec, name=name), ref, info
             given = tool.get("tool_parameters") or {}
-            self.settings[info.spec.name] = {name: value for name, value in given.items() if value not in ("", None)}
+            self.settings[name] = {key: value for key, value in given.items() if value not in ("", None)}
         if knowledge_use.of_config(self.turn.definition.content):
             found[_KNOWLEDGE] = ToolSpec(_KNOWLEDGE, "Search the user's documents, before answering from memory.", {
                 "type": "object", "properties": {"query": {"type": "string", "description": "what to look for"}},
                 "required": ["query"]}), None, None
         return found
 
+    def unfinished(self) -> list[dict[str, Any]]:
+        """Return the rounds of a failed answer: those before, and the empty one that failed."""
+        return [*self.thoughts.values(), self._new_thought(len(self.thoughts) + 1)]
+
+    def _new_thought(self, position: int) -> dict[str, Any]:
+        return {"id": ids.new_id(), "chain_id": None, "message_id": self.turn.message_id, "position": position,
+                "thought": "", "observation": "", "tool": "", "tool_labels": {}, "tool_input": "",
+                "created_at": int(clock.now()), "files": []}
+
     def _show(self, step: loop.Thought) -> None:
         """Keep a round's state and tell the client."""
-        thought = self.thoughts.setdefault(step.position, {
-            "id": ids.new_id(), "chain_id": None, "message_id": self.turn.message_id, "position": step.position,
-            "created_at": int(clock.now()), "files": []})
+        thought = self.thoughts.setdefault(step.position, self._new_thought(step.position))
         thought.update(
             thought=step.text, tool=";".join(call.name for call in step.calls),
             tool_labels={call.name: self._label(call.name) for call in step.calls},

@@ -31,10 +31,13 @@ def describe(error: BaseException) -> dict[str, Any]:
             "message": "Something went wrong inside Sparrow; the log has the details."}
 
 
-def of_message(turn: Turn, error: BaseException) -> None:
-    """Store that a message failed and tell its listeners: an `error` event, which carries no task id."""
+def of_message(turn: Turn, error: BaseException, **details: Any) -> None:
+    """Store that a message failed and tell its listeners: an `error` event, which carries no task id.
+
+    `details` are kept with the message: what an agent did before it failed.
+    """
     found = describe(error)
-    record.save(turn, answer="", status="error", error=found["message"])
+    record.save(turn, answer="", status="error", error=found["message"], **details)
     envelope = {name: value for name, value in turn.envelope.items() if name != "task_id"}
     event = {"event": "error", **envelope, **found}
     turn.live.error = event

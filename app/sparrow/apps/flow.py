@@ -47,12 +47,13 @@ def _seal(turn: Turn) -> None:
 
 def _system(turn: Turn) -> dict[str, Any]:
     order = turn.order
-    system: dict[str, Any] = {"files": turn.files, "user_id": order.user.session_id, "app_id": order.app.id,
-                              "workflow_id": turn.definition.version_id, "workflow_run_id": turn.run_id}
+    who = {"files": turn.files, "user_id": order.user.session_id, "app_id": order.app.id}
+    what = {"workflow_id": turn.definition.version_id, "workflow_run_id": turn.run_id}
     if turn.conversation_id:
         count = turn.conversation.message_count if turn.conversation is not None else 0
-        return {"query": order.query, "conversation_id": turn.conversation_id, "dialogue_count": count + 1, **system}
-    return {**system, "timestamp": int(turn.started)}
+        return {"query": order.query, "conversation_id": turn.conversation_id, "dialogue_count": count + 1, **who,
+                **what}
+    return {**who, "timestamp": int(turn.started), **what}
 
 
 def _work(turn: Turn, system: dict[str, Any]) -> None:

@@ -16,8 +16,9 @@ from sparrow.storage.tables.conversations import conversations
 
 log = logging.getLogger(__name__)
 
-_TITLE = """Give this conversation a title of at most twelve words, in the language of the user's message.
-Reply with nothing but JSON of this form: {"title": "<Intention + Subject>"}
+_FORM = "<Intention + Subject>"
+_TITLE = f"""Give this conversation a title of at most twelve words, in the language of the user's message.
+Reply with nothing but JSON of this form: {{"title": "{_FORM}"}}
 
 The user's message:
 """
@@ -51,8 +52,9 @@ def name(conversation_id: str, query: str, user: str | None = None) -> str:
     title = conversation.default_name(query)
     try:
         found = _json(_ask([Message("user", _TITLE + query[:2000])], user, max_tokens=500), r"\{[^{}]*\}")
-        if isinstance(found, dict) and isinstance(found.get("title"), str) and found["title"].strip():
-            title = found["title"].strip()[:75]
+        given = found.get("title") if isinstance(found, dict) else None
+        if isinstance(given, str) and given.strip() not in ("", _FORM):  # small models repeat the form
+            title = given.strip()[:75]
     except ModelError as error:
         log.info("no title by the model: %s", error)
     with db.write() as tx:

@@ -98,6 +98,8 @@ def extract(name: str, content: bytes) -> str:
     from sparrow.knowledge import parse
 
     try:
+        if name.lower().endswith(".docx"):  # paragraph by paragraph, as Dify's reader has it
+            return "\n".join(block.text + "\n" * (block.kind == "table") for block in parse.blocks(name, content))
         return parse.text(name, content)
     except Exception as error:
         raise PortError(str(error), type(error).__name__) from error

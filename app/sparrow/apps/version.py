@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import copy
 import hashlib
+from collections.abc import Collection
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -119,6 +121,15 @@ def find(app_id: str, *, offset: int = 0, limit: int = 20) -> tuple[list[Row], i
         rows = tx.execute(sa.select(*columns).where(*where).order_by(versions.c.number.desc())
                           .offset(offset).limit(limit)).all()
     return rows, total
+
+
+def stamps(version_ids: Collection[str]) -> dict[str, str]:
+    """Return what Dify calls versions by: the moment each was published, in UTC, or `draft`."""
+    columns = versions.c.id, versions.c.number, versions.c.created_at
+    with db.read() as tx:
+        rows = tx.execute(sa.select(*columns).where(versions.c.id.in_(version_ids))).all()
+    return {row.id: "draft" if row.number == DRAFT else
+            str(datetime.fromtimestamp(row.created_at, UTC).replace(tzinfo=None)) for row in rows}
 
 
 def describe(app_id: str, version_id: str, *, name: str | None = None, notes: str | None = None) -> Row:

@@ -11,8 +11,6 @@ from sparrow.engine.pool import Pool
 from sparrow.engine.template import render
 from sparrow.engine.values import MISSING, jsonable
 
-_UNARY = frozenset(("empty", "not empty", "null", "not null", "exists", "not exists"))
-
 
 class ConditionError(ValueError):
     """A condition cannot be judged (missing variable, wrong type)."""
@@ -39,15 +37,13 @@ def evaluate(pool: Pool, conditions: Sequence[dict[str, Any]], operator: str) ->
                 comparison in ("contains", "not contains", "all of")):
             if not sub:
                 raise ConditionError("Sub variable is required")
-            outcome = _files(actual, comparison, sub, pool)
+            outcome = _files(actual, sub)
         elif comparison in ("exists", "not exists"):
             outcome = (actual is not None) == (comparison == "exists")
         else:
-            if isinstance(expected, str):
+            if isinstance(expected, str):  # the items of a list are no templates, as in Dify
                 expected = render(expected, pool)
-            elif isinstance(expected, list):
-                expected = [render(item, pool) if isinstance(item, str) else item for item in expected]
-            if expected is not None and comparison not in _UNARY and _is_boolean(actual):
+            if expected is not None and _is_boolean(actual):
                 expected = [_to_bool(item) for item in expected] if isinstance(expected, list) else _to_bool(expected)
             shown.append({"actual_value": jsonable(actual), "expected_value": expected,
                           "comparison_operator": comparison})
@@ -59,31 +55,46 @@ def evaluate(pool: Pool, conditions: Sequence[dict[str, Any]], operator: str) ->
     return shown, results, final
 
 
-def _files(files: list[File], comparison: str, sub: dict[str, Any], pool: Pool) -> bool:
-    rules = sub.get("conditions") or ()
-    join = any if sub.get("logical_operator") == "or" else all
+def _files(files: list[File], sub: dict[str, Any]) -> bool:
+    """Judge a list of files by their attributes.
 
-    def fits(file: File) -> bool:
-        outcomes = []
-        for rule in rules:
-            value = rule.get("value")
-            value = render(value, pool) if isinstance(value, str) else value
-            key = str(rule.get("key") or "")
-            actual = file.attribute(key)
-            if key == "extension" and isinstance(value, str) and value and not value.startswith("."):
-                value = f".{value}"
-            outcomes.append(compare(str(rule.get("comparison_operator") or ""), actual, value))
-        return join(outcomes)
+    Each rule looks at all files: one that says "not" must hold for every file, any other for at least one. The
+    operator above the rules (contains, not contains, all of) makes no difference, as in Dify.
+    """
+    outcomes = []
+    for rule in sub.get("conditions") or ():
+        key, comparison, expected = str(rule.get("key") or ""), str(rule.get("comparison_operator") or ""), \
+            rule.get("value")
+        try:
+            found = [file.attribute(key) for file in files]
+        except KeyError:
+            raise ConditionError(f"'{key}' is not a valid FileAttribute") from None
+        if key == "extension":
+            if not isinstance(expected, str):
+                raise ConditionError("Expected value must be a string when key is FileAttribute.EXTENSION")
+            expected, found = _dotted(expected), [_dotted(value) for value in found]
+        results = [compare(comparison, value, expected) for value in found]
+        outcomes.append(all(results) if "not" in comparison else any(results))
+    return any(outcomes) if sub.get("logical_operator") == "or" else all(outcomes)
 
-    if comparison == "all of":
-        return all(fits(file) for file in files)
-    return any(fits(file) for file in files) == (comparison == "contains")
+
+def _dotted(extension: Any) -> Any:
+    return f".{extension}" if isinstance(extension, str) and extension and extension[0] != "." else extension
+
+
+def check(conditions: Sequence[dict[str, Any]]) -> None:
+    """Raise ValueError for an operator that does not exist."""
+    for condition in conditions:
+        sub = condition.get("sub_variable_condition") or {}
+        for rule in (condition, *(sub.get("conditions") or ())):
+            operator = rule.get("comparison_operator")
+            if _ALIASES.get(operator, operator) not in _JUDGES:
+                raise ValueError(f"Unsupported operator: {operator}")
 
 
 def compare(operator: str, actual: Any, expected: Any) -> bool:
     """Judge one comparison."""
-    operator = {"==": "=", "!=": "≠", ">=": "≥", "<=": "≤"}.get(operator, operator)
-    judge = _JUDGES.get(operator)
+    judge = _JUDGES.get(_ALIASES.get(operator, operator))
     if judge is None:
         raise ConditionError(f"Unsupported operator: {operator}")
     return judge(actual, expected)
@@ -125,10 +136,15 @@ def _is_boolean(actual: Any) -> bool:
 def _to_bool(expected: Any) -> bool:
     if isinstance(expected, bool):
         return expected
-    try:
-        return bool(json.loads(str(expected).lower()))
-    except ValueError:
-        raise ConditionError(f"unexpected boolean value {expected}") from None
+    value = expected
+    if isinstance(expected, str):
+        try:
+            value = json.loads(expected)
+        except ValueError as error:
+            raise ConditionError(str(error)) from None
+    if not isinstance(value, int):
+        raise ConditionError(f"unexpected value: type={type(expected)}, value={expected}")
+    return bool(value)
 
 
 def _is(actual: Any, expected: Any) -> bool:
@@ -162,11 +178,10 @@ def _not_in(actual: Any, expected: Any) -> bool:
 
 
 def _all_of(actual: Any, expected: Any) -> bool:
-    if not actual:
-        return False
-    if not isinstance(expected, list) or len({isinstance(item, bool) for item in expected}) > 1:
-        raise ConditionError("all of operator expects homogeneous list of strings or booleans")
-    return isinstance(actual, list | str) and all(item in actual for item in expected)
+    for kind, holders in ((str, (str, list)), (bool, list)):
+        if isinstance(expected, list) and all(isinstance(item, kind) for item in expected):
+            return bool(actual) and isinstance(actual, holders) and all(item in actual for item in expected)
+    raise ConditionError("all of operator expects homogeneous list of strings or booleans")
 
 
 def _equal(actual: Any, expected: Any) -> bool:
@@ -205,6 +220,7 @@ def _exact(expected: Any) -> int | float:
         return float(expected)
 
 
+_ALIASES = {"==": "=", "!=": "≠", ">=": "≥", "<=": "≤"}
 _JUDGES = {
     "contains": _contains,
     "not contains": _not_contains,
@@ -225,6 +241,6 @@ _JUDGES = {
     "≤": _order(lambda a, b: a <= b),
     "null": lambda actual, _: actual is None,
     "not null": lambda actual, _: actual is not None,
-    "exists": lambda actual, _: bool(actual),
-    "not exists": lambda actual, _: not actual,
+    "exists": lambda actual, _: actual is not None,
+    "not exists": lambda actual, _: actual is None,
 }

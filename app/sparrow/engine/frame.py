@@ -371,7 +371,7 @@ class Frame:
             yield self._finished(job, "failed", failed)
             return
         self.states[node.id] = "done"
-        outputs = node.defaults() if node.strategy == "default-value" else {}
+        outputs = dict(node.defaults)
         outputs |= {"error_message": str(failed), "error_type": failed.error_type}
         failed.outputs = outputs
         failed.metadata = {"error_strategy": node.strategy}

@@ -19,6 +19,10 @@ class TemplateError(Exception):
     error_type = "CodeExecutionError"
 
 
+class _TooLong(Exception):
+    """The text has grown over its limit."""
+
+
 _deadline = threading.local()
 
 
@@ -108,8 +112,10 @@ def render(source: str, variables: dict[str, Any], *, limit: int = MAX_OUTPUT) -
         for piece in template.generate(jsonable(variables)):
             size += len(piece)
             if size > limit:
-                raise OverflowError(f"Output length exceeds {limit} characters")
+                raise _TooLong
             pieces.append(piece)
+    except _TooLong:
+        raise TemplateError(f"Output length exceeds {limit} characters") from None
     except RecursionError:
         raise TemplateError("RecursionError: template calls itself too deeply\nerror: exit status 1") from None
     except Exception as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ from sparrow.messages import Message, ModelInfo, ModelRef, Part
 
 _FEATURE = {"image": "vision", "document": "document", "audio": "audio", "video": "video"}
 _HISTORY = 500
+_LONGEST_PARAMETER = 1024
 
 
 def model_of(config: Any) -> ModelRef:
@@ -25,11 +27,23 @@ def model_of(config: Any) -> ModelRef:
                     "completion" if config.get("mode") == "completion" else "chat")
 
 
-def parameters_of(config: dict[str, Any]) -> tuple[dict[str, Any], list[str] | None]:
-    """Return a model's call parameters and its stop words."""
-    parameters = dict(config.get("completion_params") or {})
+def parameters_of(config: dict[str, Any], context: Context) -> tuple[dict[str, Any], list[str] | None]:
+    """Return a model's call parameters, references in texts filled, and its stop words."""
+    parameters = {name: _filled(value, context) for name, value in (config.get("completion_params") or {}).items()}
     stop = parameters.pop("stop", None)
     return parameters, list(stop) if stop else None
+
+
+def _filled(value: Any, context: Context) -> Any:
+    """Fill a call parameter that is a template; what reads as a number or a boolean becomes one."""
+    if not isinstance(value, str) or not template.selectors(value):
+        return value
+    text = template.render(value, context.pool)[:_LONGEST_PARAMETER]
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return text
+    return found if isinstance(found, int | float) else text
 
 
 def fill(source: str, context: Context, extra: dict[str, str] | None = None) -> str:
@@ -55,7 +69,7 @@ def context_text(value: Any) -> tuple[str, list[dict[str, Any]]]:
     if isinstance(value, str):
         return value, []
     if not isinstance(value, list):
-        return values.text(value), []
+        return "", []
     lines: list[str] = []
     cited: list[dict[str, Any]] = []
     for item in value:
@@ -152,10 +166,14 @@ def chat_messages(data: dict[str, Any], context: Context, info: ModelInfo, conte
                   files: Sequence[File], detail: str | None) -> list[Message]:
     """Return the messages of a chat model's node: prompt, history, the query, with the files on the last one."""
     prompt = data.get("prompt_template")
-    messages = [
-        Message(str(item.get("role") or "user"), _one(item, data, context, context_value))
-        for item in (prompt if isinstance(prompt, list) else [prompt] if prompt else [])
-    ]
+    messages: list[Message] = []
+    for item in prompt if isinstance(prompt, list) else [prompt] if prompt else []:
+        role = str(item.get("role") or "user")
+        messages.append(Message(role, _one(item, data, context, context_value)))
+        if item.get("edition_type") != "jinja2":
+            parts = parts_of(_files_named(str(item.get("text") or ""), context), info, context, detail)
+            if parts:
+                messages.append(Message(role, list(parts)))
     memory = data.get("memory")
     if memory:
         messages += turns_as_messages(history(context, memory), info, context, detail, bool(files))
@@ -174,11 +192,23 @@ def chat_messages(data: dict[str, Any], context: Context, info: ModelInfo, conte
     return [message for message in messages if message.content]
 
 
+def _files_named(source: str, context: Context) -> list[File]:
+    """Return the files a prompt refers to: they have no text, and follow it as parts."""
+    found: list[File] = []
+    for selector in template.selectors(source):
+        value = context.pool.get(selector)
+        found += [item for item in (value if isinstance(value, list) else [value]) if isinstance(item, File)]
+    return found
+
+
 def _one(item: dict[str, Any], data: dict[str, Any], context: Context, context_value: str) -> str:
     if item.get("edition_type") == "jinja2":
-        from sparrow.engine.nodes.template_transform import gather
-
-        variables = gather((data.get("prompt_config") or {}).get("jinja2_variables"), context)
+        variables: dict[str, Any] = {}
+        for given in (data.get("prompt_config") or {}).get("jinja2_variables") or ():
+            name, value = str(given.get("variable") or ""), context.pool.get(given.get("value_selector") or ())
+            if value is values.MISSING:
+                raise NodeError(f"Variable {name} not found", "VariableNotFoundError")
+            variables[name] = value
         source = str(item.get("jinja2_text") or "").replace("{{#context#}}", "{{__context__}}")
         try:
             return jinja.render(source, variables | {"__context__": context_value})

@@ -35,7 +35,12 @@ def read_text(file: File, files: Files) -> str:
         return _excel(content) if extension == ".xlsx" else files.extract(file, content)
     text = _decode(content)
     if extension == ".csv":
-        return _table([row for row in csv.reader(io.StringIO(text)) if row])
+        rows = [[_one_line(cell) for cell in row] for row in csv.reader(io.StringIO(text))]
+        return _table(rows) + "\n" if rows else ""
+    if extension in (".yaml", ".yml"):
+        return _yaml(text)
+    if extension == ".properties":
+        return _properties(text)
     if extension == ".json":
         try:
             return json.dumps(json.loads(text), indent=2, ensure_ascii=False)
@@ -53,41 +58,74 @@ def _decode(content: bytes) -> str:
     return content.decode("utf-8", "replace")
 
 
-def _table(rows: list[list[Any]]) -> str:
+def _one_line(cell: str) -> str:
+    return cell.replace("\n", " ").replace("\r", "")
+
+
+def _yaml(text: str) -> str:
+    """Return YAML as it is written anew: one style, no comments."""
+    import yaml
+
+    try:
+        return yaml.dump_all(list(yaml.safe_load_all(text)), allow_unicode=True, sort_keys=False)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise PortError(f"Failed to decode or parse YAML file: {error}", "TextExtractionError") from None
+
+
+def _properties(text: str) -> str:
+    """Return `key=value` lines as `key: value`; comments and gaps stay."""
+    lines = []
+    for line in map(str.strip, text.splitlines()):
+        if line and line[0] not in "#!":
+            key, _, value = line.partition("=" if "=" in line else ":")
+            line = f"{key.strip()}: {value.strip()}"
+        lines.append(line)
+    return "\n".join(lines)
+
+
+def _table(rows: list[list[str]]) -> str:
     """Return rows as a Markdown table; the rule under the head is as wide as its cells."""
-    if not rows:
-        return ""
-    width = len(rows[0])
-    lines = ["| " + " | ".join(str(cell) for cell in rows[0]) + " |",
-             "| " + " | ".join("-" * max(3, len(str(cell))) for cell in rows[0]) + " |"]
-    for row in rows[1:]:
-        cells = [*row, *[""] * (width - len(row))][:width]
-        lines.append("| " + " | ".join(str(cell) for cell in cells) + " |")
-    return "\n".join(lines) + "\n"
+    head, *body = rows or [[]]
+    return "\n".join("| " + " | ".join(row) + " |" for row in (head, ["-" * len(cell) for cell in head], *body))
 
 
 def _excel(content: bytes) -> str:
-    """Return all sheets as Markdown tables; numbers and gaps as Dify's reader shows them (1.0, nan)."""
+    """Return all sheets as Markdown tables, numbers and gaps as Dify's reader (a data frame) shows them.
+
+    A column of numbers that has a gap holds floats (1.0, nan); so does every number of a row that is all numbers.
+    """
     from openpyxl import load_workbook
 
     try:
         book = load_workbook(io.BytesIO(content), read_only=True, data_only=True)
     except Exception as error:
         raise PortError(f"Failed to extract text from Excel file: {error}", "TextExtractionError") from None
-    tables = []
-    for sheet in book.worksheets:
-        rows = [list(row) for row in sheet.iter_rows(values_only=True)]
-        rows = [row for row in rows if any(cell is not None for cell in row)]
-        if not rows:
-            continue
-        body = [[_cell(cell) for cell in row] for row in rows[1:]]
-        tables.append(_table([["" if cell is None else str(cell) for cell in rows[0]], *body]))
-    return "\n".join(tables)
+    return "".join(_sheet([list(row) for row in sheet.iter_rows(values_only=True)]) + "\n\n"
+                   for sheet in book.worksheets)
 
 
-def _cell(value: Any) -> str:
+def _sheet(rows: list[list[Any]]) -> str:
+    while rows and all(cell is None for cell in rows[-1]):
+        rows.pop()
+    head, *body = rows or [[]]
+    width = len(head)
+    body = [[*row, *[None] * width][:width] for row in body]
+    columns = [[row[place] for row in body] for place in range(width)]
+    numbers = [all(cell is None or type(cell) in (int, float) for cell in column) for column in columns]
+    floats = [number and any(type(cell) is not int for cell in column)
+              for number, column in zip(numbers, columns, strict=True)]
+    if all(numbers) and any(floats):
+        floats = [True] * width
+    names = [f"Unnamed: {place}" if cell is None else " ".join(str(cell).splitlines())
+             for place, cell in enumerate(head)]
+    return _table([names, *(
+        [_cell(cell, is_float) for cell, is_float in zip(row, floats, strict=True)]
+        for row in body if any(cell is not None for cell in row))])
+
+
+def _cell(value: Any, is_float: bool) -> str:
     if value is None:
         return "nan"
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(float(value))
-    return str(value)
+    if isinstance(value, str):
+        return " ".join(value.splitlines())
+    return str(float(value)) if is_float else str(value)

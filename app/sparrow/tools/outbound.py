@@ -159,13 +159,17 @@ class Client:
         """Send a request, following up to ten redirects; see `sparrow.engine.ports.HttpClient`."""
         with contextlib.closing(self.open(request, cancel)) as reply:
             kind = reply.headers.get("content-type", "")
-            limit = request.max_text if kind.startswith(_TEXTUAL) else request.max_binary
+            textual = kind.startswith(_TEXTUAL)
+            limit = request.max_text if textual else request.max_binary
             pieces, size = [], 0
             for piece in reply.pieces():
                 pieces.append(piece)
                 size += len(piece)
                 if size > limit:
-                    raise PortError(f"The reply is larger than {limit / (1 << 20):.2f} MB.", _SIZE)
+                    told = reply.headers.get("content-length", "")
+                    size = f"current size is {int(told) / (1 << 20):.2f} MB" if told.isdigit() else "it is larger"
+                    raise PortError(f"{'Text' if textual else 'File'} size is too large, max size is "
+                                    f"{limit / (1 << 20):.2f} MB, but {size}.", _SIZE)
             return HttpResponse(reply.status, reply.headers, b"".join(pieces), reply.url)
 
     def open(self, request: HttpRequest, cancel: Cancel) -> Reply:

@@ -106,19 +106,29 @@ def of_definition(definition: prepared.Definition, row) -> dict[str, Any]:
         value = features.get(name)
         return value if isinstance(value, dict) and value else default or {"enabled": False}
 
+    def graph_part(name: str, default: dict[str, Any]) -> dict[str, Any]:
+        """Return a feature of a workflow as its publishing leaves it: what is not set is there, but empty."""
+        value = features.get(name)
+        return {**default, **value} if isinstance(value, dict) else default
+
     annotation = row.annotation_reply or {}
+    if definition.mode in GRAPH_MODES:
+        moderation = graph_part("sensitive_word_avoidance", {"enabled": False})
+        upload = {name: value for name, value in graph_part("file_upload", {}).items() if name != "image"}
+    else:
+        moderation = part("sensitive_word_avoidance", {"enabled": False, "type": "", "configs": []})
+        upload = part("file_upload", {"image": {
+            "enabled": False, "number_limits": 3, "detail": "high", "transfer_methods": ["remote_url", "local_file"]}})
     return {
-        "opening_statement": features.get("opening_statement") or "",
+        "opening_statement": features.get("opening_statement") or (None if definition.mode == "workflow" else ""),
         "suggested_questions": features.get("suggested_questions") or [],
         "suggested_questions_after_answer": part("suggested_questions_after_answer"),
         "speech_to_text": part("speech_to_text"),
-        "text_to_speech": part("text_to_speech", {"enabled": False, "voice": "", "language": ""}),
+        "text_to_speech": graph_part("text_to_speech", {"enabled": False, "voice": "", "language": ""}),
         "retriever_resource": part("retriever_resource"),
         "annotation_reply": annotation if annotation.get("enabled") else {"enabled": False},
         "more_like_this": part("more_like_this"), "user_input_form": form,
-        "sensitive_word_avoidance": part("sensitive_word_avoidance", {"enabled": False, "type": "", "configs": []}),
-        "file_upload": part("file_upload", {"image": {
-            "enabled": False, "number_limits": 3, "detail": "high", "transfer_methods": ["remote_url", "local_file"]}}),
+        "sensitive_word_avoidance": moderation, "file_upload": upload,
         "system_parameters": {
             "image_file_size_limit": attachment.LIMITS["image"], "video_file_size_limit": attachment.LIMITS["video"],
             "audio_file_size_limit": attachment.LIMITS["audio"], "file_size_limit": attachment.LIMITS["document"],

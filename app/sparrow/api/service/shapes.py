@@ -26,7 +26,7 @@ class Info(TypedDict):
 class Parameters(TypedDict):
     """The inputs an app takes and the features it has."""
 
-    opening_statement: str
+    opening_statement: str | None
     suggested_questions: list[Any]
     suggested_questions_after_answer: dict[str, Any]
     speech_to_text: dict[str, Any]

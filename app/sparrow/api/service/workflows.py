@@ -14,7 +14,7 @@ from sparrow.api.service import service, shapes
 from sparrow.api.service.chat import StopPayload, answer, base_url
 from sparrow.api.service.who import app, end_user, source
 from sparrow.api.web import OK, Result
-from sparrow.apps import live, log, run, user
+from sparrow.apps import live, log, run, user, version
 from sparrow.apps.order import Order
 from sparrow.errors import BadRequest, NotFound
 
@@ -94,8 +94,9 @@ def list_runs(query: WorkflowLogQuery) -> shapes.RunLog:
         session_id=query.created_by_end_user_session_id or "", offset=(query.page - 1) * query.limit,
         limit=query.limit)
     names = user.names({row.end_user_id for row in rows if row.end_user_id})
+    stamps = version.stamps({row.version_id for row in rows})
     return {"page": query.page, "limit": query.limit, "total": total,
-            "has_more": query.page * query.limit < total, "data": [_entry(row, names) for row in rows]}
+            "has_more": query.page * query.limit < total, "data": [_entry(row, names, stamps) for row in rows]}
 
 
 @service.get("/workflow/<run_id>/events", tag=TAG, stream=True)
@@ -136,14 +137,14 @@ def _needs_graph() -> None:
         raise run.wrong_mode("not_workflow_app")
 
 
-def _entry(row, names: dict[str, user.EndUser]) -> dict[str, Any]:
+def _entry(row, names: dict[str, user.EndUser], stamps: dict[str, str]) -> dict[str, Any]:
     found = names.get(row.end_user_id)
     return {
         "id": row.id, "details": None, "created_from": row.created_from, "created_by_role": "end_user",
         "created_by_account": None, "created_at": int(row.created_at),
         "created_by_end_user": {"id": found.id, "type": found.type, "is_anonymous": False,
                                 "session_id": found.session_id} if found else None,
-        "workflow_run": {"id": row.id, "version": row.version_id, "status": row.status,
+        "workflow_run": {"id": row.id, "version": stamps.get(row.version_id, ""), "status": row.status,
                          "triggered_from": row.triggered_from, "error": row.error, "elapsed_time": row.elapsed_time,
                          "total_tokens": row.total_tokens, "total_steps": row.total_steps,
                          "created_at": int(row.created_at),

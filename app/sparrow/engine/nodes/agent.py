@@ -8,6 +8,7 @@ from typing import Any
 from sparrow.engine import events as ev
 from sparrow.engine import prompts
 from sparrow.engine.agent.loop import Outcome, Thought, function_calling, react
+from sparrow.engine.agent.names import distinct
 from sparrow.engine.context import Context
 from sparrow.engine.frame import add_usage
 from sparrow.engine.models import Reply, chat
@@ -55,7 +56,7 @@ class Agent(Node):
         messages += prompts.turns_as_messages(prompts.history(context, self.data.get("memory")), info, context, None,
                                               False)
         messages.append(Message("user", query))
-        parameters, stop = prompts.parameters_of(model)
+        parameters, stop = prompts.parameters_of(model, context)
         files: list[Any] = []
         data: list[Any] = []
 
@@ -140,19 +141,20 @@ class Agent(Node):
             except PortError as error:
                 raise NodeError(str(error), error.error_type) from None
             preset = {}
-            for name, rule in (item.get("parameters") or {}).items():
+            for key, rule in (item.get("parameters") or {}).items():
                 if isinstance(rule, dict) and rule.get("auto") == 0 and rule.get("value") not in (None, ""):
                     value = rule["value"]
-                    preset[name] = value.get("value") if isinstance(value, dict) and "value" in value else value
+                    preset[key] = value.get("value") if isinstance(value, dict) and "value" in value else value
             schema = dict(spec.parameters)
             schema["properties"] = {key: value for key, value in (schema.get("properties") or {}).items()
                                     if key not in preset}
             if schema.get("required"):
-                schema["required"] = [name for name in schema["required"] if name not in preset]
+                schema["required"] = [key for key in schema["required"] if key not in preset]
             extra = (item.get("extra") or {}).get("description")
-            specs.append(ToolSpec(spec.name, extra or spec.description, schema))
-            refs[spec.name] = ref
-            settings = {name: rule.get("value") if isinstance(rule, dict) else rule
-                        for name, rule in (item.get("settings") or {}).items()}
-            fixed[spec.name] = (settings, preset)
+            name = distinct(spec.name, ref.provider_name or ref.provider_id, refs)
+            specs.append(ToolSpec(name, extra or spec.description, schema))
+            refs[name] = ref
+            settings = {key: rule.get("value") if isinstance(rule, dict) else rule
+                        for key, rule in (item.get("settings") or {}).items()}
+            fixed[name] = (settings, preset)
         return specs, refs, fixed

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sparrow.engine.values import empty_of
+from sparrow.engine.values import fits
 from sparrow.messages import ModelRef, Usage
 
 if TYPE_CHECKING:
@@ -36,9 +37,12 @@ class Result:
 
 
 class NodeError(Exception):
-    """A node failed; the error strategy decides what follows. What it knew is kept for the trace."""
+    """A node failed; the error strategy decides what follows. What it knew is kept for the trace.
 
-    def __init__(self, message: str, error_type: str = "NodeError", *, inputs: dict[str, Any] | None = None,
+    `error_type` becomes an output of a handled failure; it is empty where Dify's nodes give none.
+    """
+
+    def __init__(self, message: str, error_type: str = "WorkflowNodeError", *, inputs: dict[str, Any] | None = None,
                  process_data: dict[str, Any] | None = None, outputs: dict[str, Any] | None = None,
                  metadata: dict[str, Any] | None = None, usage: Usage | None = None):
         super().__init__(message)
@@ -85,6 +89,7 @@ class Node:
         retry = data.get("retry_config") or {}
         self.max_retries = int(retry.get("max_retries") or 0) if retry.get("retry_enabled") else 0
         self.retry_seconds = float(retry.get("retry_interval") or 0) / 1000
+        self.defaults = _defaults(data.get("default_value")) if self.strategy == "default-value" else {}
         self.setup(data)
 
     def setup(self, data: dict[str, Any]) -> None:
@@ -119,24 +124,21 @@ class Node:
         """Return what node_started adds."""
         return {}
 
-    def defaults(self) -> dict[str, Any]:
-        """Return the outputs that the default-value strategy puts in place of a failed node's."""
-        values: dict[str, Any] = {}
-        for item in self.data.get("default_value") or ():
-            if isinstance(item, dict) and item.get("key"):
-                values[item["key"]] = _default(item.get("type"), item.get("value"))
-        return values
 
+def _defaults(items: Any) -> dict[str, Any]:
+    """Return the outputs that the default-value strategy puts in place of a failed node's.
 
-def _default(kind: Any, value: Any) -> Any:
-    """Read a default value: text stands for JSON or a number where the type is not string."""
-    import json
-
-    if not isinstance(value, str) or kind == "string":
-        return value
-    try:
-        if kind == "number":
-            return float(value)
-        return json.loads(value)
-    except ValueError:
-        return empty_of(str(kind))
+    Text stands for a number or for JSON where the type is not string; ValueError for what the type does not take.
+    """
+    values: dict[str, Any] = {}
+    for item in items or ():
+        name, kind, value = item.get("key"), str(item.get("type") or "string"), item.get("value")
+        if isinstance(value, str) and kind not in ("string", "array[file]"):
+            try:
+                value = float(value) if kind == "number" else json.loads(value)
+            except ValueError:
+                raise ValueError(f"default value of {name} is not valid for {kind}: {value}") from None
+        if kind != "array[file]" and not fits(kind, value):
+            raise ValueError(f"default value of {name} is not valid for {kind}: {value}")
+        values[str(name)] = value
+    return values

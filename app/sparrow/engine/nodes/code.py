@@ -135,7 +135,7 @@ def _one(value: Any, name: str, rule: dict[str, Any], depth: int) -> Any:
     def number(item: Any, index: int) -> Any:
         if not isinstance(item, int | float):
             raise CodeError(f"The element at index {index} of output variable `{name}` must be a number.")
-        return _number(item, f"{name}[{index}]")
+        return int(item) if isinstance(item, bool) else item
 
     def boolean(item: Any, index: int) -> Any:
         if item is not None and not isinstance(item, bool):

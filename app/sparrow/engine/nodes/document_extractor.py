@@ -21,24 +21,18 @@ class DocumentExtractor(Node):
         value = context.pool.get(selector)
         inputs = {"variable_selector": selector}
         if value is MISSING:
-            raise NodeError(f"File variable not found for selector: {selector}", "DocumentExtractorError",
-                            inputs=inputs)
-        items: list[Any] = value if isinstance(value, list) else [value]
+            raise NodeError(f"File variable not found for selector: {selector}", "")
+        items: list[Any] = [item for item in value if item] if isinstance(value, list) else [value]
         process = {"documents": jsonable(items)}
+        if not value or not items:
+            return Result({"text": []}, inputs, process)
+        if not all(isinstance(item, File) for item in items):
+            raise NodeError(f"Variable {selector} is not an ArrayFileSegment", "")
         files = context.need("files")
         try:
-            texts = []
-            for item in items:
-                if item is None:
-                    continue
-                if not isinstance(item, File):
-                    raise NodeError(f"Variable {selector} is not an ArrayFileSegment", "DocumentExtractorError")
-                texts.append(read_text(item, files))
+            texts = [read_text(item, files) for item in items]
         except PortError as error:
-            raise NodeError(str(error), error.error_type, inputs=inputs, process_data=process) from None
-        except NodeError as error:
-            error.inputs, error.process_data = inputs, process
-            raise
+            raise NodeError(str(error), "", inputs=inputs, process_data=process) from None
         if isinstance(value, File):
             return Result({"text": texts[0]}, inputs, process)
         return Result({"text": texts}, inputs, process)

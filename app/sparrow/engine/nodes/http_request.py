@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import mimetypes
 import re
@@ -14,12 +15,13 @@ from sparrow.engine.context import Context
 from sparrow.engine.files import File
 from sparrow.engine.nodes.base import Node, NodeError, Result
 from sparrow.engine.ports import HttpPart, HttpRequest, HttpResponse, PortError
-from sparrow.engine.values import MISSING
 
 _METHODS = frozenset(("get", "post", "put", "patch", "delete", "head"))
+_BUSY = frozenset((429, 500, 502, 503, 504))  # always errors, as in Dify: its client takes them for passing troubles
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_TEXTUAL = ("text/", "application/json", "application/xml", "application/javascript", "application/x-www-form",
-            "application/yaml", "application/x-yaml", "application/graphql")
+_TEXTUAL = ("json", "xml", "javascript", "x-www-form-urlencoded", "yaml", "graphql")  # application/…
+_MARKERS = (b"{", b"[", b"<", b"function", b"var ", b"const ", b"let ")
+_EDGE = "----WebKitFormBoundary0000000000000000"
 
 
 def _headers(source: str, context: Context) -> list[tuple[str, str]]:
@@ -43,7 +45,8 @@ def _params(source: str, context: Context) -> list[tuple[str, str]]:
 
 
 class HttpRequestNode(Node):
-    """Sends a request; other statuses than 2xx are errors only where a strategy or retries are set."""
+    """Sends a request. Statuses that stand for a busy or broken server are errors, others beyond 2xx only where a
+    strategy or retries are set."""
 
     def setup(self, data: dict[str, Any]) -> None:
         """Read method and body."""
@@ -65,13 +68,16 @@ class HttpRequestNode(Node):
             request.headers.insert(0, ("Accept", "*/*"))
         try:
             response = context.need("http").request(request, context.cancel)
-            if (self.strategy or self.max_retries) and not 200 <= response.status < 400:
+            if response.status in _BUSY:
                 raise PortError(f"Reached maximum retries for URL {request.url}", "HttpRequestNodeError")
         except PortError as error:
             raise NodeError(str(error), error.error_type, process_data=process) from None
         files = self._files(response, context)
         outputs = {"status_code": response.status, "body": "" if files else _decode(response),
                    "headers": response.headers, "files": files}
+        if (self.strategy or self.max_retries) and not 200 <= response.status < 300:
+            raise NodeError(f"Request failed with status code {response.status}", "HTTPResponseCodeError",
+                            process_data=process, outputs=outputs)
         return Result(outputs, {}, process)
 
     def _request(self, context: Context) -> HttpRequest:
@@ -83,7 +89,7 @@ class HttpRequestNode(Node):
         headers = _headers(str(self.data.get("headers") or ""), context)
         for name, _ in headers:
             if not _TOKEN.fullmatch(name):
-                raise NodeError(f"Illegal header name {name.encode()!r}", "LocalProtocolError")
+                raise NodeError(f"Illegal header name {name.encode()!r}", "HttpRequestNodeError")
         self._authorize(headers, context)
         timeout = self.data.get("timeout") or {}
         verify = self.data.get("ssl_verify")
@@ -124,8 +130,7 @@ class HttpRequestNode(Node):
                 file = context.pool.get(item.get("file") or ())
                 if not isinstance(file, File):
                     raise NodeError(f"cannot fetch file with selector {item.get('file')}", "FileFetchError")
-                request.body = context.need("files").read(file)
-                self._content_type(request, file.mime_type or "application/octet-stream")
+                request.body = context.need("files").read(file)  # without a type, as in Dify: headers may give one
                 return
             text = template.render(str(item.get("value") or ""), context.pool)
             if kind == "json":
@@ -144,23 +149,21 @@ class HttpRequestNode(Node):
                                  template.render(str(item.get("value") or ""), context.pool)
                                  for item in self.body}.items())
             return
-        request.parts = []
-        placed = False
+        texts: dict[str, str] = {}
+        files: dict[str, Any] = {}
         for item in self.body:
             name = template.render(str(item.get("key") or ""), context.pool)
-            if item.get("type") != "file":
-                request.parts.append(HttpPart(name, template.render(str(item.get("value") or ""), context.pool)))
-                continue
-            value = context.pool.get(item.get("file") or ())
-            if value is MISSING:
-                raise NodeError(f"cannot fetch file with selector {item.get('file')}", "FileFetchError")
-            for file in value if isinstance(value, list) else [value]:
-                if isinstance(file, File):
-                    placed = True
-                    request.parts.append(HttpPart(name, filename=file.filename or "file",
-                                                  content=context.need("files").read(file),
-                                                  mime_type=file.mime_type or "application/octet-stream"))
-        if not placed:
+            if item.get("type") == "file":
+                value = context.pool.get(item.get("file") or ())
+                files[name] = [one for one in (value if isinstance(value, list) else [value]) if isinstance(one, File)]
+            else:
+                texts[name] = template.render(str(item.get("value") or ""), context.pool)
+        request.parts = [HttpPart(name, value) for name, value in texts.items()]
+        request.parts += [
+            HttpPart(name, filename=file.filename or "file", content=context.need("files").read(file),
+                     mime_type=file.mime_type or "application/octet-stream")
+            for name, found in files.items() for file in found]
+        if not any(files.values()):
             # Dify adds this empty part to keep its client on multipart; servers have seen it for years.
             request.parts.append(HttpPart("__multipart_placeholder__", content=b"",
                                           mime_type="application/octet-stream"))
@@ -176,63 +179,67 @@ class HttpRequestNode(Node):
         path = parts.path or "/"
         query = urlencode(request.params) or parts.query
         lines = [f"{request.method} {path}{'?' + query if query else ''} HTTP/1.1", f"Host: {parts.netloc}"]
-        body = self._log_body(request)
         secret = (((self.data.get("authorization") or {}).get("config") or {}).get("header")
                   or "Authorization").lower()
-        kind = None
-        if request.form is not None:
-            kind = "application/x-www-form-urlencoded"
-        elif request.parts is not None:
-            kind = "multipart/form-data; boundary=----WebKitFormBoundary0000000000000000"
-        for name, value in request.headers:
-            if name.lower() == "content-type" and kind is None:
-                kind = value
-            elif name.lower() != "content-type":
-                lines.append(f"{name}: {'*' * len(value) if name.lower() == secret else value}")
-        if kind:
-            lines.append(f"Content-Type: {kind}")
+        headers = list(request.headers)
+        if request.parts is not None:
+            headers = [item for item in headers if item[0].lower() != "content-type"]
+            headers.append(("Content-Type", f"multipart/form-data; boundary={_EDGE}"))
+        elif request.form is not None and not any(name.lower() == "content-type" for name, _ in headers):
+            headers.append(("Content-Type", "application/x-www-form-urlencoded"))
+        lines += [f"{name}: {'*' * len(value) if name.lower() == secret else value}" for name, value in headers]
+        body = self._log_body(request)
         if body:
-            lines.append(f"Content-Length: {len(body.encode())}")
+            lines.append(f"Content-Length: {len(body)}")
         return "\r\n".join(lines) + "\r\n\r\n" + body
 
     def _log_body(self, request: HttpRequest) -> str:
+        """Return the body as text; of a form with files Dify shows the files alone."""
         if request.form is not None:
             return urlencode(request.form)
         if request.parts is not None:
-            edge = "------WebKitFormBoundary0000000000000000"
-            out = []
-            for part in request.parts:
-                if part.name == "__multipart_placeholder__":
-                    continue
-                named = f'; filename="{part.filename}"' if part.filename else ""
-                content = f"[file_content: {len(part.content)} bytes]" if part.content is not None else part.value
-                out.append(f'{edge}\r\nContent-Disposition: form-data; name="{part.name}"{named}\r\n\r\n{content}\r\n')
-            return "".join(out) + f"{edge}--\r\n"
+            files = [part for part in request.parts if part.filename]
+            out = [f'--{_EDGE}\r\nContent-Disposition: form-data; name="{part.name}"\r\n\r\n'
+                   + (f"<file_content_binary: '{part.filename}', type='{part.mime_type}', "
+                      f"size={len(part.content)} bytes>" if part.filename else part.value) + "\r\n"
+                   for part in files or request.parts if part.content is None or part.filename]
+            return "".join(out) + f"--{_EDGE}--\r\n" if out else ""
         if request.body is None:
             return ""
         if self.body_kind == "json":
             return json.dumps(json.loads(request.body), ensure_ascii=False)
         if self.body_kind == "binary":
-            return f"[binary content: {len(request.body)} bytes]"
+            return f"<binary_content: size={len(request.body)} bytes>"
         return request.body.decode("utf-8", "replace")
 
     def _files(self, response: HttpResponse, context: Context) -> list[File]:
         """Keep the reply as a file if it is one."""
         kind = response.headers.get("content-type", "").split(";")[0].strip().lower()
         disposition = response.headers.get("content-disposition", "")
-        if "attachment" not in disposition and (not kind or kind.startswith(_TEXTUAL) or kind.endswith(
-                ("+json", "+xml"))):
-            return []
-        if "attachment" not in disposition and not kind.startswith(("image/", "audio/", "video/", "application/")):
-            return []
-        if kind == "application/octet-stream" and b"\0" not in response.content[:1024] and (
-                "attachment" not in disposition):
+        if not is_file(kind, disposition, response.content):
             return []
         match = re.search(r'filename\*?="?(?:UTF-8\'\')?([^";]+)', disposition)
         name = match[1] if match else urlsplit(response.url).path.rsplit("/", 1)[-1] or None
         if name and "." not in name:
             name += mimetypes.guess_extension(kind) or ".bin"
         return [context.need("files").save(response.content, name, kind or None)]
+
+
+def is_file(kind: str, disposition: str, content: bytes) -> bool:
+    """Tell whether a reply is a file: by its disposition, its type, and for `application/…` by how it begins."""
+    if "attachment" in disposition.lower() or "filename" in disposition.lower():
+        return True
+    main, _, sub = kind.partition("/")
+    if main == "application":
+        if any(word in sub for word in _TEXTUAL):
+            return False
+        with contextlib.suppress(UnicodeDecodeError):
+            head = content[:1024]
+            head.decode()
+            if any(marker in head for marker in _MARKERS):
+                return False
+        return mimetypes.guess_extension(kind) is not None
+    return main in ("image", "audio", "video")
 
 
 def _decode(response: HttpResponse) -> str:

@@ -12,9 +12,14 @@ from sparrow.engine import template
 from sparrow.engine.context import Context
 from sparrow.engine.nodes.base import Node, Paused, Result
 from sparrow.engine.ports import FormRequest
-from sparrow.engine.values import MISSING, jsonable, text
+from sparrow.engine.values import MISSING, compact, jsonable
 
 _SLOT = re.compile(r"\{\{#\$output\.([A-Za-z_][A-Za-z0-9_]*)#\}\}")
+
+
+def _said(value: Any) -> str:
+    """Return a submitted value as the form shows it."""
+    return "" if value is None else compact(value) if isinstance(value, dict | list) else str(value)
 
 
 class HumanInput(Node):
@@ -42,13 +47,13 @@ class HumanInput(Node):
         content = kept["reason"]["form_content"]
         if result.status == "timeout":
             yield ev.HumanInputTimeout(self.id, self.title, int(kept["reason"]["expiration_time"]))
-            return Result({"__rendered_content": content}, handle="__timeout")
+            return Result({"__action_id": ""}, handle="__timeout")
         values = {}
         for item in self.inputs:
             name = str(item.get("output_variable_name") or "")
             values[name] = result.inputs.get(name)
         shown = jsonable(values)
-        rendered = _SLOT.sub(lambda found: text(values.get(found[1])), content)
+        rendered = _SLOT.sub(lambda found: _said(values.get(found[1])), content)
         action = next((item for item in self.actions if item.get("id") == result.action_id), {})
         yield ev.HumanInputFilled(self.id, self.title, rendered, result.action_id, str(action.get("title") or ""),
                                   shown)
@@ -63,8 +68,9 @@ class HumanInput(Node):
             default = item.get("default") or {}
             if default.get("type") == "variable":
                 value = context.pool.get(default.get("selector") or ())
-                defaults[str(item.get("output_variable_name"))] = None if value is MISSING else jsonable(value)
-        content = template.render(self.content, context.pool)
+                if value is not MISSING:
+                    defaults[str(item.get("output_variable_name"))] = jsonable(value)
+        content = template.render_markdown(self.content, context.pool)
         expires = clock.now() + self.seconds
         deliveries = [item for item in self.data.get("delivery_methods") or () if item.get("enabled") is not False]
         form = context.need("forms").create(FormRequest(self.id, self.title, content, self.inputs, self.actions,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sparrow.engine.conditions import ConditionError, evaluate
+from sparrow.engine.conditions import ConditionError, check, evaluate
 from sparrow.engine.context import Context
 from sparrow.engine.nodes.base import Node, NodeError, Result
 
@@ -24,6 +24,8 @@ class IfElse(Node):
         else:
             self.legacy = False
         self.cases = list(cases or ())
+        for case in self.cases:
+            check(case.get("conditions") or ())
 
     def run(self, context: Context) -> Result:
         """Return `result` and `selected_case_id`."""
@@ -35,7 +37,7 @@ class IfElse(Node):
             try:
                 shown, results, final = evaluate(context.pool, case.get("conditions") or (), operator)
             except ConditionError as error:
-                raise NodeError(str(error), "ValueError", inputs={"conditions": compared},
+                raise NodeError(str(error), "", inputs={"conditions": compared},
                                 process_data={"condition_results": judged}) from None
             compared = shown
             judged.append({"group": _group(case, operator) if not self.legacy else "default", "results": results,

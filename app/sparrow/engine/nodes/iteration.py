@@ -35,7 +35,8 @@ class Iteration(Node):
         """Read what to iterate over, what to collect, how errors are met."""
         self.source = [str(part) for part in data.get("iterator_selector") or ()]
         self.wanted = [str(part) for part in data.get("output_selector") or ()]
-        self.width = max(1, int(data.get("parallel_nums") or 10)) if data.get("is_parallel") else 1
+        self.is_parallel = bool(data.get("is_parallel"))
+        self.width = max(1, int(data.get("parallel_nums") or 10))
         self.mode = str(data.get("error_handle_mode") or "terminated")
         self.flatten = data.get("flatten_output") is not False
 
@@ -43,23 +44,22 @@ class Iteration(Node):
         """Yield the events of all items; return `output`."""
         items = context.pool.get(self.source)
         if items is MISSING:
-            raise NodeError(f"iterator variable {self.source} not found", "IteratorVariableNotFoundError")
+            raise NodeError(f"iterator variable {self.source} not found")
         if items is None or items == []:
             return Result({"output": []}, {"iterator_selector": []})
         if not isinstance(items, list):
             kind = type_name(items)
-            raise NodeError(f"invalid iterator value: {text(items)!r} ({kind}), please provide a list.",
-                            "InvalidIteratorValueError")
+            raise NodeError(f"invalid iterator value: {text(items)!r} ({kind}), please provide a list.")
         scope = context.shared.graph.scopes[self.id]
         if scope.root is None:
-            raise NodeError("the iteration is empty", "StartNodeIdNotFoundError")
+            raise NodeError("the iteration is empty")
         run = _Run(self, context, items)
         kept = context.frame.resumed.get(self.id)
         now = clock.now()
         shown = {"iterator_selector": jsonable(items)}
         if kept is None:
             yield ev.IterationStarted(context.execution_id, self.id, self.type, self.title, len(items), shown, now)
-        failure = yield from (run.parallel() if self.width > 1 else run.sequential(kept))
+        failure = yield from (run.parallel() if self.is_parallel else run.sequential(kept))
         outputs = self._outputs(run, failure)
         metadata = {**cost(run.totals), "iteration_duration_map": run.durations}
         yield ev.IterationCompleted(
@@ -67,18 +67,20 @@ class Iteration(Node):
             jsonable(outputs), None, metadata, run.totals.tokens, len(items), now, clock.now(), clock.now() - now,
         )
         if failure is not None:
-            raise NodeError(failure.error, failure.error_type, inputs=shown, outputs=outputs, metadata=metadata,
+            raise NodeError(failure.error, "", inputs=shown, outputs=outputs, metadata=metadata,
                             usage=run.totals.usage)
         return Result(outputs, shown, {}, metadata, usage=run.totals.usage)
 
     def _outputs(self, run: _Run, failure: Any) -> dict[str, Any]:
-        found = [run.results.get(index) for index in range(len(run.items))]
-        if failure is not None:
-            if self.width == 1:
-                found = [run.results[index] for index in sorted(run.results)]
-            return {"output": found}
-        if self.mode == "remove-abnormal-output":
-            found = [value for index, value in enumerate(found) if index not in run.failed]
+        """Return the collected values; those of a failed run as far as they are known."""
+        if self.is_parallel:
+            found = [run.results.get(index) for index in range(len(run.items))]
+        else:
+            found = [run.results[index] for index in sorted(run.results)]
+        if failure is None and self.mode == "remove-abnormal-output":
+            # Items that run side by side lose every null, those one after the other only what failed: Dify's way.
+            found = [value for index, value in enumerate(found)
+                     if (value is not None if self.is_parallel else index not in run.failed)]
         lists = [value for value in found if value is not None]
         if self.flatten and lists and all(isinstance(value, list) for value in lists):
             found = [item for value in lists for item in value]

@@ -7,7 +7,7 @@ from typing import Any
 from sparrow.engine import template
 from sparrow.engine.conditions import ConditionError, compare
 from sparrow.engine.context import Context
-from sparrow.engine.files import File
+from sparrow.engine.files import ATTRIBUTES, File
 from sparrow.engine.nodes.base import Node, NodeError, Result
 from sparrow.engine.values import MISSING, jsonable, type_name
 
@@ -22,24 +22,22 @@ class ListOperator(Node):
         selector = [str(part) for part in self.data.get("variable") or ()]
         items = context.pool.get(selector)
         if items is MISSING:
-            raise NodeError(f"Variable not found for selector: {selector}", "ListOperatorError")
+            raise NodeError(f"Variable not found for selector: {selector}", "")
         shown = {"variable": jsonable(items) if items else []}
         if not items:
             return Result({"result": [], "first_record": None, "last_record": None}, shown, shown)
         if not isinstance(items, list) or type_name(items) not in _SUPPORTED:
             raise NodeError(f"Variable {selector} is not an array type, actual type: {type_name(items)}",
-                            "InvalidTypeError")
+                            "")
         try:
             items = self._order(self._extract(self._filter(list(items), context), context))
         except ConditionError as error:
-            raise NodeError(str(error), "ListOperatorError", inputs=shown, process_data=shown) from None
-        except TypeError as error:
-            raise NodeError(str(error), "TypeError") from None
-        except ValueError as error:
-            raise NodeError(str(error), "ValueError") from None
+            raise NodeError(str(error), "", inputs=shown, process_data=shown) from None
+        except (TypeError, ValueError) as error:
+            raise NodeError(str(error)) from None
         limit = self.data.get("limit") or {}
         if limit.get("enabled"):
-            items = items[: int(limit.get("size") or 0)]
+            items = items[: int(limit.get("size", -1))]
         return Result({"result": items, "first_record": items[0] if items else None,
                        "last_record": items[-1] if items else None}, shown, shown)
 
@@ -48,11 +46,9 @@ class ListOperator(Node):
         if not rules.get("enabled"):
             return items
         for rule in rules.get("conditions") or ():
-            value = rule.get("value")
+            value = rule.get("value", "")
             if isinstance(value, str):
                 value = template.render(value, context.pool)
-            elif isinstance(value, list):
-                value = [template.render(one, context.pool) if isinstance(one, str) else one for one in value]
             operator, key = str(rule.get("comparison_operator") or ""), str(rule.get("key") or "")
             items = [item for item in items if _fits(item, key, operator, value)]
         return items
@@ -73,11 +69,16 @@ class ListOperator(Node):
         if not rules.get("enabled"):
             return items
         key = str(rules.get("key") or "")
+        if isinstance(items[0] if items else None, File) and key not in ATTRIBUTES:
+            raise ConditionError(f"Invalid order key: {key}")
         return sorted(items, key=lambda item: _attribute(item, key) if isinstance(item, File) else item,
                       reverse=rules.get("value") == "desc")
 
 
 def _attribute(file: File, key: str) -> Any:
+    """Return what a filter or an order looks at; `url` is where a remote file came from."""
+    if key == "url":
+        return file.remote_url or ""
     try:
         value = file.attribute(key)
     except KeyError:
@@ -91,6 +92,8 @@ _ORDER = ("=", "≠", "<", "≤", ">", "≥")
 
 def _fits(item: Any, key: str, operator: str, value: Any) -> bool:
     if isinstance(item, File):
+        if isinstance(value, bool):
+            raise TypeError(f"File filter expects a string value, got {type(value)}")
         actual = _attribute(item, key)
         if key in ("type", "transfer_method"):
             if operator not in ("in", "not in"):

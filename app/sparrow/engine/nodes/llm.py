@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,6 +21,9 @@ no explanation, no code fence. Use null for what you do not know, and never leav
 <schema>
 {schema}
 </schema>"""
+
+_GAPS = re.compile(r"\n\s*\n")
+_NEXT = "\0"  # between two thoughts
 
 
 class Llm(Node):
@@ -78,7 +82,7 @@ class Llm(Node):
             raise NodeError("No prompt found in the LLM configuration. Please ensure a prompt is properly configured "
                             "before proceeding.", "NoPromptFoundError")
         visible = prompts.shown(messages)
-        parameters, stop = prompts.parameters_of(self.model)
+        parameters, stop = prompts.parameters_of(self.model, context)
         response_format = None
         if self.schema is not None:
             response_format = self._structure(messages, info)
@@ -96,8 +100,10 @@ class Llm(Node):
         reply.settle()
         usage = reply.usage_dict()
         text = "".join(splitter.text)
+        if self.separated:
+            text = _GAPS.sub("\n\n", text).strip()
         outputs: dict[str, Any] = {
-            "text": text, "reasoning_content": "".join(splitter.reasoning).strip(), "usage": usage,
+            "text": text, "reasoning_content": splitter.thoughts(), "usage": usage,
             "finish_reason": reply.finish_reason,
         }
         if self.schema is not None:
@@ -179,6 +185,8 @@ class _Splitter:
             if before:
                 yield self._think(before) if self._open else self._say(before)
             if found:
+                if self._open:
+                    self.reasoning.append(_NEXT)
                 self._open = not self._open
             text = after
 
@@ -188,6 +196,10 @@ class _Splitter:
             yield self._think(self._held) if self._open else self._say(self._held)
         elif self._open and not self.separated:
             yield self._say("\n</think>")
+
+    def thoughts(self) -> str:
+        """Return the reasoning as a node's output: one paragraph for each time the model thought."""
+        return "\n".join(filter(None, (thought.strip() for thought in "".join(self.reasoning).split(_NEXT))))
 
     def _say(self, text: str) -> tuple[bool, str]:
         self.text.append(text)

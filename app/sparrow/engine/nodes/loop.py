@@ -8,12 +8,12 @@ from typing import Any
 
 from sparrow import clock
 from sparrow.engine import events as ev
-from sparrow.engine.conditions import ConditionError, evaluate
+from sparrow.engine.conditions import ConditionError, check, evaluate
 from sparrow.engine.context import Context
 from sparrow.engine.frame import Frame, Tags, Totals, usage_dict
 from sparrow.engine.nodes.base import Node, NodeError, Paused, Result
 from sparrow.engine.nodes.iteration import cost
-from sparrow.engine.values import MISSING, empty_of, fits, jsonable
+from sparrow.engine.values import MISSING, empty_of, fits, jsonable, type_name
 from sparrow.messages import Usage
 
 
@@ -25,16 +25,17 @@ class Loop(Node):
 
     def setup(self, data: dict[str, Any]) -> None:
         """Read count, conditions and variables."""
-        self.count = max(1, int(data.get("loop_count") or 1))
+        self.count = max(0, int(data.get("loop_count") or 0))
         self.conditions = list(data.get("break_conditions") or ())
         self.operator = data.get("logical_operator") or "and"
+        check(self.conditions)
         self.variables = list(data.get("loop_variables") or ())
 
     def steps(self, context: Context) -> Iterator[Any]:
         """Yield the events of all rounds; return the loop variables and `loop_round`."""
         scope = context.shared.graph.scopes[self.id]
         if scope.root is None:
-            raise NodeError("the loop is empty", "LoopNodeError")
+            raise NodeError("the loop is empty")
         pool = context.pool
         kept = context.frame.resumed.get(self.id)
         now = clock.now()
@@ -74,14 +75,13 @@ class Loop(Node):
                     "index": index, "inputs": shown, "durations": durations, "history": history,
                     "frame": frame.save(), "usage": usage_dict(totals.usage),
                 })
-            durations[str(index)] = clock.monotonic() - begun
-            history[str(index)] = self._present(pool)
             if frame.failure is not None:
                 failure, reason = frame.failure, "error"
                 break
+            durations[str(index)] = clock.monotonic() - begun
+            history[str(index)] = self._present(pool)
             rounds = index + 1
-            if frame.loop_ended:
-                reason = "loop_break"
+            if frame.loop_ended:  # for Dify no break: its reason stays loop_completed
                 break
             try:
                 over = self._over(pool)
@@ -105,7 +105,7 @@ class Loop(Node):
             text, metadata, totals.tokens, self.count if rounds or failure else 0, now, clock.now(), clock.now() - now,
         )
         if failure is not None:
-            raise NodeError(text, failure.error_type, inputs=shown, metadata=metadata, usage=totals.usage)
+            raise NodeError(text, "", inputs=shown, metadata=metadata, usage=totals.usage)
         return Result(outputs, shown, {}, metadata, usage=totals.usage)
 
     def _initial(self, context: Context) -> dict[str, Any]:
@@ -118,12 +118,13 @@ class Loop(Node):
             if item.get("value_type") == "variable":
                 value = pool.get(value or ())
                 if value is MISSING:
-                    raise NodeError(f"Invalid value for loop variable {name}", "LoopNodeError")
+                    raise NodeError(f"Invalid value for loop variable {name}")
             else:
-                value = _constant(kind, value, name)
+                value = _constant(kind, value)
             values[name] = value
             pool.set(self.id, name, value)
-            pool.types[(self.id, name)] = kind
+            # What it holds first decides what the assigner may put into it: an empty list takes anything.
+            pool.types[(self.id, name)] = type_name(value)
         return values
 
     def _over(self, pool: Any, lenient: bool = False) -> bool:
@@ -150,19 +151,17 @@ class Loop(Node):
             context.frame.outputs["answer"] = f"{context.frame.outputs.get('answer', '')}{frame.outputs['answer']}"
 
 
-def _constant(kind: str, value: Any, name: str) -> Any:
-    """Read a constant: text may stand for JSON or a number."""
-    if kind == "string":
-        return "" if value is None else str(value)
-    if isinstance(value, str):
-        if not value.strip():
-            return empty_of(kind)
-        try:
-            value = json.loads(value)
-        except ValueError:
-            raise NodeError(f"Invalid value for loop variable {name}", "LoopNodeError") from None
-    if value is None:
+def _constant(kind: str, value: Any) -> Any:
+    """Read a constant: text may stand for JSON or a number; nothing is the type's empty value."""
+    if value is None or (isinstance(value, str) and not value.strip() and kind != "string"):
         return empty_of(kind)
-    if not fits(kind, value):
-        raise NodeError(f"Invalid value for loop variable {name}", "LoopNodeError")
-    return value
+    read = value
+    if isinstance(value, str) and kind != "string":
+        try:
+            read = json.loads(value)
+        except ValueError as error:
+            if kind.startswith("array"):
+                raise NodeError(str(error)) from None
+    if not fits(kind, read):
+        raise NodeError(f"Type mismatch: expected {kind}, but got {type_name(read)}, value={value}")
+    return read

@@ -7,7 +7,7 @@ from typing import Any
 
 from sparrow.engine import prompts, template
 from sparrow.engine.context import Context
-from sparrow.engine.models import NO_COST, ask
+from sparrow.engine.models import ask
 from sparrow.engine.nodes.base import Node, NodeError, Result
 from sparrow.engine.values import MISSING, empty_of, fits, jsonable, text, type_name
 from sparrow.messages import Message, ModelError, ModelRef, Part, ToolSpec
@@ -66,7 +66,7 @@ class ParameterExtractor(Node):
         files = prompts.vision_files(self.data.get("vision"), context)
         instruction = template.render(str(self.data.get("instruction") or ""), context.pool)
         inputs = {"query": query, "files": [jsonable(file) for file in files], "parameters": self.parameters,
-                  "instruction": instruction}
+                  "instruction": self.data.get("instruction")}
         info = context.need("models").info(self.ref)
         by_function = (self.data.get("reasoning_mode") != "prompt"
                        and bool(info.features & {"tool-call", "multi-tool-call"}))
@@ -76,7 +76,7 @@ class ParameterExtractor(Node):
             messages[-1].content = [*parts, Part("text", messages[-1].text())]
         schema = self.schema()
         spec = ToolSpec(FUNCTION, "Extract parameters from the natural language text", schema)
-        parameters, stop = prompts.parameters_of(self.model)
+        parameters, stop = prompts.parameters_of(self.model, context)
         process: dict[str, Any] = {
             "model_mode": self.ref.mode, "prompts": prompts.shown(messages), "usage": None,
             "function": {"name": spec.name, "description": spec.description, "parameters": schema}
@@ -88,16 +88,15 @@ class ParameterExtractor(Node):
                         tools=[spec] if by_function else None, stream=False)
         except ModelError as error:
             outputs = {"__is_success": 0, "__reason": "Failed to invoke model", "__error": str(error)}
-            raise NodeError(str(error), error.error_type, inputs=inputs, process_data=process, outputs=outputs,
-                            metadata=dict(NO_COST)) from None
+            raise NodeError(str(error), "", inputs=inputs, process_data=process, outputs=outputs) from None
         usage = reply.usage_dict(timed=False)
         process |= {"usage": usage, "llm_text": reply.text}
-        call = next((item for item in reply.tool_calls if item.name == FUNCTION), None)
+        call = reply.tool_calls[0] if reply.tool_calls else None  # whatever name the model gave it
         if call is not None:
             process["tool_call"] = {"id": call.id, "type": "function",
                                     "function": {"name": call.name, "arguments": call.arguments}}
         found = _object_in(call.arguments if call is not None else reply.text)
-        values, reason = self._read(found if call is None else found or {})
+        values, reason = self._read(found if call is None else found or {}, called=call is not None)
         outputs = {"__is_success": 0 if reason else 1, "__reason": reason, "__usage": usage, **values}
         return Result(outputs, inputs, process, reply.cost(), usage=reply.usage)
 
@@ -115,10 +114,10 @@ class ParameterExtractor(Node):
         return [Message("system", _BY_PROMPT.format(more=more)),
                 Message("user", f"<schema>\n{schema}\n</schema>\n<text>\n{query}\n</text>")]
 
-    def _read(self, found: dict[str, Any] | None) -> tuple[dict[str, Any], str | None]:
+    def _read(self, found: dict[str, Any] | None, *, called: bool) -> tuple[dict[str, Any], str | None]:
         """Return all values, typed, and why they are not good (None if they are)."""
         reason = None
-        if found is None:
+        if not found and not called:
             reason = "Failed to extract result from function call or text response, using empty result."
             found = {item["name"]: empty_of(item["type"]) for item in self.parameters
                      if item["type"] in ("number", "boolean", "string")}
@@ -138,12 +137,21 @@ class ParameterExtractor(Node):
             if item["required"] and name not in found:
                 return f"Parameter {name} is required"
             value = found.get(name)
-            if not (fits(kind, value) or (kind == "number" and isinstance(value, bool))):
+            if not _is(kind, value):
                 return (f"Invalid value for parameter {name}, expected segment type: {kind}, actual_type: "
                         f"{type_name(value)}, python_type: {type(value)}, value: {value}")
             if kind == "string" and item["options"] and value not in item["options"]:
                 return f"Invalid `select` value for parameter {name}"
         return None
+
+
+def _is(kind: str, value: Any) -> bool:
+    """Tell whether a value is of a parameter's type; true and false are numbers, as in Dify."""
+    if kind == "number":
+        return isinstance(value, int | float)
+    if kind == "array[number]":
+        return isinstance(value, list) and all(isinstance(item, int | float) for item in value)
+    return fits(kind, value)
 
 
 def _object_in(text: str) -> dict[str, Any] | None:

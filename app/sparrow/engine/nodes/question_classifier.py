@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from sparrow.engine import jsonrepair, prompts, template
 from sparrow.engine.context import Context
 from sparrow.engine.models import NO_COST, ask
 from sparrow.engine.nodes.base import Node, NodeError, Result
-from sparrow.engine.values import MISSING, text
+from sparrow.engine.values import MISSING, jsonable, text
 from sparrow.messages import Message, ModelError, ModelRef
 
 _SYSTEM = """You sort texts into categories. You get a text and a list of categories, each with category_id and \
@@ -24,12 +25,38 @@ _SAMPLES = (
     ("Which sizes do you have in blue?", [("s1", "Question about goods"), ("s2", "Return"), ("s3", "Other")],
      {"keywords": ["sizes", "blue"], "category_id": "s1", "category_name": "Question about goods"}),
 )
+_THOUGHTS = re.compile(r"<think[^>]*>.*?</think>", re.IGNORECASE | re.DOTALL)
 
 
 def _ask_text(words: str, classes: list[tuple[str, str]], instruction: str) -> str:
     listed = [{"category_id": key, "category_name": name} for key, name in classes]
     return (f"<text>\n{words}\n</text>\n<categories>\n{json.dumps(listed, ensure_ascii=False)}\n</categories>\n"
             f"<instructions>\n{instruction}\n</instructions>")
+
+
+def _choice(words: str) -> dict[str, Any]:
+    """Return the JSON object of a model's answer, with or without a fence; its thoughts do not count."""
+    words = _THOUGHTS.sub("", words).strip()
+    begin = next((place for place in (words.find(mark) for mark in ("```", "{", "[")) if place >= 0), -1)
+    if begin < 0:
+        raise NodeError("could not find json block in the output.", "ValueError")
+    inner = words[begin:]
+    if inner.startswith("```"):
+        inner = inner[3:].removeprefix("json").rpartition("```")[0] or inner[3:].removeprefix("json")
+    else:
+        end = max(inner.rfind("}"), inner.rfind("]"))
+        if end < 0:
+            raise NodeError("could not find json block in the output.", "ValueError")
+        inner = inner[:end + 1]
+    try:
+        found = jsonrepair.loads(inner)
+    except ValueError as error:
+        raise NodeError(f"got invalid json object. error: {error}", "OutputParserError") from None
+    if isinstance(found, list) and len(found) == 1:
+        found = found[0]
+    if not isinstance(found, dict):
+        raise NodeError(f"got invalid return object. obj:{found}", "OutputParserError")
+    return found
 
 
 class QuestionClassifier(Node):
@@ -42,7 +69,7 @@ class QuestionClassifier(Node):
         self.model = data.get("model") or {}
         self.ref = prompts.model_of(self.model)
         classes = data.get("classes") or data.get("topics") or ()
-        self.classes = [(str(item.get("id")), str(item.get("name") or ""), item.get("label")) for item in classes]
+        self.classes = [(str(item.get("id")), str(item.get("name") or "")) for item in classes]
 
     def models(self) -> tuple[ModelRef, ...]:
         """Return its model."""
@@ -51,40 +78,39 @@ class QuestionClassifier(Node):
     def run(self, context: Context) -> Result:
         """Return class_name, class_id, usage; the handle is the class's id."""
         value = context.pool.get(self.data.get("query_variable_selector") or ())
-        query = "" if value is MISSING else text(value)
-        inputs = {"query": query}
+        inputs = {"query": None if value is MISSING else jsonable(value)}
+        query = text(value)
         if not self.classes:
-            raise NodeError("no classes to choose from", "QuestionClassifierNodeError", inputs=inputs)
+            raise NodeError("no classes to choose from", inputs=inputs)
         source = self.data.get("instruction") or self.data.get("instructions") or ""
         instruction = template.render(str(source), context.pool)
         info = context.need("models").info(self.ref)
         told = "\n".join(f"Human: {turn.query}\nAssistant: {turn.answer}"
                          for turn in prompts.history(context, self.data.get("memory")))
+        classes = [(key, template.render(name, context.pool)) for key, name in self.classes]
         histories = f"\nThe conversation so far:\n<histories>\n{told}\n</histories>" if told else ""
         messages = [Message("system", _SYSTEM.format(histories=histories))]
         for sample, names, reply in _SAMPLES:
             messages.append(Message("user", _ask_text(sample, names, "")))
             messages.append(Message("assistant", json.dumps(reply)))
-        messages.append(Message("user", _ask_text(query, [item[:2] for item in self.classes], instruction)))
+        messages.append(Message("user", _ask_text(query, classes, instruction)))
         parts = prompts.parts_of(prompts.vision_files(self.data.get("vision"), context), info, context, "high")
         if parts:
             from sparrow.messages import Part
 
             messages[-1].content = [*parts, Part("text", messages[-1].text())]
-        parameters, stop = prompts.parameters_of(self.model)
+        parameters, stop = prompts.parameters_of(self.model, context)
         try:
             reply = ask(context, self.ref, messages, parameters=parameters, stop=stop)
         except ModelError as error:
             raise NodeError(str(error), error.error_type, inputs=inputs, metadata=dict(NO_COST)) from None
-        found = jsonrepair.extract(reply.text)
-        if not isinstance(found, dict):
-            raise NodeError("could not find json block in the output.", "OutputParserError", inputs=inputs,
-                            metadata=reply.cost(), usage=reply.usage)
-        chosen = self.classes[0]
-        for item in self.classes:
-            if item[0] == found.get("category_id"):
-                chosen = item
-                break
+        try:
+            found = _choice(reply.text)
+        except NodeError as error:
+            error.inputs, error.metadata, error.usage = inputs, reply.cost(), reply.usage
+            raise
+        chosen = next((item for item in classes if item[0] == found.get("category_id") and "category_name" in found),
+                      classes[0])
         usage = reply.usage_dict()
         process = {"model_mode": self.ref.mode, "prompts": prompts.shown(messages), "usage": usage,
                    "finish_reason": reply.finish_reason, "model_provider": self.ref.provider,

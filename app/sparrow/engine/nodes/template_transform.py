@@ -28,5 +28,5 @@ class TemplateTransform(Node):
         try:
             output = jinja.render(str(self.data.get("template") or ""), values)
         except jinja.TemplateError as error:
-            raise NodeError(str(error), error.error_type, inputs=values) from None
+            raise NodeError(str(error), "", inputs=values) from None
         return Result({"output": output}, values)

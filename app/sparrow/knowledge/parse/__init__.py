@@ -116,9 +116,14 @@ def _end(process: subprocess.Popen) -> None:
 
 def text(name: str, content: bytes) -> str:
     """Return the text of a document given as bytes; raise ParseError."""
+    return "\n\n".join(block.text for block in blocks(name, content))
+
+
+def blocks(name: str, content: bytes) -> list[Block]:
+    """Return the blocks of a document given as bytes; raise ParseError."""
     import tempfile
 
     with tempfile.NamedTemporaryFile() as copy:
         copy.write(content)
         copy.flush()
-        return "\n\n".join(event.text for event in read(copy.name, name) if isinstance(event, Block))
+        return [event for event in read(copy.name, name) if isinstance(event, Block)]
