@@ -48,9 +48,12 @@ def _http(error: HTTPException) -> Response:
         return error.response
     code = re.sub(r"(?<!^)(?=[A-Z])", "_", type(error).__name__).lower()
     status = error.code or 500
+    text = error.description or error.name
     if status == 413:
         code = "file_too_large"
-    response = envelope(code, error.description or error.name, status)
+        if request.max_content_length:
+            text = f"The upload is larger than {request.max_content_length >> 20} MB, the limit here."
+    response = envelope(code, text, status)
     for name, value in error.get_headers():
         if name.lower() in ("allow", "retry-after"):
             response.headers[name] = value

@@ -23,11 +23,13 @@ from typing import Any
 
 import msgspec
 from flask import Blueprint, Response, request
+from werkzeug.exceptions import RequestEntityTooLarge
 
-from sparrow.errors import BadRequest
+from sparrow.errors import BadRequest, TooLarge
 
 _encoder = msgspec.json.Encoder(order=None)
 JSON = "application/json"
+PUBLIC_LIMIT = 64 << 10  # bytes of a body from somebody who has shown nothing yet
 
 
 class Result(msgspec.Struct):
@@ -72,7 +74,14 @@ class Operation:
 
 
 class Room:
-    """A blueprint with typed routes. `guard` runs before each route that is not `public`."""
+    """A blueprint with typed routes. `guard` runs before each route that is not `public`.
+
+    A JSON body is read into memory, so it has a limit in bytes; files are not, and `file_limit` is None where the
+    front door's own limit is enough.
+    """
+
+    limit = 32 << 20
+    file_limit: int | None = None
 
     def __init__(self, name: str, prefix: str, *, guard: Callable[[], None] | None = None, strict: bool = True):
         self.name = name
@@ -129,9 +138,9 @@ class Room:
 
         return declare
 
-    def decoder(self, body: Any) -> Callable[[], Any]:
+    def decoder(self, body: Any, limit: int) -> Callable[[], Any]:
         """Return what reads a request's body as that type; a room may word its errors otherwise."""
-        return _body_decoder(body, self.strict)
+        return _body_decoder(body, self.strict, limit)
 
     def convert(self, values: dict[str, Any], target: Any) -> Any:
         """Return query or form fields as a struct."""
@@ -140,12 +149,16 @@ class Room:
     def _view(self, operation: Operation) -> Callable:
         function, status = operation.function, operation.status
         guard = None if operation.public else self.guard
-        decode = self.decoder(operation.body) if operation.body is not None else None
+        limit = PUBLIC_LIMIT if operation.public else self.limit
+        decode = self.decoder(operation.body, limit) if operation.body is not None else None
+        file_limit = self.file_limit if operation.files else None
         query, form, convert = operation.query, operation.form, self.convert
 
         def view(**arguments):
             if guard is not None:
                 guard()
+            if file_limit is not None:
+                request.max_content_length = file_limit
             if decode is not None:
                 arguments["body"] = decode()
             if query is not None:
@@ -165,12 +178,24 @@ def reply(value: Any, status: int = 200) -> Response:
     return Response(_encoder.encode(value), status=status, mimetype=JSON)
 
 
-def _body_decoder(body_type: Any, strict: bool) -> Callable[[], Any]:
+def read_body(limit: int) -> bytes:
+    """Return the whole body of the request; raise TooLarge over that many bytes, before they are in memory."""
+    request.max_content_length = limit + 1  # a body of unknown length is cut there without an error
+    try:
+        # get_data also drains the body, which keep-alive connections need (gunicorn #3301).
+        data = request.get_data(cache=False)
+    except RequestEntityTooLarge:
+        data = None
+    if data is None or len(data) > limit:
+        raise TooLarge(f"The body of this request may have {limit >> 10} KB.")
+    return data
+
+
+def _body_decoder(body_type: Any, strict: bool, limit: int) -> Callable[[], Any]:
     decoder = msgspec.json.Decoder(body_type, strict=strict)
 
     def decode():
-        # get_data also drains the body, which keep-alive connections need (gunicorn #3301).
-        data = request.get_data(cache=False)
+        data = read_body(limit)
         try:
             return decoder.decode(data or b"{}")
         except msgspec.ValidationError as error:

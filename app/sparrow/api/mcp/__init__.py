@@ -12,7 +12,7 @@ from flask import Blueprint, Response, request
 
 from sparrow import __version__
 from sparrow.api.service.chat import base_url
-from sparrow.api.web import reply
+from sparrow.api.web import read_body, reply
 from sparrow.apps import mcp_server
 from sparrow.errors import SparrowError
 
@@ -21,6 +21,7 @@ blueprint = Blueprint("mcp", __name__, url_prefix="/mcp")
 VERSIONS = ("2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05")
 _PARSE, _INVALID, _METHOD, _PARAMS, _INTERNAL = -32700, -32600, -32601, -32602, -32603
 _MAX_BATCH = 20
+_MAX_BODY = 4 << 20
 
 
 class _Refused(Exception):
@@ -36,7 +37,7 @@ def speak(code: str) -> Response:
     if request.headers.get("MCP-Protocol-Version", VERSIONS[0]) not in VERSIONS:
         return _error(None, _INVALID, f"MCP-Protocol-Version must be one of {', '.join(VERSIONS)}", 400)
     try:
-        message = msgspec.json.decode(request.get_data(cache=False))
+        message = msgspec.json.decode(read_body(_MAX_BODY))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _error(None, _PARSE, "The body is not JSON.", 400)
     if isinstance(message, list):

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 from flask import request
 
-from sparrow.api.web import Room, invalid
+from sparrow.api.web import Room, invalid, read_body
 from sparrow.errors import BadRequest, SparrowError
 from sparrow.ids import is_uuid
 
@@ -31,12 +31,12 @@ class ServiceRoom(Room):
 
     knows_user = False
 
-    def decoder(self, body: Any) -> Callable[[], Any]:
+    def decoder(self, body: Any, limit: int) -> Callable[[], Any]:
         """Return what reads a JSON body as a struct."""
         needs_user = getattr(body, "needs_user", False)
 
         def decode():
-            data = request.get_data(cache=False)
+            data = read_body(limit)
             if needs_user and request.mimetype != "application/json":
                 raise SparrowError("Did not attempt to load JSON data because the request Content-Type was not "
                                    "'application/json'.", code="unsupported_media_type", status=415)
