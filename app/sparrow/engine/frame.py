@@ -384,7 +384,7 @@ class Frame:
 
     def _leave(self, node: Node, edges: list[Edge], handle: str) -> list[ev.TextChunk]:
         """Settle a finished node's outgoing edges; return the text this sets free."""
-        if node.kind == "branch":
+        if node.kind == "branch" or node.strategy == "fail-branch":
             for edge in edges:
                 if edge.handle != handle:
                     self.edges[edge.index] = SKIPPED
