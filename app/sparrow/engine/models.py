@@ -26,8 +26,10 @@ def chat(context: Context, ref: ModelRef, messages: list[Message], *, parameters
     try:
         for chunk in chunks:
             if context.cancel.cancelled:
-                raise NodeError("stopped", "Stopped")
+                break
             yield chunk
+        if context.cancel.cancelled:  # an aborted reply just ends: it must not pass for a whole one
+            raise NodeError("stopped", "Stopped")
     finally:
         if forget is not None:
             forget()
