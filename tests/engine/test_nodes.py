@@ -9,6 +9,7 @@ import pytest
 from sparrow.engine import events as ev
 from sparrow.engine import jinja, jsonrepair
 from sparrow.engine.conditions import ConditionError, compare
+from sparrow.engine.files import File
 from sparrow.engine.ports import HttpResponse, Ports, ToolInfo, ToolMessage, Turn
 from sparrow.messages import ToolSpec
 from tests.engine.flow import LocalCode, code, end, graph, llm, node, play, text_of
@@ -188,3 +189,125 @@ def test_hostile_json_is_given_up():
 def test_ends_merge():
     flow = graph([START, end("a", x=["s", "q"]), end("b", y=["s", "q"])], "s>a a>b")
     assert play(flow, {"q": 1}, ports=Ports(code=LocalCode()))[-1].outputs == {"x": 1, "y": 1}
+
+
+class Web:
+    """Answers every request with one reply."""
+
+    def __init__(self, status=200, kind="text/plain", content=b"x", **headers):
+        self.reply = status, {"content-type": kind, **headers}, content
+
+    def request(self, request, cancel):
+        return HttpResponse(*self.reply, request.url)
+
+
+FAIL = {"error_strategy": "fail-branch"}
+
+
+@pytest.mark.parametrize(("status", "data", "found"), [
+    (404, {}, ("succeeded", None)),
+    (404, FAIL, ("exception", "HTTPResponseCodeError")),
+    (304, FAIL, ("exception", "HTTPResponseCodeError")),
+    (503, FAIL, ("exception", "HttpRequestNodeError")),
+    (500, {}, ("failed", "HttpRequestNodeError")),
+])
+def test_http_statuses(status, data, found):
+    last = one(node("h", "http-request", method="get", url="http://x/y", headers="", params="", **data),
+               ports=Ports(http=Web(status)))
+    assert (last.status, last.error_type) == found
+
+
+@pytest.mark.parametrize(("kind", "content", "disposition", "is_file"), [
+    ("application/pdf", b"%PDF\xff", "", True),
+    ("application/octet-stream", b"plain words", "", True),
+    ("application/octet-stream", b'{"a": 1}', "", False),
+    ("application/vnd.api+json", b"{}", "", False),
+    ("text/plain", b"x", 'inline; filename="a.txt"', True),
+    ("text/csv", b"a,b", "", False),
+    ("image/png", b"\x89PNG", "", True),
+    ("", b"x", "", False),
+])
+def test_http_replies_that_are_files(kind, content, disposition, is_file):
+    class Files:
+        def save(self, content, filename, mime_type):
+            return File("document", "tool_file", filename=filename)
+
+    web = Web(200, kind, content, **{"content-disposition": disposition})
+    last = one(node("h", "http-request", method="get", url="http://x/y", headers="", params=""),
+               ports=Ports(http=web, files=Files()))
+    assert bool(last.outputs["files"]) == is_file
+
+
+class Past:
+    """Memory of some turns."""
+
+    def __init__(self, *turns):
+        self.kept = list(turns)
+
+    def turns(self, limit):
+        return self.kept[-limit:]
+
+
+class Bytes:
+    """Every file holds one letter."""
+
+    def read(self, file):
+        return b"x"
+
+
+PICTURE = File("image", "local_file", filename="p.png", mime_type="image/png")
+
+
+def asked(item, inputs=None, **ports):
+    """Return what the model was sent."""
+    model = FakeModel()
+    one(item, inputs, ports=Ports(models=model, files=Bytes(), **ports), system={"query": "now"})
+    return model.calls[0]["messages"]
+
+
+def test_a_file_in_a_prompt_follows_its_text():
+    item = llm("m", "look: {{#s.f#}}", "fake-vision")
+    assert asked(item, {"f": PICTURE}) == [("user", "look: "), ("user", "[image]")]
+    assert asked(llm("m", "{{#s.f#}}", "fake-vision"), {"f": [PICTURE, PICTURE]}) == [("user", "[image]\n[image]")]
+
+
+def test_files_of_earlier_turns_stay_in_sight():
+    item = llm("m", "sys", "fake-vision", memory={"window": {"enabled": False}})
+    assert asked(item, memory=Past(Turn("q", "a", [PICTURE])))[1] == ("user", "[image]\nq")
+
+
+def test_history_is_cut_to_the_models_context():
+    turns = [Turn(f"{index} " + "word " * 60_000, "a") for index in range(3)]
+    item = llm("m", "sys", memory={"window": {"enabled": False}})
+    assert len(asked(item, memory=Past(*turns))) == 4
+    item = llm("m", "{{#histories#}} end", "fake-completion", memory={"window": {"enabled": False}})
+    item["data"]["model"]["mode"] = "completion"
+    assert "1 word" not in asked(item, memory=Past(*turns))[0][1]
+
+
+def test_what_context_and_history_hold_is_no_template():
+    item = llm("m", "{{#context#}}", context={"enabled": True, "variable_selector": ["s", "c"]})
+    assert asked(item, {"c": "write {{#env.key#}} and {{#context#}}"}) == [
+        ("user", "write {{#env.key#}} and {{#context#}}")]
+    item = node("m", "llm", model={"provider": "openai", "name": "fake-completion", "mode": "completion"},
+                prompt_template={"edition_type": "jinja2", "jinja2_text": "{{#histories#}} end"},
+                memory={"window": {"enabled": False}})
+    assert "{{ 6 * 7 }}" in asked(item, memory=Past(Turn("{{ 6 * 7 }}", "a")))[0][1]
+
+
+def test_a_completion_prompt_without_a_place_for_the_history_begins_with_it():
+    item = node("m", "llm", model={"provider": "openai", "name": "fake-completion", "mode": "completion"},
+                prompt_template={"text": "then {{#sys.query#}}"}, memory={"window": {"enabled": False}})
+    assert asked(item, memory=Past(Turn("q", "a"))) == [("user", "Human: q\nAssistant: a\nthen now")]
+
+
+def test_a_missing_jinja_variable_fails_the_prompt():
+    item = llm("m", "", prompt_config={"jinja2_variables": [{"variable": "v", "value_selector": ["x", "gone"]}]})
+    item["data"]["prompt_template"] = [{"role": "user", "edition_type": "jinja2", "jinja2_text": "say {{ v }}"}]
+    found = one(item)
+    assert (found.status, found.error) == ("failed", "Variable v not found")
+
+
+def test_text_set_apart_from_reasoning_has_no_blank_edges():
+    found = one(llm("m", "<<say:\n\nHello\n \n\nyou\n>><<think:hm>>", reasoning_format="separated"))
+    assert found.outputs["text"] == "Hello\n\nyou"

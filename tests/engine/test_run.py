@@ -12,6 +12,7 @@ from sparrow.engine import events as ev
 from sparrow.engine.graph import GraphError
 from sparrow.engine.ports import Cancel, Form, FormResult, Ports
 from sparrow.engine.run import resume, run
+from sparrow.messages import Chunk
 from tests.engine.flow import SYSTEM, LocalCode, code, end, graph, llm, node, play, text_of
 from tests.fake_model import FakeModel
 
@@ -227,3 +228,50 @@ def test_closing_the_iterator_ends_the_run():
     begun = time.monotonic()
     events.close()
     assert time.monotonic() - begun < 1.0
+
+
+def test_a_container_with_a_fail_branch_takes_one_way():
+    def flow(items):
+        return graph([START, node("i", "iteration", iterator_selector=["s", "l"], output_selector=["c", "r"],
+                                  error_strategy="fail-branch"),
+                      code("c", "def main(x):\n    return {'r': 1 // x}", {"r": "number"}, {"x": ["i", "item"]},
+                           iteration_id="i"),
+                      end("ok", r=["i", "output"]), end("no", m=["i", "error_message"])],
+                     "s>i i>ok i[fail-branch]>no")
+    assert play(flow([]), {"l": [1]})[-1].outputs == {"r": [1]}
+    last = play(flow([]), {"l": [0]})[-1]
+    assert (last.status, list(last.outputs)) == ("partial-succeeded", ["m"])
+
+
+def test_a_stopped_reply_does_not_pass_for_a_whole_one():
+    cancel, begun = Cancel(), threading.Event()
+
+    class Aborted:
+        """A reply that just ends when it is aborted."""
+
+        def __init__(self):
+            self.ended = threading.Event()
+
+        def __iter__(self):
+            return self
+
+        def __next__(self):
+            if not begun.is_set():
+                begun.set()
+                return Chunk(text="some")
+            self.ended.wait(5)
+            raise StopIteration
+
+        def abort(self):
+            self.ended.set()
+
+    class Model(FakeModel):
+        def chat(self, *args, **options):
+            return Aborted()
+
+    flow = graph([START, llm("m", "x"), node("a", "answer", answer="{{#m.text#}}")], "s>m m>a")
+    threading.Timer(0.2, cancel.cancel).start()
+    events = play(flow, mode="advanced-chat", cancel=cancel, ports=Ports(models=Model()))
+    assert text_of(events) == "some"
+    assert [event.node_id for event in events if isinstance(event, ev.NodeFinished) and not event.silent] == ["s"]
+    assert events[-1].status == "stopped"

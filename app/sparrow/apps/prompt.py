@@ -6,11 +6,9 @@ from typing import Any
 
 from sparrow.apps import opener
 from sparrow.engine.files import File
+from sparrow.engine.prompts import fitting
 from sparrow.messages import Message, ModelInfo, Part
 
-# Rough size of text in tokens: enough to keep a conversation within a model's window, cheap for every request.
-_CHARS_PER_TOKEN = 3
-_RESERVE = 1024
 MAX_TURNS = 500
 
 _CONTEXT = """Answer from the material between the context tags; the user does not see it.
@@ -31,9 +29,10 @@ def build(config: dict[str, Any], *, mode: str, inputs: dict[str, Any], query: s
 
     History is cut from its old end so that the prompt fits the model's context window.
     """
+    parameters = (config.get("model") or {}).get("completion_params") or {}
     if (config.get("prompt_type") or "simple") == "advanced":
         if info.ref.mode == "completion" or (config.get("model") or {}).get("mode") == "completion":
-            return _advanced_text(config, inputs, query, context, history, files)
+            return _advanced_text(config, inputs, query, context, fitting(history, (), info, parameters), files)
         head = _advanced(config, inputs, query, context)
     else:
         head = _simple(config, mode, inputs, context)
@@ -42,7 +41,7 @@ def build(config: dict[str, Any], *, mode: str, inputs: dict[str, Any], query: s
     tail = [] if mode == "completion" and not query else [_user(query, files)]
     if not tail and files and head:
         head[-1] = _user(head[-1].text(), files)
-    return head + _fitting(history, head + tail, info, config) + tail
+    return head + fitting(history, head + tail, info, parameters) + tail
 
 
 def history(turns: list[Any], parts_of) -> list[Message]:
@@ -101,24 +100,3 @@ def _special(text: str, query: str, context: str | None, earlier: str) -> str:
 
 def _user(text: str, files: list[Part]) -> Message:
     return Message("user", [*files, Part("text", text)] if files else text)
-
-
-def _fitting(history: list[Message], rest: list[Message], info: ModelInfo, config: dict[str, Any]) -> list[Message]:
-    parameters = (config.get("model") or {}).get("completion_params") or {}
-    answer = parameters.get("max_tokens")
-    room = info.context_size - (answer if isinstance(answer, int) and answer > 0 else _RESERVE)
-    room -= sum(_size(message) for message in rest)
-    kept = 0
-    for pair in range(len(history) - 2, -1, -2):
-        room -= _size(history[pair]) + _size(history[pair + 1])
-        if room < 0:
-            break
-        kept += 2
-    return history[len(history) - kept:]
-
-
-def _size(message: Message) -> int:
-    pictures = 0 if isinstance(message.content, str) else sum(part.type != "text" for part in message.content)
-    text = message.text()
-    wide = sum(1 for character in text if character > "\u2e80") if not text.isascii() else 0
-    return wide + (len(text) - wide) // _CHARS_PER_TOKEN + 4 + 800 * pictures

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,6 +18,10 @@ from sparrow.messages import Message, ModelInfo, ModelRef, Part
 _FEATURE = {"image": "vision", "document": "document", "audio": "audio", "video": "video"}
 _HISTORY = 500
 _LONGEST_PARAMETER = 1024
+# Rough size of text in tokens: enough to keep a conversation within a model's window, cheap for every request.
+_CHARS_PER_TOKEN = 3
+_RESERVE = 1024
+_SPECIAL = re.compile(r"\{\{#(context|histories)#\}\}")
 
 
 def model_of(config: Any) -> ModelRef:
@@ -46,14 +51,16 @@ def _filled(value: Any, context: Context) -> Any:
     return found if isinstance(found, int | float) else text
 
 
-def fill(source: str, context: Context, extra: dict[str, str] | None = None) -> str:
-    """Fill a prompt; a reference without value fails the node, as in Dify."""
+def fill(source: str, context: Context, special: dict[str, str] | None = None) -> str:
+    """Fill a prompt; a reference without value fails the node, as in Dify.
+
+    `special` are the texts of `{{#context#}}` and `{{#histories#}}`. What they hold is never read as a template:
+    passages and users may write `{{#env.key#}}`.
+    """
     out: list[str] = []
-    for name, text in (extra or {}).items():
-        source = source.replace("{{#" + name + "#}}", text)
     for part in template.parse(source):
         if isinstance(part, str):
-            out.append(part)
+            out.append(_SPECIAL.sub(lambda found: special.get(found[1], found[0]), part) if special else part)
             continue
         value = context.pool.get(part)
         if value is values.MISSING:
@@ -150,12 +157,11 @@ def vision_files(settings: Any, context: Context) -> list[File]:
     return [item for item in items if isinstance(item, File)]
 
 
-def turns_as_messages(turns: Sequence[Turn], info: ModelInfo, context: Context, detail: str | None,
-                      vision: bool) -> list[Message]:
-    """Return earlier turns as messages; a turn without an answer is left out."""
+def turns_as_messages(turns: Sequence[Turn], info: ModelInfo, context: Context, detail: str | None) -> list[Message]:
+    """Return earlier turns as messages, each with its files."""
     messages: list[Message] = []
     for turn in turns:
-        parts = parts_of(turn.files, info, context, detail) if vision and turn.files else []
+        parts = parts_of(turn.files, info, context, detail) if turn.files else []
         content: Any = [*parts, Part("text", turn.query)] if parts else turn.query
         messages.append(Message("user", content))
         messages.append(Message("assistant", turn.answer))
@@ -169,19 +175,21 @@ def chat_messages(data: dict[str, Any], context: Context, info: ModelInfo, conte
     messages: list[Message] = []
     for item in prompt if isinstance(prompt, list) else [prompt] if prompt else []:
         role = str(item.get("role") or "user")
-        messages.append(Message(role, _one(item, data, context, context_value)))
+        messages.append(Message(role, _one(item, data, context, {"context": context_value})))
         if item.get("edition_type") != "jinja2":
-            parts = parts_of(_files_named(str(item.get("text") or ""), context), info, context, detail)
-            if parts:
-                messages.append(Message(role, list(parts)))
+            messages += _files_in(str(item.get("text") or ""), role, info, context, detail)
     memory = data.get("memory")
+    tail: list[Message] = []
     if memory:
-        messages += turns_as_messages(history(context, memory), info, context, detail, bool(files))
         query = memory.get("query_prompt_template")
         if not query:
             query = "{{#sys.query#}}" if context.pool.variable("sys", "query") is not values.MISSING else ""
         if query:
-            messages.append(Message("user", fill(query, context, {"context": context_value})))
+            tail = [Message("user", fill(query, context, {"context": context_value})),
+                    *_files_in(query, "user", info, context, detail)]
+        earlier = turns_as_messages(history(context, memory), info, context, detail)
+        messages += fitting(earlier, messages + tail, info, parameters_of(data.get("model") or {}, context)[0])
+    messages += tail
     parts = parts_of(files, info, context, detail)
     if parts:
         if messages and messages[-1].role == "user":
@@ -192,46 +200,71 @@ def chat_messages(data: dict[str, Any], context: Context, info: ModelInfo, conte
     return [message for message in messages if message.content]
 
 
-def _files_named(source: str, context: Context) -> list[File]:
-    """Return the files a prompt refers to: they have no text, and follow it as parts."""
+def _files_in(source: str, role: str, info: ModelInfo, context: Context, detail: str | None) -> list[Message]:
+    """Return the files that a prompt refers to as a message of their own, after that of its text."""
     found: list[File] = []
     for selector in template.selectors(source):
         value = context.pool.get(selector)
         found += [item for item in (value if isinstance(value, list) else [value]) if isinstance(item, File)]
-    return found
+    parts = parts_of([file for file in found if file.type in _FEATURE], info, context, detail)
+    return [Message(role, list(parts))] if parts else []
 
 
-def _one(item: dict[str, Any], data: dict[str, Any], context: Context, context_value: str) -> str:
+def fitting(history: list[Message], rest: Sequence[Message], info: ModelInfo,
+            parameters: dict[str, Any]) -> list[Message]:
+    """Return as many of the last turns (pairs of messages) as the model's context has room for beside the rest."""
+    answer = parameters.get("max_tokens")
+    room = info.context_size - (answer if isinstance(answer, int) and answer > 0 else _RESERVE)
+    room -= sum(_size(message) for message in rest)
+    kept = 0
+    for pair in range(len(history) - 2, -1, -2):
+        room -= _size(history[pair]) + _size(history[pair + 1])
+        if room < 0:
+            break
+        kept += 2
+    return history[len(history) - kept:]
+
+
+def _size(message: Message) -> int:
+    pictures = 0 if isinstance(message.content, str) else sum(part.type != "text" for part in message.content)
+    text = message.text()
+    wide = sum(1 for character in text if character > "\u2e80") if not text.isascii() else 0
+    return wide + (len(text) - wide) // _CHARS_PER_TOKEN + 4 + 800 * pictures
+
+
+def _one(item: dict[str, Any], data: dict[str, Any], context: Context, special: dict[str, str]) -> str:
     if item.get("edition_type") == "jinja2":
-        variables: dict[str, Any] = {}
-        for given in (data.get("prompt_config") or {}).get("jinja2_variables") or ():
-            name, value = str(given.get("variable") or ""), context.pool.get(given.get("value_selector") or ())
+        variables: dict[str, Any] = {f"__{name}__": text for name, text in special.items()}
+        for entry in (data.get("prompt_config") or {}).get("jinja2_variables") or ():
+            name, value = str(entry.get("variable") or ""), context.pool.get(entry.get("value_selector") or ())
             if value is values.MISSING:
                 raise NodeError(f"Variable {name} not found", "VariableNotFoundError")
             variables[name] = value
-        source = str(item.get("jinja2_text") or "").replace("{{#context#}}", "{{__context__}}")
+        source = _SPECIAL.sub(r"{{__\1__}}", str(item.get("jinja2_text") or ""))
         try:
-            return jinja.render(source, variables | {"__context__": context_value})
+            return jinja.render(source, variables)
         except jinja.TemplateError as error:
             raise NodeError(str(error), error.error_type) from None
-    return fill(str(item.get("text") or ""), context, {"context": context_value})
+    return fill(str(item.get("text") or ""), context, special)
 
 
-def completion_message(data: dict[str, Any], context: Context, context_value: str) -> list[Message]:
-    """Return the one message of a completion model's node, with the history written out in it."""
+def completion_message(data: dict[str, Any], context: Context, info: ModelInfo,
+                       context_value: str) -> list[Message]:
+    """Return the one message of a completion model's node, with the history written out in it, else before it."""
     prompt = data.get("prompt_template")
     item = prompt[0] if isinstance(prompt, list) and prompt else prompt or {}
     memory = data.get("memory") or {}
     prefix = memory.get("role_prefix") or {}
     user, assistant = prefix.get("user") or "Human", prefix.get("assistant") or "Assistant"
-    told = "\n".join(f"{user}: {turn.query}\n{assistant}: {turn.answer}" for turn in history(context, memory))
-    item = dict(item)
-    key = "jinja2_text" if item.get("edition_type") == "jinja2" else "text"
-    item[key] = str(item.get(key) or "").replace("{{#histories#}}", told)
-    text = _one(item, data, context, context_value)
+    earlier = fitting(turns_as_messages(history(context, memory), info, context, None), (), info,
+                      parameters_of(data.get("model") or {}, context)[0])
+    told = "\n".join(f"{user if message.role == 'user' else assistant}: {message.text()}" for message in earlier)
+    source = str(item.get("jinja2_text" if item.get("edition_type") == "jinja2" else "text") or "")
+    text = _one(item, data, context, {"context": context_value, "histories": told})
+    if told and "{{#histories#}}" not in source:
+        text = f"{told}\n{text}"
     query = context.pool.variable("sys", "query")
-    if memory and isinstance(query, str) and "{{#sys.query#}}" not in str((prompt or {}).get("text") if isinstance(
-            prompt, dict) else ""):
+    if memory and isinstance(query, str) and "{{#sys.query#}}" not in source:
         text = f"{text}\n{user}: {query}\n{assistant}: " if text else query
     return [Message("user", text)] if text else []
 

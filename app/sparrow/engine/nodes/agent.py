@@ -53,10 +53,10 @@ class Agent(Node):
         offered = {spec.name: spec.parameters.get("properties") or {} for spec in specs}
         info = context.need("models").info(ref)
         messages = [Message("system", instruction)] if instruction else []
-        messages += prompts.turns_as_messages(prompts.history(context, self.data.get("memory")), info, context, None,
-                                              False)
-        messages.append(Message("user", query))
         parameters, stop = prompts.parameters_of(model, context)
+        asked = Message("user", query)
+        earlier = prompts.turns_as_messages(prompts.history(context, self.data.get("memory")), info, context, None)
+        messages += [*prompts.fitting(earlier, [*messages, asked], info, parameters), asked]
         files: list[Any] = []
         data: list[Any] = []
 

@@ -75,7 +75,7 @@ class Llm(Node):
         if files:
             inputs["#files#"] = [jsonable(file) for file in files]
         if self.ref.mode == "completion":
-            messages = prompts.completion_message(self.data, context, context_text)
+            messages = prompts.completion_message(self.data, context, info, context_text)
         else:
             messages = prompts.chat_messages(self.data, context, info, context_text, files, self.detail)
         if not messages:
