@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from sparrow import clock
@@ -45,6 +47,21 @@ def test_a_wrong_setup_code_is_refused_and_guessing_is_slow(fresh, monkeypatch):
     assert reply.status_code == 200
 
 
+def test_guesses_sent_at_once_are_not_all_answered(app):
+    def guess(number: int) -> int:
+        return app.test_client().post("/console/api/login", json={"password": f"wrong-{number}"}).status_code
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(guess, range(8)))
+    assert (answers.count(401), answers.count(429)) == (3, 5)
+
+
+def test_guessing_stays_slow_however_long_it_goes_on(app, monkeypatch):
+    monkeypatch.setitem(account._backoff._failures, "127.0.0.1", (5000, 0.0))
+    client = app.test_client()
+    assert [client.post("/console/api/login", json={"password": "wrong"}).status_code for _ in "ab"] == [401, 429]
+
+
 def test_setup_happens_once(app):
     reply = app.test_client().post("/console/api/setup", json={"setup_code": "x", "password": "good-pass-1"})
     assert (reply.status_code, reply.json["code"]) == (409, "already_setup")
@@ -77,9 +94,9 @@ def test_the_cookie_is_secure_behind_https(app):
     assert "Secure" in reply.headers["Set-Cookie"]
 
 
-def test_another_site_cannot_sign_in(app):
-    reply = app.test_client().post("/console/api/login", json={"password": PASSWORD},
-                                   headers={"Origin": "https://evil.example"})
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://[", "localhost"])
+def test_another_site_cannot_sign_in(app, origin):
+    reply = app.test_client().post("/console/api/login", json={"password": PASSWORD}, headers={"Origin": origin})
     assert (reply.status_code, reply.json["code"]) == (403, "cross_origin")
 
 

@@ -131,7 +131,4 @@ def signature(text: str) -> str:
 
 @lru_cache(maxsize=4)
 def _key(data_dir: Path) -> bytes:
-    path = data_dir / "config" / "links.key"
-    if not path.exists():
-        durable.write(path, os.urandom(32), 0o640)
-    return path.read_bytes()
+    return durable.make(data_dir / "config" / "links.key", os.urandom(32), 0o640)

@@ -44,13 +44,8 @@ def get() -> sa.RowMapping | None:
 
 def setup_code() -> str:
     """Return the code that proves to stand before the box (`ABCD-2345`); made at first need, gone after set-up."""
-    path = settings.get().setup_code_file
-    try:
-        return path.read_text().strip()
-    except FileNotFoundError:
-        code = "".join(secrets.choice(_CODE_ALPHABET) for _ in range(8))
-        durable.write(path, f"{code[:4]}-{code[4:]}\n".encode(), 0o640)
-        return setup_code()
+    code = "".join(secrets.choice(_CODE_ALPHABET) for _ in range(8))
+    return durable.make(settings.get().setup_code_file, f"{code[:4]}-{code[4:]}\n".encode(), 0o640).decode().strip()
 
 
 def set_up(code: str, password: str, *, name: str = "admin", language: str = "zh-Hans", client: str = "") -> None:
@@ -125,7 +120,7 @@ def find_session(value: str) -> Session | None:
     """Return the session of a cookie, None if it is unknown or over."""
     digest = _digest(value)
     seen = _known.get(digest)
-    if seen is None or clock.now() > seen[0]:
+    if seen is None or clock.monotonic() > seen[0]:
         with db.read() as tx:
             row = tx.execute(sa.select(sessions.c.csrf_token, sessions.c.expires_at)
                              .where(sessions.c.id == digest)).first()
@@ -135,7 +130,7 @@ def find_session(value: str) -> Session | None:
         if len(_known) > 1000:
             _known.clear()
         # Believed for five seconds: with several API processes a sign-out reaches the others by then.
-        seen = _known[digest] = (clock.now() + 5, Session(*row))
+        seen = _known[digest] = (clock.monotonic() + 5, Session(*row))
     return seen[1] if seen[1].expires_at > clock.now() else None
 
 
@@ -151,7 +146,11 @@ _known: dict[str, tuple[float, Session]] = {}
 
 
 class _backoff:
-    """Make guessing slow: after three failures a client waits 2, 4, 8 … 300 s between tries."""
+    """Make guessing slow: after three failures a client waits 2, 4, 8 … 300 s between tries.
+
+    One try at a time: those sent at once would all be answered before the first failure counts, and each takes the
+    16 MB that scrypt needs.
+    """
 
     _failures: dict[str, tuple[int, float]] = {}
     _lock = threading.Lock()
@@ -160,23 +159,24 @@ class _backoff:
         self.client = client
 
     def __enter__(self):
-        with self._lock:
-            _, until = self._failures.get(self.client, (0, 0.0))
-        if clock.monotonic() < until:
-            wait = until - clock.monotonic()
+        self._lock.acquire()
+        _, until = self._failures.get(self.client, (0, 0.0))
+        wait = until - clock.monotonic()
+        if wait > 0:
+            self._lock.release()
             raise TooManyRequests(f"Too many tries. Wait {round(wait + 0.5)} s.", retry_after=wait + 0.5,
                                   code="login_backoff")
 
     def __exit__(self, kind, error, trace):
-        with self._lock:
-            if kind is None:
-                self._failures.pop(self.client, None)
-            elif kind is Unauthorized:
-                count = self._failures.get(self.client, (0, 0.0))[0] + 1
-                wait = min(2.0 ** (count - 2), 300.0) if count >= 3 else 0.0
-                if len(self._failures) > 10_000:
-                    self._failures.clear()
-                self._failures[self.client] = (count, clock.monotonic() + wait)
+        if kind is None:
+            self._failures.pop(self.client, None)
+        elif kind is Unauthorized:
+            count = self._failures.get(self.client, (0, 0.0))[0] + 1
+            wait = min(2.0 ** min(count - 2, 9), 300.0) if count >= 3 else 0.0
+            if len(self._failures) > 10_000:
+                self._failures.clear()
+            self._failures[self.client] = (count, clock.monotonic() + wait)
+        self._lock.release()
 
 
 def _check_strength(password: str) -> None:

@@ -223,11 +223,11 @@ class _Tail:
     def _work(self) -> None:
         while True:
             with self._changed:
-                while self._due is None and not self._closed:
+                while (due := self._due) is None and not self._closed:  # read once: `synced` takes no lock
                     self._changed.wait()
-                if self._closed:
+                if self._closed or due is None:
                     return
-                pause = self._due - time.monotonic()
+                pause = due - time.monotonic()
             if pause > 0:
                 time.sleep(pause)
             with self._changed:

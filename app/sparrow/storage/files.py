@@ -7,6 +7,7 @@ import mimetypes
 import os
 import re
 import unicodedata
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -58,7 +59,12 @@ def adopt(source: Path, name: str, *, mime_type: str | None = None, app_id: str 
     with open(source, "rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
         size = os.fstat(stream.fileno()).st_size
-    return _settle(source, file_id, name, size, digest, mime_type, app_id, created_by)
+    try:
+        return _settle(source, file_id, name, size, digest, mime_type, app_id, created_by)
+    except BaseException:
+        with suppress(FileNotFoundError):  # for another try
+            os.replace(path(file_id), source)
+        raise
 
 
 def _settle(source: Path, file_id: str, name: str, size: int, digest: str, mime_type: str | None, app_id: str | None,
@@ -70,7 +76,7 @@ def _settle(source: Path, file_id: str, name: str, size: int, digest: str, mime_
     clean = clean_name(name)
     row = {
         "id": file_id, "name": clean, "size": size, "extension": extension(clean), "sha256": digest,
-        "mime_type": mime_type or mimetypes.guess_type(clean)[0] or "application/octet-stream",
+        "mime_type": (mime_type or mimetypes.guess_type(clean)[0] or "application/octet-stream")[:255],
         "app_id": app_id, "created_by": created_by, "created_at": clock.now(),
     }
     with db.write() as tx:

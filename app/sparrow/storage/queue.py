@@ -6,10 +6,10 @@ does. Redis only carries the id as a hint. Losing Redis loses nothing: the worke
 
 from __future__ import annotations
 
+import logging
 import socket
-from contextlib import suppress
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -17,6 +17,8 @@ from sqlalchemy.engine import Connection
 from sparrow import clock, ids, settings
 from sparrow.storage import db
 from sparrow.storage.tables.jobs import jobs
+
+log = logging.getLogger(__name__)
 
 BELL = "sparrow:bell"  # the Redis list whose items are ids of new jobs
 LIVE = ("queued", "running")
@@ -41,8 +43,10 @@ def submit(kind: str, payload: dict[str, Any], *, key: str = "") -> str:
 
 def ring(job_id: str) -> None:
     """Tell the worker of a new job. A failure is harmless: the worker looks at the table by itself."""
-    with suppress(OSError):
+    try:
         _command(settings.get().redis_url, "LPUSH", BELL, job_id)
+    except OSError as error:
+        log.warning("the worker is not told of a new job, and will see it by itself: %s", error)
 
 
 def cancel(key: str) -> int:
@@ -75,11 +79,15 @@ def _command(url: str, *words: str) -> bytes:
     else:  # TLS and the like: the real client
         import redis
 
-        return str(redis.Redis.from_url(url).execute_command(*words)).encode()
+        try:
+            with redis.Redis.from_url(url, socket_timeout=1.0, socket_connect_timeout=1.0) as client:
+                return str(client.execute_command(*words)).encode()
+        except redis.exceptions.RedisError as error:
+            raise OSError(str(error)) from error
     with connection:
         if parts.password:
-            user = [parts.username] if parts.username else []
-            _exchange(connection, "AUTH", *user, parts.password)
+            user = [unquote(parts.username)] if parts.username else []
+            _exchange(connection, "AUTH", *user, unquote(parts.password))
         if parts.path.strip("/").isdigit():
             _exchange(connection, "SELECT", parts.path.strip("/"))
         return _exchange(connection, *words)

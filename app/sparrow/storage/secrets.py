@@ -50,7 +50,4 @@ def _cipher_of(data_dir: Path):
     # Imported at first use: a box without a provider key never pays for it.
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-    path = Path(data_dir) / "config" / "secret.key"
-    if not path.exists():
-        durable.write(path, os.urandom(32), 0o640)
-    return AESGCM(path.read_bytes())
+    return AESGCM(durable.make(Path(data_dir) / "config" / "secret.key", os.urandom(32), 0o640))

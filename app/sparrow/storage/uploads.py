@@ -45,8 +45,11 @@ def begin(name: str, size: int, mime_type: str = "") -> dict[str, Any]:
 def state(upload_id: str) -> dict[str, Any]:
     """Return {id, name, size, offset, piece}; raise NotFound."""
     given = _given(upload_id)
-    return {"id": upload_id, "name": given["name"], "size": given["size"],
-            "offset": (_folder() / upload_id).stat().st_size, "piece": PIECE}
+    try:
+        offset = (_folder() / upload_id).stat().st_size
+    except FileNotFoundError:  # it is complete and became a file just now, or just before a power cut
+        raise _unknown() from None
+    return {"id": upload_id, "name": given["name"], "size": given["size"], "offset": offset, "piece": PIECE}
 
 
 def append(upload_id: str, offset: int, stream: BinaryIO) -> dict[str, Any]:
@@ -97,7 +100,11 @@ def _given(upload_id: str) -> dict[str, Any]:
             return msgspec.json.decode((_folder() / f"{upload_id}.json").read_bytes())
         except FileNotFoundError:
             pass
-    raise NotFound("There is no such upload. Begin it anew.", code="upload_not_found")
+    raise _unknown()
+
+
+def _unknown() -> NotFound:
+    return NotFound("There is no such upload. Begin it anew.", code="upload_not_found")
 
 
 def _remove(upload_id: str) -> None:
@@ -110,7 +117,7 @@ def _locked(path: Path) -> Iterator[None]:
     try:
         file = open(path, "rb")  # noqa: SIM115 - closed below, by then it is known to exist
     except FileNotFoundError:
-        raise NotFound("There is no such upload. Begin it anew.", code="upload_not_found") from None
+        raise _unknown() from None
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from typing import ClassVar
 
 import pytest
 import sqlalchemy as sa
@@ -305,3 +306,21 @@ def test_waiting_for_a_database_that_was_never_migrated_says_what_to_do(data_dir
 
 def test_settings_name_the_database(data_dir):
     assert settings.get().database_url.endswith("/db/sparrow.db")
+
+
+def test_the_thread_of_the_log_survives_a_commit_between_its_two_looks(tmp_path):
+    class Tail(db._Tail):
+        """One whose time is taken back after the first look at it."""
+
+        looks: ClassVar[list[float | None]] = []
+        _due = property(lambda self: self.looks.pop(0) if self.looks else None, lambda self, value: None)
+
+    tail = Tail(str(tmp_path / "none"))
+    tail.looks[:] = [time.monotonic()]
+    thread = threading.Thread(target=tail._work, daemon=True)
+    thread.start()
+    thread.join(0.3)
+    assert thread.is_alive()
+    tail.close()
+    thread.join(5)
+    assert not thread.is_alive()
