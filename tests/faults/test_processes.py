@@ -136,8 +136,12 @@ def test_a_program_that_never_starts_is_fatal_and_said_on_the_health_page(tmp_pa
         facts = json.loads(stack.command("health", "--json").stdout)
         problem = next(p for p in facts["problems"] if p["what"] == "redis")
         assert "given up" in problem["message"]
-        assert "no such luck" in problem["message"]
+        assert "no such luck" in problem["detail"]
         assert "restart the box" in problem["message"]
+        # Strangers are told what to do, too, but nothing of what is in a log.
+        _, _, body = stack.get("/health")
+        assert "restart the box" in next(p["message"] for p in json.loads(body)["problems"] if p["what"] == "redis")
+        assert b"no such luck" not in body
 
 
 def test_a_killed_sparrow_dev_leaves_nothing_running(tmp_path):

@@ -4,7 +4,7 @@
         page.goto(box.url)                         # https://localhost:PORT; a certificate of the box's own
         ... box.code                               # the setup code that its screen shows
         ... f"http://{box.HOST}:{port}/v1"         # a server on 127.0.0.1:PORT of this host, as the guest reaches it
-        box.reboot()                               # by the power button and on again; waits until it is healthy
+        box.stop(); box.boot()                     # by the power button and on again; waits until it is healthy
 
 `Client` speaks the console's API, for tests that need no browser. Booting takes about a minute without KVM: share
 one box among the tests of a file by a fixture of module scope.
@@ -26,6 +26,8 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+
+from tests.web.visit import PASSWORD
 
 from .builder import ORDINARY, TOP
 
@@ -69,15 +71,10 @@ class Box(vm.Machine):
         self.start()
         return self.wait_healthy(PATIENCE)
 
-    def reboot(self) -> float:
-        """Switch off by the power button, on again, and wait until it is healthy."""
-        self.stop()
-        return self.boot()
-
-    def wait_restarted(self, ask: str = "reboot") -> float:
-        """Have the guest restart itself; wait until it is healthy again."""
+    def restart(self) -> float:
+        """Have the guest restart itself; wait until it runs again."""
         before = self.run("cat /proc/sys/kernel/random/boot_id")
-        self.run(f"({ask}) >/dev/null 2>&1 &")
+        self.run("reboot >/dev/null 2>&1 &")
 
         def again() -> bool:
             try:
@@ -85,7 +82,38 @@ class Box(vm.Machine):
             except vm.MachineError:
                 return False
 
-        return self.wait_for(again, "the guest to start again", PATIENCE) + self.wait_healthy(PATIENCE)
+        return self.wait_for(again, "the guest to start again", PATIENCE)
+
+    def problems(self) -> str:
+        """Return what /health tells everybody is wrong, "" if nothing or if it does not answer."""
+        return "\n".join(problem["message"] for problem in (self.health() or {}).get("problems", []))
+
+    def wait_problem(self, text: str, patience: float = PATIENCE) -> None:
+        """Wait until both /health and the screen tell of a problem."""
+        self.wait_for(lambda: text in self.problems(), f"/health to say {text!r}", patience)
+        self.wait_for(lambda: f"Problem:     {text}" in self.console(), f"the screen to say {text!r}", 30)
+
+
+def break_slot_b(machine: Box) -> None:
+    """Give slot B a kernel that starts and a root file system that is not one."""
+    machine.write("kernel-b", machine.read("kernel-a"))
+    machine.write("root-b", b"not a file system".ljust(1 << 20, b"\xff"))
+
+
+def is_clean(machine: Box, partition: str) -> bool:
+    """Tell whether an ext4 was unmounted and has no errors, by e2fsck's own judgement, changing nothing."""
+    content = machine.folder / f"{partition}.ext4"
+    start = machine.table[partition].start
+    # "data" has grown to the end of the disk.
+    end = machine.disk.stat().st_size if partition == "data" else start + machine.table[partition].size
+    with content.open("wb") as target:
+        subprocess.run(["dd", f"if={machine.disk}", "iflag=skip_bytes,count_bytes,fullblock", "bs=1M", f"skip={start}",
+                        f"count={end - start}", "conv=sparse", "status=none"], stdout=target, check=True)  # fmt: skip
+        target.truncate(end - start)
+    head = subprocess.run(["dumpe2fs", "-h", content], capture_output=True, text=True, check=True).stdout
+    checked = subprocess.run(["e2fsck", "-f", "-n", content], capture_output=True, text=True, check=False)
+    content.unlink()
+    return checked.returncode == 0 and "needs_recovery" not in head
 
 
 @contextmanager
@@ -100,8 +128,6 @@ def booted(folder: Path, **options) -> Iterator[Box]:
 class Client:
     """A signed-in admin who speaks the console's API over HTTPS."""
 
-    PASSWORD = "correct horse battery 1"
-
     def __init__(self, box: Box):
         self.box = box
         self._token = ""
@@ -112,12 +138,12 @@ class Client:
 
     def set_up(self) -> None:
         """Make the admin with the code on the screen."""
-        self("POST", "/setup", {"setup_code": self.box.code, "password": self.PASSWORD, "language": "en"})
+        self("POST", "/setup", {"setup_code": self.box.code, "password": PASSWORD, "language": "en"})
         self._token = self("GET", "/session")["csrf_token"]
 
     def sign_in(self) -> None:
         """Sign in with the password."""
-        self("POST", "/login", {"password": self.PASSWORD})
+        self("POST", "/login", {"password": PASSWORD})
         self._token = self("GET", "/session")["csrf_token"]
 
     def __call__(self, method: str, path: str, body: object = None) -> dict:

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
 OUT = Path(__file__).resolve().parent / ".out"
 PASSWORD = "brave-sparrow-7"
+# What the manuals of conftest.py say: (question, part of the answer).
+ENGLISH = "Which stage of the boot process is the boot loader?", "2nd stage of the boot process"
+CHINESE = "常规 Debian 系统是启动流程的第几阶段？", "第四阶段"
+# What a model's server does (tests/fake_llm.py) and what the console advises then.
+FAILURES = [
+    ("<<error:rate_limit>>", "Wait a minute"),
+    ("<<fault:cut:2>>", "Try again"),
+    ("<<fault:reset>>", "Models"),
+    ("<<error:auth>>", "refused the API key"),
+]
 
 
-def open_page(browser, locale: str, width: int, **more):
-    """Return a page that remembers in `problems` what went wrong on it. `more` goes to the browser context."""
+def open_page(browser, locale: str, width: int, *, seconds: int = 30, **more):
+    """Return a page that remembers in `problems` what went wrong on it and waits `seconds` for what it looks for.
+    `more` goes to the browser context."""
     context = browser.new_context(viewport={"width": width, "height": 900 if width > 500 else 844}, locale=locale,
                                   accept_downloads=True, **more)
     page = context.new_page()
-    page.set_default_timeout(30_000)
+    page.set_default_timeout(seconds * 1000)
     page.problems = []
     page.on("console", lambda m: page.problems.append(m.text) if m.type == "error" else None)
     page.on("pageerror", lambda error: page.problems.append(str(error)))
@@ -117,6 +129,58 @@ def configure(page, address: str, app: str, changes: dict, *, top_k: int) -> Non
     config["dataset_configs"] = {**(config.get("dataset_configs") or {}), "top_k": top_k}
     saved = page.request.post(f"{api}/apps/{app}/model-config", data=config, headers={"X-CSRF-Token": token})
     assert saved.ok, saved.text()
+
+
+def ask_real_model(page, address: str, app: str, base_url: str, *, seconds: int = 400) -> None:
+    """Have tests/llama_server.py's model answer over the manual in the open chat."""
+    model = "smollm2-135m-instruct"
+    connect(page, address, "llama.cpp", base_url, model)
+    # It reads a few dozen tokens a second: one passage and a short answer are enough.
+    configure(page, address, app, {
+        "model": {"provider": "llamacpp", "name": model, "mode": "chat",
+                  "completion_params": {"max_tokens": 40, "temperature": 0.0}}}, top_k=1)
+    page.goto(f"{address}/apps/{app}/prompt")
+    page.get_by_role("textbox", name="Ask something…").fill(ENGLISH[0])
+    page.keyboard.press("Enter")
+    page.get_by_test_id("citation").first.wait_for(timeout=seconds * 1000)
+    shot(page, "real-model-en-1440")
+    assert page.get_by_role("log").get_by_role("alert").count() == 0
+    assert page.get_by_role("log").get_by_text(re.compile(r"boot", re.I)).count() > 1  # the question, and the answer
+
+
+def fail(page, question: str, advice: str) -> None:
+    """Ask what the model's server fails at; the console says what to do."""
+    page.get_by_role("textbox", name="Ask something…").fill(question)
+    page.keyboard.press("Enter")
+    alert = page.get_by_role("log").get_by_role("alert")
+    alert.wait_for(timeout=60_000)
+    shot(page, f"failure-{''.join(c for c in question if c.isalnum())}-en-1440")
+    assert advice.lower() in alert.inner_text().lower()
+
+
+def open_citation(page) -> None:
+    """Open the first source that the last answer cites: the passage is marked in the manual it came from."""
+    page.get_by_test_id("citation").first.click()
+    source = page.get_by_test_id("source")
+    source.get_by_text(".pdf").first.wait_for()
+    source.locator("mark").first.wait_for()
+
+
+def call(address: str, key: str) -> None:
+    """Ask by Dify's own client, blocking and streaming; both answers cite the manual."""
+    from dify_client import ChatClient
+
+    client = ChatClient(key)
+    client.base_url = f"{address}/v1"
+    blocking = client.create_chat_message({}, ENGLISH[0], "reader", response_mode="blocking")
+    assert blocking.status_code == 200, blocking.text
+    assert ENGLISH[1] in blocking.json()["answer"]
+    assert blocking.json()["metadata"]["retriever_resources"][0]["document_name"].endswith(".pdf")
+    streaming = client.create_chat_message({}, CHINESE[0], "reader", response_mode="streaming")
+    events = [json.loads(line[6:]) for line in streaming.iter_lines() if line.startswith(b"data: ")]
+    assert CHINESE[1] in "".join(event["answer"] for event in events if event["event"] == "message")
+    assert events[-1]["event"] == "message_end"
+    assert events[-1]["metadata"]["retriever_resources"]
 
 
 def ask(page, question: str, answer: str, *, placeholder: str = "Ask something…", seconds: int = 60) -> None:

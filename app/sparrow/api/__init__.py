@@ -31,10 +31,9 @@ def create_app():
 
     @app.get("/health")
     def box_health():
-        """Tell briefly whether the box is well; 503 if it is not."""
-        status = health.status()
-        brief = {"status": status["status"], "version": status["version"]}
-        return web.reply(brief, 503 if status["status"] == "error" else 200)
+        """Tell whether the box is well and else what to do; 503 if it is not."""
+        known = health.public(health.status()["problems"])
+        return web.reply(known, 503 if known["status"] == "error" else 200)
 
     # What a lost process left unfinished is put right before the first request is answered. Without tables
     # (the document of the API is being written, say) there is nothing to put right.

@@ -33,13 +33,13 @@ _WORDS = {
 
 
 def problems(folder: Path = PROBLEMS) -> list[dict[str, str]]:
-    """Return [{"level", "what", "message"}], the worst first; nothing where no box has started."""
+    """Return [{"level", "what", "message", "detail"}], the worst first; nothing where no box has started."""
     found = []
     try:
         for path in sorted(folder.iterdir()):
             level, what, message = _WORDS.get(path.name, ("degraded", "disk", f"The start reported: {path.name}."))
             detail = " ".join(path.read_text(errors="replace").split())[:200]
-            found.append({"level": level, "what": what, "message": f"{message} ({detail})" if detail else message})
+            found.append({"level": level, "what": what, "message": message, "detail": detail})
     except FileNotFoundError:
         return []
     return sorted(found, key=lambda problem: problem["level"] != "error")

@@ -36,14 +36,25 @@ def status() -> dict[str, Any]:
     """Return the state of the box, at most a second old.
 
     {"status": "ok"|"degraded"|"error", "version", "time", "programs": […], "disk": {"total", "free"},
-    "memory": {"total", "available"}, "database": {"writable"}, "problems": [{"level", "what", "message"}]};
-    sizes in bytes. A message says what to do.
+    "memory": {"total", "available"}, "database": {"writable"}, "problems": [{"level", "what", "message", "detail"}]};
+    sizes in bytes. A message says what to do; the detail, often empty, is what a log says.
     """
     global _last
     with _lock:
         if _last is None or clock.monotonic() - _last[0] > FRESH:
             _last = (clock.monotonic(), _look(_settings.get()))
         return _last[1]
+
+
+def public(problems: list[dict[str, str]]) -> dict[str, Any]:
+    """Return what everybody may know of the box, {"status", "version", "problems"}: nothing that is in a log."""
+    known = [{key: problem[key] for key in ("level", "what", "message")} for problem in problems]
+    return {"status": worst(problems), "version": __version__, "problems": known}
+
+
+def text(problem: dict[str, str]) -> str:
+    """Return a problem as one line: what it is, what to do, and the detail."""
+    return f"{problem['message']} ({problem['detail']})" if problem["detail"] else problem["message"]
 
 
 def judge_programs(programs: list[dict[str, Any]], settings: Settings) -> list[dict[str, str]]:
@@ -59,10 +70,10 @@ def judge_programs(programs: list[dict[str, Any]], settings: Settings) -> list[d
         if state == "STARTING":
             problems.append(_problem("degraded", name, f"{name} is starting."))
         else:
-            detail = f" ({program['detail']})" if program.get("detail") else ""
             doing = ("Look at its log (`sparrow logs " + name + "`) and restart the box."
                      if state == "FATAL" else "It is started again by itself.")
-            problems.append(_problem(level, name, f"{name} {_BAD.get(state, state)}{detail}. {consequence} {doing}"))
+            problems.append(_problem(level, name, f"{name} {_BAD.get(state, state)}. {consequence} {doing}",
+                                     program.get("detail") or ""))
     return problems
 
 
@@ -165,5 +176,5 @@ def _file_system(path: Path) -> str:
     return kind
 
 
-def _problem(level: str, what: str, message: str) -> dict[str, str]:
-    return {"level": level, "what": what, "message": " ".join(message.split())}
+def _problem(level: str, what: str, message: str, detail: str = "") -> dict[str, str]:
+    return {"level": level, "what": what, "message": " ".join(message.split()), "detail": detail}

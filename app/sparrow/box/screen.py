@@ -263,8 +263,7 @@ class Screen:
         problems = self._problems()
         state = next((p["state"] for p in self.programs if p["name"] == "api"), "UNKNOWN")
         away = state not in ("RUNNING", "STARTING")
-        content = json.dumps({"status": "error" if away else health.worst(problems), "version": __version__,
-                              "problems": problems}, ensure_ascii=False)
+        content = json.dumps(health.public(problems) | ({"status": "error"} if away else {}), ensure_ascii=False)
         if content == self.public:
             return
         folder = self.settings.public_dir
@@ -335,7 +334,7 @@ def _facts(settings: Settings, addresses: list[str], programs: list[dict[str, An
         version=__version__, addresses=addresses, hostname=settings.hostname, https_port=settings.https_port,
         http_port=settings.http_port, fingerprint=tls.fingerprint(settings) or "", code=_setup_code(settings),
         programs=[(p["name"], p["state"]) for p in programs if p["wanted"] and p["name"] != "screen"],
-        problems=[problem["message"] for problem in problems if problem["level"] == "error"])
+        problems=[health.text(problem) for problem in problems if problem["level"] == "error"])
 
 
 def _listen(settings: Settings) -> socket.socket:

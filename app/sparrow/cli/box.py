@@ -71,7 +71,7 @@ def _health(given: argparse.Namespace) -> int:
         print(f"  disk     {status['disk']['free'] >> 20} MB free of {status['disk']['total'] >> 20} MB")
         print(f"  memory   {status['memory']['available'] >> 20} MB free of {status['memory']['total'] >> 20} MB")
         for problem in status["problems"]:
-            print(f"{problem['level']}: {problem['message']}")
+            print(f"{problem['level']}: {health.text(problem)}")
     return 1 if status["status"] == "error" else 0
 
 

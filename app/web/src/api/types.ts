@@ -45,7 +45,7 @@ export interface Health {
   programs: { name: string; state: string; since?: number | null; detail?: string | null }[];
   disk?: { total: number; free: number };
   memory?: { total?: number; available?: number; free?: number; used?: number };
-  problems?: { level: string; what: string; message: string }[];
+  problems?: { level: string; what: string; message: string; detail: string }[];
 }
 
 export interface ModelRef {

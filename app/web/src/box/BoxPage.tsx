@@ -49,7 +49,9 @@ function HealthSection() {
       <Stack gap="lg">
         {problems?.length ? (
           <Alert color={status === 'error' ? 'brick' : 'sparrow'} icon={<IconAlertTriangle size={20} />}>
-            <List fz="sm" spacing={4}>{problems.map((p, i) => <List.Item key={i}>{p.message}</List.Item>)}</List>
+            <List fz="sm" spacing={4}>
+              {problems.map((p, i) => <List.Item key={i}>{p.detail ? `${p.message} (${p.detail})` : p.message}</List.Item>)}
+            </List>
           </Alert>
         ) : null}
         <SimpleGrid cols={{ base: 1, sm: 2 }}>
