@@ -20,7 +20,7 @@ FAILURES = [
 ]
 
 
-def open_page(browser, locale: str, width: int, *, seconds: int = 30, **more):
+def open_page(browser, locale: str, width: int, *, seconds: int = 60, **more):
     """Return a page that remembers in `problems` what went wrong on it and waits `seconds` for what it looks for.
     `more` goes to the browser context."""
     context = browser.new_context(viewport={"width": width, "height": 900 if width > 500 else 844}, locale=locale,
@@ -91,7 +91,7 @@ def add_documents(page, address: str, name: str, files: list[Path], *, seconds: 
     page.wait_for_url("**/add")
     page.locator("input[type=file]").first.set_input_files(files)
     page.get_by_role("button", name="Preview").click()
-    page.get_by_text(re.compile(r"chunks? in the first file")).wait_for(timeout=60_000)
+    page.get_by_text(re.compile(r"chunks? in the first file")).wait_for()
     page.get_by_role("button", name=re.compile(f"^Index {len(files)}")).click()
     page.locator("[data-status]").first.wait_for()
     shot(page, f"indexing-{name}-en-1440")
@@ -153,7 +153,7 @@ def fail(page, question: str, advice: str) -> None:
     page.get_by_role("textbox", name="Ask something…").fill(question)
     page.keyboard.press("Enter")
     alert = page.get_by_role("log").get_by_role("alert")
-    alert.wait_for(timeout=60_000)
+    alert.wait_for()
     shot(page, f"failure-{''.join(c for c in question if c.isalnum())}-en-1440")
     assert advice.lower() in alert.inner_text().lower()
 

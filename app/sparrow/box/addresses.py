@@ -16,7 +16,20 @@ _VIRTUAL = ("docker", "veth", "virbr", "br-", "cni", "flannel")
 
 def addresses() -> list[str]:
     """Return the addresses others can reach this machine by: IPv4 first, no loopback, no link-local."""
-    found = []
+    unique = dict.fromkeys(address for _, address in _all())
+    return sorted(unique, key=lambda address: ":" in address)
+
+
+def by_interface() -> dict[int, list[str]]:
+    """Return index of an interface → the same addresses on it, of interfaces that have an IPv4 one."""
+    found: dict[int, list[str]] = {}
+    for index, address in _all():
+        found.setdefault(index, []).append(address)
+    return {index: held for index, held in found.items() if any("." in address for address in held)}
+
+
+def _all() -> list[tuple[int, str]]:
+    found: list[tuple[int, str]] = []
     try:
         with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 0) as link:
             link.settimeout(2)
@@ -27,8 +40,7 @@ def addresses() -> list[str]:
                 finished = _read(link.recv(65536), found)
     except OSError:
         return []
-    unique = dict.fromkeys(found)
-    return sorted(unique, key=lambda address: ":" in address)
+    return found
 
 
 def watch() -> socket.socket | None:
@@ -41,7 +53,7 @@ def watch() -> socket.socket | None:
     return link
 
 
-def _read(data: bytes, found: list[str]) -> bool:
+def _read(data: bytes, found: list[tuple[int, str]]) -> bool:
     """Add the addresses of one netlink datagram to `found`; tell whether the dump is over."""
     offset = 0
     while offset + 16 <= len(data):
@@ -51,7 +63,7 @@ def _read(data: bytes, found: list[str]) -> bool:
         if kind == _RTM_NEWADDR:
             address = _address(data[offset + 16:offset + length])
             if address:
-                found.append(address)
+                found.append((struct.unpack_from("=I", data, offset + 20)[0], address))
         offset += (length + 3) & ~3
     return False
 

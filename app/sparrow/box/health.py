@@ -28,6 +28,10 @@ _MEANS = {
 _BAD = {"FATAL": "failed and was given up after many tries", "BACKOFF": "keeps failing at its start",
         "EXITED": "has ended", "STOPPED": "is stopped", "STOPPING": "is stopping", "UNKNOWN": "is in an unknown state"}
 
+#: The problem of an API that runs but does not answer.
+SILENT = {"level": "error", "what": "api", "detail": "",
+          "message": "The API does not answer yet. Wait a minute; if this stays, restart the box."}
+
 _lock = threading.Lock()
 _last: tuple[float, dict[str, Any]] | None = None
 

@@ -46,13 +46,15 @@ _RUN = {
 def make(settings: Settings) -> None:
     """Make all folders, or raise Unavailable with what to do. Idempotent; owners are set when run as root.
 
-    Under `sparrow dev` only the caller may look in, whoever that is.
+    Under `sparrow dev` only the caller may look in, whoever that is. A box whose disk is full or read-only starts
+    all the same: its health says so, and somebody has to be able to delete something.
     """
     root = os.geteuid() == 0 and not settings.dev
     for base, folders in ((settings.data_dir, _DATA), (settings.run_dir, _RUN)):
         for name, (user, group, mode) in folders.items():
             _make(base / name, 0o700 if settings.dev else mode, (user, group) if root else None)
-    check_writable(settings)
+    if settings.dev:
+        check_writable(settings)
 
 
 def check_writable(settings: Settings) -> None:

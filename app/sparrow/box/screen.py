@@ -24,7 +24,7 @@ from typing import Any
 from sparrow import __version__
 from sparrow import settings as _settings
 from sparrow.box import addresses as network
-from sparrow.box import control, health, logs, pages, screen_text, supervisor, tls
+from sparrow.box import control, health, logs, mdns, pages, screen_text, supervisor, tls
 from sparrow.errors import SparrowError, Unavailable
 from sparrow.settings import Settings
 
@@ -53,6 +53,7 @@ class Screen:
         self.public: str | None = None
         self.consoles = consoles(settings)
         self.link = network.watch()
+        self.responder = _responder(settings)
         self.listener = _listen(settings)
 
     def run(self) -> None:
@@ -62,19 +63,29 @@ class Screen:
         poll.register(self.listener, select.POLLIN)
         if self.link is not None:
             poll.register(self.link, select.POLLIN)
+        if self.responder is not None:
+            poll.register(self.responder, select.POLLIN)
         os.write(1, b"READY\n")
         self._refresh()
         self._check_certificate()
         while True:
-            ready = {descriptor for descriptor, _ in poll.poll(250 if self.renewal else None)}
+            ready = {descriptor for descriptor, _ in poll.poll(self._patience())}
             if 0 in ready and not self._events():
                 return
             if self.link is not None and self.link.fileno() in ready:
                 self._addresses_changed()
             if self.listener.fileno() in ready:
                 self._answer()
+            if self.responder is not None:
+                self._name(self.responder, self.responder.fileno() in ready)
             if self.renewal is not None:
                 self._finish_renewal()
+
+    def _patience(self) -> float | None:
+        """Return the milliseconds until something is to be done that nobody knocks for."""
+        due = self.responder.due() if self.responder is not None else None
+        waits = [250] if self.renewal else []
+        return min([*waits, *([due * 1000 + 1] if due is not None else [])], default=None)
 
     # Events of supervisord
 
@@ -216,7 +227,22 @@ class Screen:
             self._supervisor("startProcess", program, False)
         return {"result": "success"}
 
-    # Addresses and the certificate
+    # Name, addresses and the certificate
+
+    @property
+    def name(self) -> str:
+        """The box's name on the local network."""
+        return self.responder.name if self.responder is not None else f"{self.settings.hostname}.local"
+
+    def _name(self, responder: mdns.Responder, readable: bool) -> None:
+        before = responder.name
+        if readable:
+            responder.receive()
+        responder.work()
+        if responder.name != before:
+            _say(f"{before} is the name of another machine; this one is {responder.name}")
+            self._check_certificate()
+            self._draw()
 
     def _addresses_changed(self) -> None:
         with suppress(BlockingIOError):
@@ -225,15 +251,20 @@ class Screen:
         found = _addresses(self.settings)
         if found != self.addresses:
             self.addresses = found
+            if self.responder is not None:
+                self.responder.refresh()
             self._check_certificate()
             self._draw()
 
     def _check_certificate(self) -> None:
         """Have the certificate made anew if need be, in a process of its own: `cryptography` is 10 MB."""
-        if self.renewal is None and not self.settings.dev and (reason := tls.stale(self.settings, self.addresses)):
+        if self.renewal is None and not self.settings.dev and (
+                reason := tls.stale(self.settings, [*self.addresses, self.name])):
             _say(f"making a server certificate: {reason}")
             self.renewal = subprocess.Popen([sys.executable, "-P", "-m", "sparrow.cli", "tls", "ensure"],
-                                            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+                                            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                            env={**os.environ, "SPARROW_HOSTNAMES": ",".join(
+                                                [*self.settings.hostnames, self.name])})
 
     def _finish_renewal(self) -> None:
         if self.renewal is None or self.renewal.poll() is None:
@@ -249,7 +280,7 @@ class Screen:
     def _draw(self) -> None:
         if not self.consoles:
             return
-        facts = _facts(self.settings, self.addresses, self.programs, self._problems())
+        facts = _facts(self.settings, self.addresses, self.name, self.programs, self._problems())
         for path, wide in self.consoles.items():
             text = screen_text.full(facts) if wide else screen_text.plain(facts)
             if self.shown.get(path) != text and _write(path, text):
@@ -260,10 +291,12 @@ class Screen:
 
     def _publish(self) -> None:
         """Leave for Caddy what it answers while the API is away: the health page, and that it is away."""
-        problems = self._problems()
         state = next((p["state"] for p in self.programs if p["name"] == "api"), "UNKNOWN")
         away = state not in ("RUNNING", "STARTING")
-        content = json.dumps(health.public(problems) | ({"status": "error"} if away else {}), ensure_ascii=False)
+        problems = self._problems()
+        if not any(problem["what"] == "api" and problem["level"] == "error" for problem in problems):
+            problems.append(health.SILENT)  # this page is only seen while the API does not answer
+        content = json.dumps(health.public(problems), ensure_ascii=False)
         if content == self.public:
             return
         folder = self.settings.public_dir
@@ -288,7 +321,7 @@ def snapshot() -> str:
     except Unavailable:
         programs = []
     problems = health.judge_programs(programs, settings) + health.judge_data(settings)[1]
-    return screen_text.plain(_facts(settings, _addresses(settings), programs, problems))
+    return screen_text.plain(_facts(settings, _addresses(settings), f"{settings.hostname}.local", programs, problems))
 
 
 def main() -> None:
@@ -297,6 +330,8 @@ def main() -> None:
     screen = Screen(settings)
 
     def stop(*_: object) -> None:
+        if screen.responder is not None:
+            screen.responder.close()
         logs.ship(settings)
         sys.exit(0)
 
@@ -324,14 +359,25 @@ def _addresses(settings: Settings) -> list[str]:
     return [settings.bind] if settings.bind not in ("", "0.0.0.0", "::") else network.addresses()
 
 
+def _responder(settings: Settings) -> mdns.Responder | None:
+    """Return what answers for the box's name; None where it answers on one address only or the port is taken."""
+    if settings.dev or settings.bind not in ("", "0.0.0.0", "::"):
+        return None
+    try:
+        return mdns.Responder(settings.hostname)
+    except OSError as error:
+        _say(f"{settings.hostname}.local is not announced: {error}")
+        return None
+
+
 def _is_screen(name: str) -> bool:
     return name.startswith("tty") and name[3:].isdigit() and name != "tty0"
 
 
-def _facts(settings: Settings, addresses: list[str], programs: list[dict[str, Any]],
+def _facts(settings: Settings, addresses: list[str], name: str, programs: list[dict[str, Any]],
            problems: list[dict[str, str]]) -> screen_text.Facts:
     return screen_text.Facts(
-        version=__version__, addresses=addresses, hostname=settings.hostname, https_port=settings.https_port,
+        version=__version__, addresses=addresses, name=name, https_port=settings.https_port,
         http_port=settings.http_port, fingerprint=tls.fingerprint(settings) or "", code=_setup_code(settings),
         programs=[(p["name"], p["state"]) for p in programs if p["wanted"] and p["name"] != "screen"],
         problems=[health.text(problem) for problem in problems if problem["level"] == "error"])

@@ -22,7 +22,7 @@ class Facts:
 
     version: str
     addresses: list[str]
-    hostname: str
+    name: str  # on the local network
     https_port: int
     http_port: int
     fingerprint: str
@@ -34,7 +34,7 @@ class Facts:
 def urls(facts: Facts) -> list[str]:
     """Return the addresses to type into a browser, the most likely one first."""
     port = "" if facts.https_port == 443 else f":{facts.https_port}"
-    hosts = [f"[{a}]" if ":" in a else a for a in facts.addresses] + [f"{facts.hostname}.local"]
+    hosts = [f"[{a}]" if ":" in a else a for a in facts.addresses] + [facts.name]
     return [f"https://{host}{port}/" for host in hosts]
 
 
@@ -88,7 +88,7 @@ def full(facts: Facts) -> str:
     half = len(facts.fingerprint) // 2 + 1
     port = "" if facts.http_port == 80 else f":{facts.http_port}"
     host = f"[{facts.addresses[0]}]" if facts.addresses and ":" in facts.addresses[0] else (
-        facts.addresses[0] if facts.addresses else f"{facts.hostname}.local")
+        facts.addresses[0] if facts.addresses else facts.name)
     rows += ["", f" To trust this box open http://{host}{port}/ca and compare:"[:WIDTH],
              f"   {facts.fingerprint[:half]}", f"   {facts.fingerprint[half:]}"]
     return _CLEAR + "\n".join(rows[:HEIGHT - 1]) + "\n"

@@ -91,9 +91,11 @@ def stale(settings: Settings, addresses: list[str] | None = None) -> str | None:
 
 def ensure(settings: Settings, *, force: bool = False) -> str | None:
     """Make the authority and the server certificate where needed; return why one was made, else None."""
+    addresses = network.addresses()
+    if not force and not stale(settings, addresses):
+        return None  # nothing is written, so a full disk is no hindrance
     try:
         with _lock(settings):
-            addresses = network.addresses()
             reason = "it was asked for" if force else stale(settings, addresses)
             if reason:
                 _issue(settings, names(settings, addresses))

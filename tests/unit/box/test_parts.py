@@ -17,7 +17,7 @@ from sparrow.cli import build, main, place
 from sparrow.errors import Unavailable
 
 FACTS = screen_text.Facts(
-    version="1.2.3", addresses=["192.168.1.20", "fd00::5"], hostname="sparrow", https_port=443, http_port=80,
+    version="1.2.3", addresses=["192.168.1.20", "fd00::5"], name="sparrow.local", https_port=443, http_port=80,
     fingerprint=":".join(["AB"] * 32), code="ABCD-2345",
     programs=[("api", "RUNNING"), ("worker", "RUNNING")])
 
@@ -116,7 +116,7 @@ def test_the_screen_fits_and_says_what_is_needed():
 def test_the_screen_fits_at_its_worst():
     worst = dataclasses.replace(
         FACTS, addresses=["2001:db8:1111:2222:3333:4444:5555:6666", *(f"192.168.100.{n}" for n in range(9))],
-        https_port=18443, hostname="a-long-name-for-a-box", problems=["The disk is full. " * 12] * 5,
+        https_port=18443, name="a-long-name-for-a-box.local", problems=["The disk is full. " * 12] * 5,
         programs=[(n, "BACKOFF") for n in ("redis", "api", "worker", "caddy", "chroma")])
     rows = screen_text.full(worst).removeprefix(screen_text._CLEAR).split("\n")
     assert len(rows) <= screen_text.HEIGHT
