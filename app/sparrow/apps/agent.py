@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -14,8 +15,11 @@ from sparrow.apps import usage as usages
 from sparrow.apps.order import Turn
 from sparrow.engine.agent import loop
 from sparrow.engine.agent.names import distinct
-from sparrow.engine.ports import Cancel, ToolInfo, ToolRef
+from sparrow.engine.ports import Cancel, PortError, ToolInfo, ToolRef
+from sparrow.errors import SparrowError
 from sparrow.messages import Chunk, Message, ModelInfo, ToolSpec, Usage
+
+log = logging.getLogger(__name__)
 
 _MAX_ROUNDS = 99
 _KNOWLEDGE = "search_knowledge"
@@ -34,7 +38,7 @@ def answer(turn: Turn) -> None:
         guard = moderation.of(turn.definition.feature("sensitive_word_avoidance"), turn.order.app.id)
         verdict = guard.check_output(text) if guard is not None else None
         if verdict is not None:
-            text = verdict.preset
+            text = basic.replacement(verdict)
             turn.emit("message_replace", answer=text, reason="")
         basic.finish(turn, text, usage, prompt_messages=messages, thoughts=list(worker.thoughts.values()))
     except Exception as error:
@@ -48,7 +52,7 @@ class _Agent:
         self.turn = turn
         self.config = turn.definition.content.get("agent_mode") or {}
         self.cancel = Cancel()
-        turn.live.on_stop.append(self.cancel.cancel)
+        turn.live.when_stopped(self.cancel.cancel)
         self.ref, self.parameters = basic.model(turn)
         self.info: ModelInfo = surroundings.hub().info(self.ref)
         self.box = surroundings.tools(filebox.FileBox(turn.order.app.id, turn.order.user, turn.order.base_url))
@@ -103,7 +107,11 @@ class _Agent:
                 continue
             ref = ToolRef(tool.get("provider_type") or "builtin", str(tool.get("provider_id") or ""),
                           tool["tool_name"], str(tool.get("provider_name") or ""), tool.get("credential_id"))
-            info = self.box.describe(ref)
+            try:
+                info = self.box.describe(ref)
+            except (PortError, SparrowError) as error:  # as in Dify: a tool that is gone is not offered
+                log.warning("agent app %s: %s", self.turn.order.app.id, error)
+                continue
             name = distinct(info.spec.name, ref.provider_name or ref.provider_id, found)
             found[name] = replace(info.spec, name=name), ref, info
             given = tool.get("tool_parameters") or {}
@@ -143,7 +151,7 @@ class _Agent:
         streaming = not tools or bool(self.info.features & {"tool-call", "stream-tool-call", "multi-tool-call"})
         reply = surroundings.hub().chat(self.ref, messages, parameters=parameters, tools=tools or None,
                                         stop=stop or None, stream=streaming, user=turn.order.user.session_id)
-        turn.live.on_stop.append(reply.close)
+        forget = turn.live.when_stopped(reply.close)
         try:
             for chunk in reply:
                 if turn.live.stopped.is_set():
@@ -158,6 +166,7 @@ class _Agent:
             if not turn.live.stopped.is_set():
                 raise
         finally:
+            forget()
             with suppress(Exception):
                 reply.close()
 

@@ -136,7 +136,7 @@ def _ask(turn: Turn) -> tuple[list[Message], ModelRef, dict[str, Any]]:
     ref, parameters = model(turn)
     info = surroundings.hub().info(ref)
     cancel = Cancel()
-    turn.live.on_stop.append(cancel.cancel)
+    turn.live.when_stopped(cancel.cancel)
     config = turn.definition.content
     turn.inputs = extension.external_data(turn.order.app.id, config.get("external_data_tools"), turn.inputs, turn.query)
     read = filebox.FileBox(turn.order.app.id, turn.order.user).address
@@ -167,7 +167,7 @@ def _stream(turn: Turn, live: Live, ref: ModelRef, messages: list[Message],
     watch = moderation.Watch(guard)
     reply = surroundings.hub().chat(ref, messages, parameters=parameters, stop=stop or None,
                                     user=turn.order.user.session_id)
-    live.on_stop.append(reply.close)
+    live.when_stopped(reply.close)
     pieces: list[str] = []
     usage, size = None, 0
     try:
@@ -183,7 +183,7 @@ def _stream(turn: Turn, live: Live, ref: ModelRef, messages: list[Message],
             if guard is not None and chunk.text:
                 verdict = watch.look("".join(pieces))
                 if verdict is not None:
-                    return "", usage, _replacement(verdict)
+                    return "", usage, replacement(verdict)
     except Exception:
         if not live.stopped.is_set():
             raise
@@ -192,10 +192,11 @@ def _stream(turn: Turn, live: Live, ref: ModelRef, messages: list[Message],
             reply.close()
     text = "".join(pieces)
     verdict = watch.look(text, final=True)
-    return text, usage, _replacement(verdict) if verdict is not None else None
+    return text, usage, replacement(verdict) if verdict is not None else None
 
 
-def _replacement(verdict: moderation.Verdict) -> str:
+def replacement(verdict: moderation.Verdict) -> str:
+    """Return the text that takes the place of an answer."""
     return verdict.text if verdict.action == "overridden" and verdict.text is not None else verdict.preset
 
 

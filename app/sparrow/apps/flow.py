@@ -98,9 +98,7 @@ def _environment(turn: Turn) -> tuple[dict[str, Any], list[str]]:
 
 def _cancel(turn: Turn) -> Cancel:
     cancel = Cancel()
-    turn.live.on_stop.append(cancel.cancel)
-    if turn.live.stopped.is_set():
-        cancel.cancel()
+    turn.live.when_stopped(cancel.cancel)
     return cancel
 
 
@@ -160,7 +158,7 @@ def _finish(turn: Turn, event: ev.RunFinished, variables: ports.Variables, kept:
         guard = moderation.of(turn.definition.feature("sensitive_word_avoidance"), turn.order.app.id)
         verdict = guard.check_output(answer) if guard is not None else None
         if verdict is not None:
-            answer = verdict.text if verdict.action == "overridden" and verdict.text is not None else verdict.preset
+            answer = basic.replacement(verdict)
     status = "normal" if done else "stopped" if event.status == "stopped" else "error"
     with db.write() as tx:
         kept.end(tx, event)
@@ -198,6 +196,9 @@ def _pause(turn: Turn, event: ev.RunPaused, variables: ports.Variables, kept: tr
             "error": None, "elapsed_time": event.elapsed, "total_tokens": event.total_tokens,
             "total_steps": event.total_steps, "created_at": int(turn.started), "finished_at": None,
             "paused_nodes": event.paused_nodes, "reasons": event.reasons}}
+    from sparrow.apps import form
+
+    form.look_again(turn.run_id, [reason["form_id"] for reason in event.reasons if reason.get("form_id")])
 
 
 def _finish_preset(turn: Turn, text: str) -> None:

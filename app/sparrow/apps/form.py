@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Row
+from sqlalchemy.engine import Connection, Row
 
 from sparrow import clock
 from sparrow.apps import app as apps
-from sparrow.apps import conversation, flow, live, log, prepared, user, version
+from sparrow.apps import conversation, flow, live, log, prepared, trail, user, version
 from sparrow.apps import message as messages
 from sparrow.apps.live import Live
 from sparrow.apps.order import Order, Turn
@@ -42,7 +43,8 @@ def submit(token: str, inputs: dict[str, Any], action: str) -> None:
             status="submitted", answer={"action": action, "inputs": {name: inputs[name] for name in names}})).rowcount
         if not changed:
             raise _submitted(row)
-    _go_on(row.run_id)
+        taken = _take(tx, row.run_id)
+    _go_on(taken)
 
 
 def of_runs(run_ids: list[str]) -> dict[str, list[dict[str, Any]]]:
@@ -76,32 +78,62 @@ def _content(row: Row) -> dict[str, Any]:
     return shown
 
 
-def expire() -> list[Live]:
-    """Time out the forms whose hour has come and let their runs go on; return those runs."""
+def expire() -> None:
+    """Time out the forms whose hour has come and let their runs go on."""
     with db.write() as tx:
         late = tx.execute(sa.select(forms.c.id, forms.c.run_id).where(
             forms.c.status == "waiting", forms.c.expires_at <= clock.now())).all()
         for row in late:
             tx.execute(forms.update().where(forms.c.id == row.id).values(status="timeout"))
-    resumed = [_go_on(run_id) for run_id in sorted({row.run_id for row in late})]
-    return [run for run in resumed if run is not None]
+        taken = [_take(tx, run_id) for run_id in sorted({row.run_id for row in late})]
+    for one in taken:
+        _go_on(one)
 
 
-def _go_on(run_id: str) -> Live | None:
+def look_again(run_id: str, waiting: list[str]) -> None:
+    """Take a run up that has just paused, if one of the forms it waits for was filled while it still ran."""
     with db.write() as tx:
-        # Two forms filled at once: only one of them takes the run up.
-        taken = tx.execute(workflow_runs.update().where(
+        filled = tx.execute(sa.select(forms.c.id).where(forms.c.id.in_(waiting), forms.c.status != "waiting")).first()
+        taken = _take(tx, run_id) if filled is not None else None
+    _go_on(taken)
+
+
+@dataclass(slots=True)
+class _Taken:
+    """A paused run that this process goes on with."""
+
+    run: Row
+    forms: list[Row]
+    position: int
+
+
+def _take(tx: Connection, run_id: str) -> _Taken | None:
+    """Mark a paused run as running here; None if it does not wait, or somebody was faster.
+
+    In the transaction that stores the answer: a process that dies after it leaves a run for `settle` to find.
+    """
+    if not tx.execute(workflow_runs.update().where(
             workflow_runs.c.id == run_id, workflow_runs.c.status == "paused",
-        ).values(status="running", owner=live.owner())).rowcount
-        run = tx.execute(sa.select(workflow_runs).where(workflow_runs.c.id == run_id)).first()
-        answered = tx.execute(sa.select(forms).where(forms.c.run_id == run_id, forms.c.status != "waiting")).all()
-        position = tx.execute(sa.select(sa.func.max(node_executions.c.position))
-                              .where(node_executions.c.run_id == run_id)).scalar() or 0
-    if not taken:
+    ).values(status="running", owner=live.owner())).rowcount:
         return None
+    run = tx.execute(sa.select(workflow_runs).where(workflow_runs.c.id == run_id)).first()
+    answered = tx.execute(sa.select(forms).where(forms.c.run_id == run_id, forms.c.status != "waiting")).all()
+    position = tx.execute(sa.select(sa.func.max(node_executions.c.position))
+                          .where(node_executions.c.run_id == run_id)).scalar() or 0
+    return _Taken(run, answered, position)
+
+
+def _go_on(taken: _Taken | None) -> None:
+    if taken is None:
+        return
     results = {row.id: FormResult("timeout") if row.status == "timeout" else FormResult(
-        "submitted", row.answer["action"], row.answer["inputs"]) for row in answered}
-    return flow.resume(_turn(run), run.state, results, position)
+        "submitted", row.answer["action"], row.answer["inputs"]) for row in taken.forms}
+    try:
+        turn = _turn(taken.run)
+    except SparrowError as error:  # its version was deleted meanwhile
+        trail.fail(taken.run.id, error.message)
+        return
+    flow.resume(turn, taken.run.state, results, taken.position)
 
 
 def _turn(run: Row) -> Turn:
@@ -117,6 +149,7 @@ def _turn(run: Row) -> Turn:
         order.query, turn.message_id = message.query, message.id
         turn.conversation_id = message.conversation_id
         turn.conversation = conversation.get(app.id, message.conversation_id)
+        turn.resources = messages.details(message, "retriever_resources", [])
     return turn
 
 

@@ -10,6 +10,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -37,7 +38,7 @@ class Live:
         self.result: dict[str, Any] | None = None
         self.error: Event | None = None
         self.stopped = threading.Event()
-        self.on_stop: list[Callable[[], None]] = []
+        self._on_stop: list[Callable[[], None]] = []
         self.done = False
         self._events: list[Event] = []
         self._changed = threading.Condition()
@@ -57,8 +58,20 @@ class Live:
     def stop(self) -> None:
         """Ask the run to end; it does at its next chunk or node, within a second."""
         self.stopped.set()
-        for call in self.on_stop:
+        for call in list(self._on_stop):
             call()
+
+    def when_stopped(self, call: Callable[[], None]) -> Callable[[], None]:
+        """Call something when the run is asked to end, at once if it was already; return what forgets it."""
+        self._on_stop.append(call)
+        if self.stopped.is_set():
+            call()
+
+        def forget() -> None:
+            with suppress(ValueError):
+                self._on_stop.remove(call)
+
+        return forget
 
     def wait(self) -> None:
         """Return when the run has ended."""
@@ -172,6 +185,12 @@ def _stop_here(task_id: str, app_id: str, end_user_id: str | None) -> bool:
 def count() -> int:
     """Return how many runs are in progress."""
     return len(_live)
+
+
+def wait_for_all() -> None:
+    """Return when no run of this process is in progress."""
+    while running := list(_live.values()):
+        running[0].wait()
 
 
 def _work(run: Live, work: Callable[[Live], None]) -> None:

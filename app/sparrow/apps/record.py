@@ -48,7 +48,7 @@ def end(turn: Turn, tx, *, answer: str, status: str = "normal", error: str | Non
         "_id": turn.message_id, "answer": answer, "status": status, "error": error,
         "details": {name: value for name, value in kept.items() if value}, "prompt": prompt,
         "tokens": (usage or {}).get("total_tokens") or 0, "latency": moment - turn.started, "updated_at": moment})
-    if turn.conversation_id:
+    if turn.conversation_id and status != "paused":  # a message counts once, when it has ended
         _TOUCH(tx, {"_id": turn.conversation_id, "updated_at": moment})
 
 

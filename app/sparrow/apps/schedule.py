@@ -57,10 +57,10 @@ def run_schedule(payload: dict[str, Any], job: Any) -> None:
 
 def expire_forms(payload: dict[str, Any], job: Any) -> None:
     """Time out forms and stay until their runs have ended or wait again; a job of the worker."""
-    from sparrow.apps import form
+    from sparrow.apps import form, live
 
-    for resumed in form.expire():
-        resumed.wait()
+    form.expire()
+    live.wait_for_all()
 
 
 def _due() -> list[tuple[str, str]]:

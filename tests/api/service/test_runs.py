@@ -58,6 +58,31 @@ def test_stop_within_a_second(live):
     assert stored(live, app_id)[0]["answer"].startswith("w1")
 
 
+def test_a_stop_before_the_model_is_asked_is_not_lost(live, monkeypatch):
+    from sparrow.apps import basic
+
+    retrieve = basic.retrieve
+
+    def slow(turn, cancel):
+        turn.live.stop()
+        assert cancel.cancelled
+        return retrieve(turn, cancel)
+
+    monkeypatch.setattr(basic, "retrieve", slow)
+    _, key = live.new_app(model=MODEL)
+    begun = time.monotonic()
+    reply = ask(live, key, {"query": "<<first:8000>>"}).json()
+    assert (reply["answer"], time.monotonic() - begun < 4) == ("", True)
+
+
+def test_an_agent_does_without_a_tool_that_is_gone(live):
+    _, key = live.new_app("agent-chat", model={**MODEL, "name": "fake-tool"}, agent_mode={
+        "enabled": True, "strategy": "function_call", "tools": [
+            {"enabled": True, "provider_type": "api", "provider_id": "gone", "tool_name": "gone"}]})
+    reply = ask(live, key, {"query": "hello", "response_mode": "streaming"})
+    assert '"event":"message_end"' in reply.text.replace(" ", "")
+
+
 def test_another_user_cannot_stop_it(live):
     _, key = live.new_app(model=MODEL)
     response = ask(live, key, {"query": "<<tokens:5>><<slow:60>>", "response_mode": "streaming"}, stream=True)
