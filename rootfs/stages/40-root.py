@@ -57,10 +57,17 @@ def main() -> None:
     stage.progress(f"Python packages for CPython {python}")
     wheels.download_wheels(lock, store, wheels.MUSL_PLATFORMS, python)
     wheels.install(lock, store, library / "site-packages", python)
-    # Scripts of the packages carry this host's path of Python.
-    shutil.rmtree(library / "site-packages/bin", ignore_errors=True)
+    leave_scripts_out(library / "site-packages")
     # Where Chroma's module and the application are.
     (library / "site-packages/sparrow.pth").write_text("/app\n/usr/lib/sparrow\n")
+
+
+def leave_scripts_out(packages: Path) -> None:
+    """Remove the packages' scripts: they carry this host's path of Python, and their hashes in RECORD show it."""
+    shutil.rmtree(packages / "bin", ignore_errors=True)
+    for record in packages.glob("*.dist-info/RECORD"):
+        lines = record.read_text().splitlines(keepends=True)
+        record.write_text("".join(line for line in lines if not line.startswith("../../bin/")))
 
 
 def install_packages() -> None:
