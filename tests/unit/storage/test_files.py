@@ -43,7 +43,7 @@ def test_one_file_written_by_several_threads_is_always_whole(tmp_path):
 
 def test_a_failed_write_leaves_nothing(tmp_path):
     (tmp_path / "taken").mkdir()
-    with pytest.raises(OSError):
+    with pytest.raises(IsADirectoryError):
         durable.write(tmp_path / "taken", b"x")
     assert os.listdir(tmp_path) == ["taken"]
 
@@ -69,7 +69,7 @@ def test_an_upload_whose_last_step_fails_can_be_ended(sqlite_database, monkeypat
     upload_id = uploads.begin("a.txt", 3)["id"]
     with monkeypatch.context() as broken:
         broken.setattr(db, "write", lambda: (_ for _ in ()).throw(OSError("no space")))
-        with pytest.raises(OSError):
+        with pytest.raises(OSError, match="no space"):
             uploads.append(upload_id, 0, io.BytesIO(b"abc"))
     assert uploads.state(upload_id)["offset"] == 3
     row = uploads.append(upload_id, 3, io.BytesIO(b""))["file"]
