@@ -27,7 +27,8 @@ def browser():
     if chromium is None:
         pytest.skip("chromium is not installed")
     with playwright.sync_playwright() as driver:
-        made = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        made = driver.chromium.launch(executable_path=chromium, args=[
+            "--no-sandbox", "--disable-gpu", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"])
         yield made
         made.close()
 

@@ -60,7 +60,7 @@ def test_key_is_shown_once_and_answers_over_the_api(journey):
     assert token not in page.content()
     request = urllib.request.Request(f"{address}/v1/info", headers={"Authorization": f"Bearer {token}"})
     assert b"Pump helper" in urllib.request.urlopen(request, timeout=20).read()
-    visit.shot(page, "api-en-1440")
+    visit.shot(page, "access-en-1440")
     assert page.problems == []
 
 
@@ -69,7 +69,7 @@ def test_chinese_on_a_phone(browser, journey):
     app = re.search(r"/apps/([^/]+)", desk.url)[1]
     page = visit.open_page(browser, "zh-CN", 390, storage_state=desk.context.storage_state(), color_scheme="dark",
                  is_mobile=True, has_touch=True)
-    for path in ("apps", "knowledge", "models", "box", f"apps/{app}/api", f"apps/{app}/logs"):
+    for path in ("apps", "knowledge", "models", "box", f"apps/{app}/access", f"apps/{app}/logs"):
         page.goto(f"{address}/{path}")
         page.wait_for_load_state("networkidle")
         visit.assert_sound(page)

@@ -48,7 +48,7 @@ def assert_sound(page) -> None:
         .filter(e => !(e.getAttribute('aria-label') || e.getAttribute('aria-labelledby') || e.innerText
                        || (e.labels && e.labels.length) || e.title))
         .map(e => e.outerHTML.slice(0, 160))""")
-    assert nameless == [], page.url
+    assert nameless == [], (page.url, nameless)
 
 
 def set_up(page, address: str, code: str) -> None:
@@ -193,10 +193,57 @@ def ask(page, question: str, answer: str, *, placeholder: str = "Ask somethingâ€
 
 def new_key(page) -> str:
     """Make an API key of the open app and return it."""
-    page.get_by_role("link", name="API").click()
+    page.get_by_role("link", name="Access").click()
     page.get_by_role("button", name="New key").click()
     page.get_by_role("dialog").get_by_role("button", name="Create").click()
     token = page.get_by_test_id("api-token").inner_text()
     page.get_by_role("button", name="I have copied it").click()
     page.get_by_test_id("api-token").wait_for(state="hidden")
     return token
+
+
+class Console:
+    """The console's API with a page's session: what a test needs but does not look at is made by this way."""
+
+    def __init__(self, page, address: str):
+        self.request, self.base = page.request, f"{address}/console/api"
+        self.token = self.request.get(f"{self.base}/session").json()["csrf_token"]
+
+    def __call__(self, method: str, path: str, body=None):
+        reply = self.request.fetch(f"{self.base}{path}", method=method, data=body,
+                                   headers={"X-CSRF-Token": self.token})
+        assert reply.ok, f"{method} {path}: {reply.status} {reply.text()}"
+        return reply.json() if reply.text() else None
+
+    def provider(self, base_url: str, models: dict[str, str]) -> None:
+        """Connect OpenAI at `base_url` with models {name: type}; each is the default of its type."""
+        self("POST", "/model-providers/openai/credentials", {"name": "Fake", "base_url": base_url, "api_key": "sk-1"})
+        for name, kind in models.items():
+            self("POST", "/model-providers/openai/models",
+                 {"model": name, "type": kind, "features": ["vision", "tool-call"] if kind == "llm" else []})
+            self("POST", "/default-models", {kind: {"provider": "openai", "model": name}})
+
+    def app(self, mode: str, name: str, **config) -> str:
+        """Make a chat, agent or completion app with OpenAI's fake-llm; return its id."""
+        app = self("POST", "/apps", {"name": name, "mode": mode})["id"]
+        made = self("GET", f"/apps/{app}/model-config")
+        model = {"provider": "openai", "name": "fake-llm", "mode": "chat", "completion_params": {}}
+        self("POST", f"/apps/{app}/model-config", {**made, "model": model, **config})
+        return app
+
+    def graph(self, name: str, nodes: list[dict], edges: list[tuple[str, str, str]], **features) -> str:
+        """Make and publish a workflow (a chatflow, if a node is an answer) of node data with `id`; return its id."""
+        mode = "advanced-chat" if any(node["type"] == "answer" for node in nodes) else "workflow"
+        app = self("POST", "/apps", {"name": name, "mode": mode})["id"]
+        draft = self("GET", f"/apps/{app}/workflows/draft")
+        graph = {"nodes": [{"id": data["id"], "type": "custom", "position": {"x": 300 * i, "y": 100},
+                            "data": {"title": data["id"], **{k: v for k, v in data.items() if k != "id"}}}
+                           for i, data in enumerate(nodes)],
+                 "edges": [{"id": f"{a}-{handle}-{b}", "source": a, "sourceHandle": handle, "target": b,
+                            "targetHandle": "target", "type": "custom", "data": {}} for a, handle, b in edges],
+                 "viewport": {"x": 0, "y": 0, "zoom": 1}}
+        self("POST", f"/apps/{app}/workflows/draft",
+             {"graph": graph, "features": features, "hash": draft.get("hash"), "environment_variables": [],
+              "conversation_variables": []})
+        self("POST", f"/apps/{app}/workflows/publish", {})
+        return app

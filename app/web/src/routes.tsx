@@ -52,7 +52,7 @@ export const router = createBrowserRouter([
                 page(undefined, () => import('./studio/AppHome')),
                 page('prompt', () => import('./prompt/PromptPage')),
                 page('flow', () => import('./canvas/FlowPage')),
-                page('api', () => import('./studio/ApiPage')),
+                page('access', () => import('./access/AccessPage')),
                 page('logs', () => import('./logs/LogsPage')),
                 page('versions', () => import('./versions/VersionsPage')),
               ]),

@@ -8,7 +8,7 @@ import { entries, missing, promptVariables } from '../src/chat/inputs';
 import { START, toRule, unescape } from '../src/knowledge/rules';
 import { detectLanguage } from '../src/i18n';
 import { guessFeatures, guessType } from '../src/models/api';
-import { example } from '../src/studio/examples';
+import { example } from '../src/access/examples';
 import { fileName } from '../src/studio/api';
 
 describe('strength', () => {

@@ -37,14 +37,29 @@ class TextToAudioPayload(msgspec.Struct):
 @service.post("/audio-to-text", files=("file",), tag=TAG)
 def audio_to_text(form: AudioForm) -> shapes.Text:
     """Write down what is said in a recording."""
+    end_user(form.user, required=False)
+    return heard(prepared.published(app()))
+
+
+@service.post("/text-to-audio", tag=TAG)
+def text_to_audio(body: TextToAudioPayload) -> Response:
+    """Say a text."""
+    user = end_user(body.user, required=False)
+    definition, text = prepared.published(app()), body.text
+    if body.message_id:
+        text = message.get(app().id, body.message_id, user.id).answer
+    return said(definition, text, body.voice)
+
+
+def heard(definition: prepared.Definition) -> shapes.Text:
+    """Return what is said in the recording that this request carries, if the app listens."""
     from sparrow.providers import speech
 
     part = request.files.get("file")
     if part is None:
         raise BadRequest("The browser (or proxy) sent a request that this server could not understand.",
                          code="bad_request_key_error")
-    end_user(form.user, required=False)
-    if not prepared.published(app()).feature("speech_to_text"):
+    if not definition.feature("speech_to_text"):
         raise BadRequest("Speech to text is not enabled", code="speech_to_text_disabled")
     name = part.filename or "audio.mp3"
     if name.rpartition(".")[2].lower() not in _TYPES and not (part.mimetype or "").startswith("audio/"):
@@ -63,22 +78,17 @@ def audio_to_text(form: AudioForm) -> shapes.Text:
         raise _refused(error) from error
 
 
-@service.post("/text-to-audio", tag=TAG)
-def text_to_audio(body: TextToAudioPayload) -> Response:
-    """Say a text."""
+def said(definition: prepared.Definition, text: str | None, voice: str | None = None) -> Response:
+    """Return a text as sound, if the app speaks."""
     from sparrow.providers import speech
 
-    user = end_user(body.user, required=False)
-    feature = prepared.published(app()).feature("text_to_speech")
+    feature = definition.feature("text_to_speech")
     if not feature:
         raise BadRequest("TTS is not enabled")
-    text = body.text
-    if body.message_id:
-        text = message.get(app().id, body.message_id, user.id).answer
     if not text or not text.strip():
         raise BadRequest("text is required")
     ref = _default("tts", "provider_not_initialize", "No text-to-speech model is set up.")
-    pieces = speech.speak(surroundings.hub(), ref, text, voice=body.voice or feature.get("voice") or None)
+    pieces = speech.speak(surroundings.hub(), ref, text, voice=voice or feature.get("voice") or None)
     try:
         first = next(pieces, b"")  # a refusal shows before the reply has begun
     except ModelError as error:

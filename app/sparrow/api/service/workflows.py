@@ -113,6 +113,11 @@ def follow(run_id: str, query: EventQuery) -> Response:
     running = live.by_run(run_id)
     if running is not None:
         return sse.stream(running, first_ping=True, public=source() == "web-app")
+    return ended(row, found)
+
+
+def ended(row, found: user.EndUser) -> Response:
+    """Return the last event of a run that is over, or waits, as a stream."""
     created_by = {"id": found.id, "user": found.session_id}
     data = {"id": row.id, "workflow_id": row.version_id, "status": row.status, "outputs": row.outputs or {},
             "error": row.error, "elapsed_time": row.elapsed_time, "total_tokens": row.total_tokens,
@@ -120,7 +125,7 @@ def follow(run_id: str, query: EventQuery) -> Response:
             "finished_at": int(row.finished_at) if row.finished_at else None,
             "exceptions_count": row.exceptions_count, "files": []}
     name = "workflow_paused" if row.status == "paused" else "workflow_finished"
-    return sse.respond([sse.frame({"event": name, "task_id": run_id, "workflow_run_id": run_id, "data": data})])
+    return sse.respond([sse.frame({"event": name, "task_id": row.id, "workflow_run_id": row.id, "data": data})])
 
 
 def _run(body: WorkflowRunPayload, version_id: str | None) -> Response:

@@ -41,6 +41,11 @@ export function csrfHeader(): Record<string, string> {
   return csrfToken ? { 'X-CSRF-Token': csrfToken } : {};
 }
 
+function credentials(visitor: boolean, method: string): Record<string, string> {
+  if (visitor) return pass ? { Authorization: `Bearer ${pass}` } : {};
+  return method === 'GET' ? {} : csrfHeader();
+}
+
 /** Builds an address under the console API; empty query values are left out. */
 export function url(path: string, query?: Query): string {
   const search = new URLSearchParams();
@@ -99,7 +104,7 @@ export async function send(
       credentials: 'same-origin',
       headers: {
         Accept: 'application/json, text/event-stream',
-        ...(visitor ? (pass ? { Authorization: `Bearer ${pass}` } : {}) : method === 'GET' ? {} : csrfHeader()),
+        ...credentials(visitor, method),
         ...(options.body === undefined ? {} : { 'Content-Type': 'application/json' }),
       },
       body: options.body === undefined ? undefined : JSON.stringify(options.body),
@@ -148,8 +153,9 @@ export function upload<T>(
     const request = new XMLHttpRequest();
     const form = new FormData();
     form.append('file', file, file.name);
+    const visitor = path.startsWith('/api/');
     request.open('POST', url(path));
-    for (const [name, value] of Object.entries(csrfHeader())) request.setRequestHeader(name, value);
+    for (const [name, value] of Object.entries(credentials(visitor, 'POST'))) request.setRequestHeader(name, value);
     request.upload.onprogress = (event) => {
       if (event.lengthComputable) onProgress(event.loaded / event.total);
     };
@@ -157,7 +163,7 @@ export function upload<T>(
       if (request.status >= 200 && request.status < 300) {
         resolve(JSON.parse(request.responseText) as T);
       } else {
-        if (request.status === 401) onUnauthorised();
+        if (request.status === 401 && !visitor) onUnauthorised();
         reject(toError(request.status, request.responseText, request.getResponseHeader('Retry-After')));
       }
     };

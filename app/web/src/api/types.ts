@@ -10,6 +10,7 @@ export type Session = Schemas['SessionInfo'];
 export type App = Schemas['App'];
 export type AppMode = App['mode'];
 export type ApiKey = Schemas['ApiKey'];
+export type McpServer = Schemas['McpServer'];
 export type CreatedKey = Schemas['CreatedKey'];
 export type Model = Schemas['ModelInfo'];
 export type ModelType = Model['type'];

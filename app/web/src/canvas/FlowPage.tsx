@@ -8,7 +8,9 @@ import { useTranslation } from '@/i18n';
 
 import { http } from '@/api/http';
 import { Chat } from '@/chat/Chat';
+import { messageRules } from '@/chat/files';
 import { entries, type Inputs } from '@/chat/inputs';
+import { chatService, served } from '@/chat/service';
 import { useChat } from '@/chat/useChat';
 import { useFrameApp } from '@/studio/AppFrame';
 import { AppIcon } from '@/ui/AppIcon';
@@ -41,7 +43,8 @@ export default function FlowPage() {
   const scheme = useComputedColorScheme('light');
   const [values, setValues] = useState<Inputs>({});
   const draft = useQuery({ queryKey: ['apps', 'draft', app.id], queryFn: () => http.get<Draft>(`/apps/${app.id}/workflows/draft`) });
-  const chat = useChat({ path: `/apps/${app.id}/chat-messages` });
+  const chat = useChat({ path: `/apps/${app.id}/chat-messages`, follow: (run) => `/apps/${app.id}/workflow-runs/${run}/events` });
+  const service = chatService(`/apps/${app.id}`, served(draft.data?.features ?? {}));
   const graph = useMemo(() => (draft.data ? layout(draft.data) : null), [draft.data]);
   if (draft.isPending) return <div style={{ padding: 32 }}><RowSkeletons /></div>;
   if (!graph) return <Failed error={draft.error} retry={() => draft.refetch()} />;
@@ -49,7 +52,7 @@ export default function FlowPage() {
   return (
     <div className={css.page}>
       <div className={css.canvas} aria-label={t('flow:graph')} role="region">
-        <ReactFlow<Node<FlowData>> nodes={graph.nodes} edges={graph.edges} nodeTypes={TYPES} colorMode={scheme} fitView minZoom={0.1} nodesDraggable={false} nodesConnectable={false} edgesFocusable={false}>
+        <ReactFlow<Node<FlowData>> nodes={graph.nodes} edges={graph.edges} nodeTypes={TYPES} colorMode={scheme} fitView fitViewOptions={{ maxZoom: 1, padding: 0.15, nodes: graph.focus }} minZoom={0.1} nodesDraggable={false} nodesConnectable={false} edgesFocusable={false}>
           <Background />
           <MiniMap pannable zoomable className={css.map} />
           <Controls showInteractive={false} />
@@ -57,9 +60,9 @@ export default function FlowPage() {
       </div>
       <section className={css.run} aria-label={t('flow:run')}>
         {app.mode === 'workflow' ? (
-          <CompletionPanel appId={app.id} path={`/apps/${app.id}/workflows/draft/run`} stop={(task) => `/apps/${app.id}/chat-messages/${task}/stop`} form={form} values={values} onValues={setValues} before={() => Promise.resolve()} disabled={false} />
+          <CompletionPanel appId={app.id} path={`/apps/${app.id}/workflows/draft/run`} stop={(task) => `/apps/${app.id}/chat-messages/${task}/stop`} form={form} values={values} onValues={setValues} service={service} noForm={t('share:noForm')} runLabel={t('flow:run')} disabled={false} />
         ) : (
-          <Chat chat={chat} avatar={<AppIcon app={app} size={32} />} opener={graph.opener} suggestions={graph.questions} form={form} values={values} onValues={setValues} openSources trace={(turn) => <Trace steps={turn.steps} />} />
+          <Chat chat={chat} avatar={<AppIcon app={app} size={32} />} opener={graph.opener} suggestions={graph.questions} form={form} values={values} onValues={setValues} service={service} fileRules={messageRules(draft.data?.features?.file_upload)} openSources trace={(turn) => <Trace steps={turn.steps} />} />
         )}
       </section>
     </div>

@@ -21,11 +21,14 @@ interface RawNode {
 
 export interface Draft {
   graph?: { nodes?: RawNode[]; edges?: { id: string; source: string; target: string; sourceHandle?: string | null }[] };
-  features?: { opening_statement?: string; suggested_questions?: string[] };
+  features?: { opening_statement?: string; suggested_questions?: string[]; file_upload?: unknown; [feature: string]: unknown };
 }
 
+/** How much of a wide graph is shown at first, in the graph's pixels. */
+const SIGHT = 1400;
+
 /** What React Flow draws of a stored graph; notes and container entries are left out. */
-export function layout(draft: Draft): { nodes: Node<FlowData>[]; edges: Edge[]; form: InputForm; opener: string; questions: string[] } {
+export function layout(draft: Draft): { nodes: Node<FlowData>[]; edges: Edge[]; focus: Node<FlowData>[]; form: InputForm; opener: string; questions: string[] } {
   const raw = (draft.graph?.nodes ?? []).filter((n) => n.data.type);
   const links = draft.graph?.edges ?? [];
   const containers = new Set(['iteration', 'loop']);
@@ -45,7 +48,15 @@ export function layout(draft: Draft): { nodes: Node<FlowData>[]; edges: Edge[]; 
       };
     });
   const edges = links.map<Edge>((e) => ({ id: e.id, source: e.source, target: e.target, sourceHandle: e.sourceHandle ?? 'source', targetHandle: 'target' }));
+  const roots = nodes.filter((node) => !node.parentId);
+  // A file made by a program may have all its nodes in one place: they go side by side.
+  if (roots.length > 1 && new Set(roots.map((n) => `${n.position.x} ${n.position.y}`)).size === 1) {
+    roots.forEach((node, i) => (node.position = { x: i * 300, y: 0 }));
+  }
+  // A graph too wide to be read as a whole is shown from its beginning.
+  const left = Math.min(...roots.map((n) => n.position.x));
+  const focus = roots.filter((n) => n.position.x < left + SIGHT);
   const start = raw.find((n) => n.data.type === 'start');
   const form = (start?.data.variables ?? []).map((field) => ({ [field.type ?? 'text-input']: field }));
-  return { nodes, edges, form, opener: draft.features?.opening_statement ?? '', questions: draft.features?.suggested_questions ?? [] };
+  return { nodes, edges, focus, form, opener: draft.features?.opening_statement ?? '', questions: draft.features?.suggested_questions ?? [] };
 }

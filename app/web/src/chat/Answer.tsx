@@ -7,9 +7,11 @@ import type { Citation } from '@/api/types';
 import { Copy } from '@/ui/Copy';
 import { count } from '@/ui/format';
 
+import { AskForm } from './AskForm';
 import css from './Chat.module.css';
 import { useRunErrorText } from './errors';
-import { splitThinking, type Turn } from './turns';
+import { Speak } from './Speak';
+import { splitThinking, type Ask, type Turn } from './turns';
 
 const Markdown = lazy(() => import('./Markdown'));
 
@@ -21,6 +23,9 @@ export function Answer({
   onCite,
   onRate,
   onRetry,
+  onSpeak,
+  onFill,
+  onFilled,
 }: {
   turn: Turn;
   avatar: ReactNode;
@@ -28,6 +33,11 @@ export function Answer({
   onCite: (citation: Citation) => void;
   onRate?: (rating: 'like' | 'dislike' | null) => void;
   onRetry?: () => void;
+  /** Loads the answer as sound. */
+  onSpeak?: (messageId: string) => Promise<Blob>;
+  /** Fills a form that the run waits for. */
+  onFill?: (token: string, inputs: Record<string, unknown>, action: string) => Promise<unknown>;
+  onFilled?: (ask: Ask, answer: string) => void;
 }) {
   const { t } = useTranslation();
   const errorText = useRunErrorText();
@@ -68,6 +78,9 @@ export function Answer({
             ),
           )}
         </Suspense>
+        {turn.asks?.map((ask, i) => (
+          <AskForm key={`${ask.nodeId}-${i}`} ask={ask} fill={onFill} onFilled={(answer) => onFilled?.(ask, answer)} />
+        ))}
         {live && !turn.answer ? (
           <span className={css.dots} role="status" aria-label={t('chat:working')}>
             <i />
@@ -103,6 +116,7 @@ export function Answer({
         {live ? null : (
           <div className={css.actions}>
             {turn.answer ? <Copy value={turn.answer} label={t('chat:copyAnswer')} size="sm" /> : null}
+            {onSpeak && turn.messageId && turn.answer && turn.status === 'done' ? <Speak load={() => onSpeak(turn.messageId ?? '')} /> : null}
             {onRate && turn.messageId && turn.status === 'done' ? (
               <>
                 <Tooltip label={t('chat:like')}>

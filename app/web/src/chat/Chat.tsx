@@ -1,5 +1,6 @@
 import { Button, Group, Text } from '@mantine/core';
 import { IconArrowDown } from '@tabler/icons-react';
+import { useQuery } from '@tanstack/react-query';
 import { lazy, Suspense, useCallback, useEffect, useLayoutEffect, useRef, useState, type ReactNode } from 'react';
 import { useTranslation } from '@/i18n';
 
@@ -9,10 +10,15 @@ import { failed } from '@/ui/notify';
 import { Answer } from './Answer';
 import css from './Chat.module.css';
 import { Composer } from './Composer';
+import { SentFiles } from './FileList';
+import fileCss from './Files.module.css';
+import type { FileRules } from './files';
 import { missing, type FormEntry, type Inputs } from './inputs';
 import { InputsForm } from './InputsForm';
+import type { ChatService } from './service';
 import type { Turn } from './turns';
 import type { useChat } from './useChat';
+import { useFiles } from './useFiles';
 
 const SourceDrawer = lazy(() => import('./SourceDrawer'));
 
@@ -23,7 +29,7 @@ export interface ChatProps {
   suggestions?: string[];
   form?: FormEntry[];
   values: Inputs;
-  onValues: (values: Inputs) => void;
+  onValues: (change: (values: Inputs) => Inputs) => void;
   placeholder?: string;
   disabled?: boolean;
   autoFocus?: boolean;
@@ -32,17 +38,31 @@ export interface ChatProps {
   trace?: (turn: Turn) => ReactNode;
   onRate?: (turn: Turn, rating: 'like' | 'dislike' | null) => void;
   empty?: ReactNode;
-  files?: unknown[];
+  service?: ChatService;
+  /** What may be sent with a question; null: nothing. */
+  fileRules?: FileRules | null;
 }
 
 /** A conversation: what was said so far, and the place to say more. */
 export function Chat(props: ChatProps) {
-  const { chat, avatar, form = [], values, onValues } = props;
+  const { chat, avatar, form = [], values, onValues, service = {} } = props;
   const { t } = useTranslation();
   const [source, setSource] = useState<Citation | null>(null);
   const [query, setQuery] = useState('');
   const scroller = useRef<HTMLDivElement>(null);
   const [pinned, setPinned] = useState(true);
+  const [over, setOver] = useState(false);
+  const files = useFiles(props.fileRules ?? null, service.upload);
+  const last = chat.turns.at(-1);
+  const finished = !chat.busy && last?.status === 'done' ? (last.messageId ?? '') : '';
+  // Nothing depends on them: when they fail there are none.
+  const next = useQuery({
+    queryKey: ['chat', 'next', finished],
+    queryFn: () => service.suggest?.(finished) ?? [],
+    enabled: Boolean(service.suggest) && finished !== '',
+    staleTime: Infinity,
+    retry: false,
+  });
 
   // The view follows the answer, until the reader scrolls up.
   useLayoutEffect(() => {
@@ -70,24 +90,43 @@ export function Chat(props: ChatProps) {
       return false;
     }
     setPinned(true);
-    void chat.ask(text, values, props.files);
+    void chat.ask(text, values, files);
+    files.clear();
     return true;
   };
-  const fill = (text: string) => text.replace(/\{\{(\w+)\}\}/g, (whole, name: string) => String(values[name] ?? whole));
+  const fill = (text: string) => text.replace(/\{\{(\w+)\}\}/g, (whole, name: string) => {
+    const value = values[name];
+    return typeof value === 'object' ? whole : String(value ?? whole);
+  });
   const openerText = props.opener ? fill(props.opener) : '';
   const started = chat.turns.length > 0;
   const opening: Turn | null = openerText
     ? { key: 'opener', query: '', answer: openerText, status: 'done', citations: [], thoughts: [], steps: [] }
     : null;
-  const last = chat.turns.at(-1);
-
   return (
-    <div className={css.chat}>
+    <div
+      className={css.chat}
+      onDragOver={(event) => {
+        if (!files.rules || !event.dataTransfer.types.includes('Files')) return;
+        event.preventDefault();
+        setOver(true);
+      }}
+      onDragLeave={(event) => {
+        if (!event.currentTarget.contains(event.relatedTarget as Node | null)) setOver(false);
+      }}
+      onDrop={(event) => {
+        setOver(false);
+        if (!files.rules || event.defaultPrevented) return;
+        event.preventDefault();
+        files.add(event.dataTransfer.files);
+      }}
+    >
+      {over ? <div className={fileCss.drop}>{t('chat:files.drop')}</div> : null}
       <div className={css.scroll} ref={scroller} onScroll={onScroll} tabIndex={0} role="log" aria-label={t('chat:log')} aria-busy={chat.busy}>
         <div className={css.inner}>
           {form.length > 0 && !started ? (
             <div style={{ marginBottom: 24 }}>
-              <InputsForm form={form} values={values} onChange={onValues} />
+              <InputsForm form={form} values={values} onChange={onValues} upload={service.upload} />
             </div>
           ) : null}
           {opening ? (
@@ -96,17 +135,12 @@ export function Chat(props: ChatProps) {
             </div>
           ) : null}
           {!started && props.suggestions?.length ? (
-            <div className={css.suggest} style={{ paddingLeft: opening ? 44 : 0 }}>
-              {props.suggestions.filter(Boolean).map((text) => (
-                <Button key={text} variant="default" size="xs" radius="xl" fw={500} h="auto" py={6} styles={{ label: { whiteSpace: 'normal', textAlign: 'left' } }} onClick={() => send(text)}>
-                  {text}
-                </Button>
-              ))}
-            </div>
+            <Questions label={t('chat:suggested')} questions={props.suggestions} indent={Boolean(opening)} onAsk={send} />
           ) : null}
           {!started && !opening ? props.empty : null}
           {chat.turns.map((turn) => (
             <div key={turn.key} className={css.turn}>
+              <SentFiles files={turn.files ?? []} />
               {turn.query ? <div className={css.question}>{turn.query}</div> : null}
               <Answer
                 turn={turn}
@@ -117,10 +151,16 @@ export function Chat(props: ChatProps) {
                   setSource(citation);
                 }}
                 onRate={props.onRate ? (rating) => props.onRate?.(turn, rating) : undefined}
+                onSpeak={service.speak}
+                onFill={service.fill}
+                onFilled={(ask, answer) => void chat.goOn(turn, ask, answer)}
                 onRetry={turn === last && !chat.busy && turn.query ? () => send(turn.query) : undefined}
               />
             </div>
           ))}
+          {finished && next.data?.length ? (
+            <Questions label={t('chat:next')} questions={next.data} indent onAsk={send} />
+          ) : null}
         </div>
       </div>
       {!pinned && started ? (
@@ -130,7 +170,7 @@ export function Chat(props: ChatProps) {
           </Button>
         </Group>
       ) : null}
-      <Composer busy={chat.busy} disabled={props.disabled} placeholder={props.placeholder} autoFocus={props.autoFocus} onSend={send} onStop={chat.stop} />
+      <Composer busy={chat.busy} disabled={props.disabled} placeholder={props.placeholder} autoFocus={props.autoFocus} files={files} transcribe={service.transcribe} onSend={send} onStop={chat.stop} />
       <Text className="sr-only" aria-live="polite" style={{ position: 'absolute', width: 1, height: 1, overflow: 'hidden', clipPath: 'inset(50%)' }}>
         {last && !chat.busy && last.status === 'done' ? last.answer : ''}
       </Text>
@@ -139,6 +179,18 @@ export function Chat(props: ChatProps) {
           <SourceDrawer citation={source} query={query} linked={props.openSources ?? false} onClose={() => setSource(null)} />
         </Suspense>
       ) : null}
+    </div>
+  );
+}
+
+function Questions({ label, questions, indent, onAsk }: { label: string; questions: string[]; indent: boolean; onAsk: (question: string) => void }) {
+  return (
+    <div className={css.suggest} style={{ paddingLeft: indent ? 44 : 0 }} role="group" aria-label={label}>
+      {questions.filter(Boolean).map((text) => (
+        <Button key={text} variant="default" size="xs" radius="xl" fw={500} h="auto" py={6} styles={{ label: { whiteSpace: 'normal', textAlign: 'left' } }} onClick={() => onAsk(text)}>
+          {text}
+        </Button>
+      ))}
     </div>
   );
 }

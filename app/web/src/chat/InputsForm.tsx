@@ -1,6 +1,8 @@
 import { Checkbox, NumberInput, Select, Stack, Textarea, TextInput } from '@mantine/core';
 
-import type { FormEntry, Inputs } from './inputs';
+import { FileInput } from './FileInput';
+import type { FormEntry, Inputs, InputValue } from './inputs';
+import type { Uploader } from './useFiles';
 
 /** The controls of an app's input form. */
 export function InputsForm({
@@ -8,41 +10,51 @@ export function InputsForm({
   values,
   onChange,
   disabled,
+  upload,
 }: {
   form: FormEntry[];
   values: Inputs;
-  onChange: (values: Inputs) => void;
+  onChange: (change: (values: Inputs) => Inputs) => void;
   disabled?: boolean;
+  upload?: Uploader;
 }) {
   return (
     <Stack gap="sm">
-      {form.map(({ kind, field }) => {
+      {form.map((entry) => {
+        const { kind, field } = entry;
         const value = values[field.variable];
-        const set = (next: string | number | boolean) => onChange({ ...values, [field.variable]: next });
+        const set = (next: InputValue) => onChange((now) => ({ ...now, [field.variable]: next }));
         const common = { label: field.label || field.variable, required: field.required, disabled };
         switch (kind) {
           case 'paragraph':
             return (
-              <Textarea key={field.variable} {...common} autosize minRows={3} maxRows={10} maxLength={field.max_length} value={String(value ?? '')} onChange={(event) => set(event.currentTarget.value)} />
+              <Textarea key={field.variable} {...common} autosize minRows={3} maxRows={10} maxLength={field.max_length} value={plain(value)} onChange={(event) => set(event.currentTarget.value)} />
             );
           case 'select':
             return (
-              <Select key={field.variable} {...common} data={field.options ?? []} value={value === undefined ? null : String(value)} onChange={(next) => set(next ?? '')} />
+              <Select key={field.variable} {...common} data={field.options ?? []} value={plain(value) || null} onChange={(next) => set(next ?? '')} />
             );
           case 'number':
             return (
-              <NumberInput key={field.variable} {...common} value={value === undefined ? '' : Number(value)} onChange={(next) => set(next)} />
+              <NumberInput key={field.variable} {...common} value={value === undefined || value === '' ? '' : Number(value)} onChange={(next) => set(next)} />
             );
           case 'checkbox':
             return (
               <Checkbox key={field.variable} label={common.label} disabled={disabled} checked={Boolean(value)} onChange={(event) => set(event.currentTarget.checked)} />
             );
+          case 'file':
+          case 'file-list':
+            return <FileInput key={field.variable} entry={entry} upload={upload} disabled={disabled} onChange={set} />;
           default:
             return (
-              <TextInput key={field.variable} {...common} maxLength={field.max_length} value={String(value ?? '')} onChange={(event) => set(event.currentTarget.value)} />
+              <TextInput key={field.variable} {...common} maxLength={field.max_length} value={plain(value)} onChange={(event) => set(event.currentTarget.value)} />
             );
         }
       })}
     </Stack>
   );
+}
+
+function plain(value: InputValue): string {
+  return typeof value === 'string' || typeof value === 'number' ? String(value) : '';
 }

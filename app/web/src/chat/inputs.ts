@@ -1,5 +1,7 @@
 import type { InputField, InputForm, InputKind } from '@/api/types';
 
+import type { FileRef } from './files';
+
 export interface FormEntry {
   kind: string;
   field: InputField;
@@ -18,7 +20,8 @@ export function entries(form: InputForm | undefined): FormEntry[] {
 
 export const INPUT_KINDS: InputKind[] = ['text-input', 'paragraph', 'select', 'number', 'checkbox'];
 
-export type Inputs = Record<string, string | number | boolean>;
+export type InputValue = string | number | boolean | FileRef | FileRef[] | undefined;
+export type Inputs = Record<string, InputValue>;
 
 /** The values a form starts with. */
 export function defaults(form: FormEntry[]): Inputs {

@@ -1,6 +1,8 @@
 import type { Citation, MessageMetadata, Usage } from '@/api/types';
 import type { StreamEvent } from '@/api/sse';
 
+import type { SentFile } from './files';
+
 export interface Thought {
   id: string;
   thought: string;
@@ -27,12 +29,29 @@ export interface Step {
   retries?: number;
 }
 
+/** A form that a run waits for. */
+export interface Ask {
+  nodeId: string;
+  title: string;
+  /** Null once nobody may fill it any more. */
+  token: string | null;
+  /** Markdown; `{{#$output.NAME#}}` stands where the input NAME goes. */
+  content: string;
+  inputs: { name: string; value: string }[];
+  actions: { id: string; title: string; style: string }[];
+  expires?: number;
+  /** Title of the button that was pressed, or "timeout". */
+  answer?: string;
+}
+
 /** A question and what became of it. */
 export interface Turn {
   key: string;
   query: string;
   answer: string;
-  status: 'waiting' | 'streaming' | 'done' | 'failed' | 'stopped';
+  status: 'waiting' | 'streaming' | 'done' | 'failed' | 'stopped' | 'paused';
+  files?: SentFile[];
+  asks?: Ask[];
   error?: { code: string; message: string };
   taskId?: string;
   messageId?: string;
@@ -47,8 +66,8 @@ export interface Turn {
   rating?: 'like' | 'dislike' | null;
 }
 
-export function newTurn(query: string): Turn {
-  return { key: crypto.randomUUID(), query, answer: '', status: 'waiting', citations: [], thoughts: [], steps: [] };
+export function newTurn(query: string, files: SentFile[] = []): Turn {
+  return { key: crypto.randomUUID(), query, files, answer: '', status: 'waiting', citations: [], thoughts: [], steps: [] };
 }
 
 const text = (value: unknown): string => (typeof value === 'string' ? value : '');
@@ -76,6 +95,30 @@ function readStep(data: Record<string, unknown>, status: Step['status']): Step {
     ...(typeof meta.total_tokens === 'number' ? { tokens: meta.total_tokens } : {}),
     ...(text(data.iteration_id) || text(data.loop_id) ? { parent: text(data.iteration_id) || text(data.loop_id) } : {}),
   };
+}
+
+const list = (value: unknown): Record<string, unknown>[] => (Array.isArray(value) ? value.map(object) : []);
+
+/** A form as the event, or a message's `form_definition`, describes it. */
+export function readAsk(data: Record<string, unknown>): Ask {
+  const known = object(data.resolved_default_values);
+  return {
+    nodeId: text(data.node_id),
+    title: text(data.node_title),
+    token: text(data.form_token) || null,
+    content: text(data.form_content),
+    inputs: list(data.inputs).map((input) => {
+      const name = text(input.output_variable_name);
+      const value = known[name] ?? object(input.default).value;
+      return { name, value: typeof value === 'string' || typeof value === 'number' ? String(value) : '' };
+    }),
+    actions: list(data.actions).map((action) => ({ id: text(action.id), title: text(action.title) || text(action.id), style: text(action.button_style) })),
+    ...(typeof data.expiration_time === 'number' ? { expires: data.expiration_time } : {}),
+  };
+}
+
+function answered(asks: Ask[] | undefined, nodeId: string, answer: string): Ask[] | undefined {
+  return asks?.map((ask) => (ask.nodeId === nodeId && !ask.answer ? { ...ask, token: null, answer } : ask));
 }
 
 /** The turn after one more event of the stream. Unknown events change nothing. */
@@ -118,7 +161,7 @@ export function applyEvent(before: Turn, event: StreamEvent): Turn {
       const metadata = object(event.metadata) as MessageMetadata;
       return {
         ...turn,
-        status: before.status === 'failed' || before.status === 'stopped' ? before.status : 'done',
+        status: before.status === 'failed' || before.status === 'stopped' || before.status === 'paused' ? before.status : 'done',
         citations: metadata.retriever_resources ?? [],
         usage: metadata.usage ?? before.usage,
       };
@@ -133,8 +176,17 @@ export function applyEvent(before: Turn, event: StreamEvent): Turn {
     }
     case 'node_finished':
       return { ...turn, steps: withStep(before.steps, readStep(data, (text(data.status) || 'succeeded') as Step['status'])) };
+    case 'human_input_required': {
+      const ask = readAsk(data);
+      const same = (other: Ask) => other.nodeId === ask.nodeId && other.token === ask.token;
+      return before.asks?.some(same) ? turn : { ...turn, asks: [...(before.asks ?? []), ask] };
+    }
+    case 'human_input_form_filled':
+      return { ...turn, status: 'streaming', asks: answered(before.asks, text(data.node_id), text(data.action_text) || text(data.action_id)) };
+    case 'human_input_form_timeout':
+      return { ...turn, status: 'streaming', asks: answered(before.asks, text(data.node_id), 'timeout') };
     case 'workflow_paused':
-      return { ...turn, status: 'done', steps: before.steps.map((s) => (s.status === 'running' ? { ...s, status: 'paused' } : s)) };
+      return { ...turn, status: 'paused', steps: before.steps.map((s) => (s.status === 'running' ? { ...s, status: 'paused' } : s)) };
     case 'workflow_finished': {
       const status = text(data.status);
       const failed = status === 'failed';

@@ -3,7 +3,8 @@ import { useCallback, useEffect, useRef, useState } from 'react';
 import { ApiError, http, send as request } from '@/api/http';
 import { readEvents } from '@/api/sse';
 
-import { applyEvent, newTurn, settle, type Turn } from './turns';
+import type { FileRef, SentFile } from './files';
+import { applyEvent, newTurn, settle, type Ask, type Turn } from './turns';
 
 export interface ChatPort {
   /** Address the question is posted to; the run's `{task_id}/stop` hangs below it unless `stop` says otherwise. */
@@ -15,6 +16,8 @@ export interface ChatPort {
   before?: () => Promise<unknown>;
   /** A workflow has no query and no conversation. */
   single?: boolean;
+  /** Where the events of a run that goes on after a form can be followed. */
+  follow?: (runId: string) => string;
 }
 
 interface Run {
@@ -37,13 +40,11 @@ export function useChat(port: ChatPort) {
 
   const replace = useCallback((turn: Turn) => setTurns((all) => all.map((t) => (t.key === turn.key ? turn : t))), []);
 
-  const ask = useCallback(
-    async (query: string, inputs: Record<string, unknown>, files?: unknown[]) => {
-      if (running.current) return;
-      const run: Run = { abort: new AbortController(), stopped: false, turn: newTurn(query) };
+  /** Gathers the answer that `open` begins to send, into the run's turn. */
+  const gather = useCallback(
+    async (run: Run, open: (signal: AbortSignal) => Promise<Response>) => {
       running.current = run;
       setBusy(true);
-      setTurns((all) => (latest.current.single ? [run.turn] : [...all, run.turn]));
       // The answer is drawn once a frame at most, however fast its pieces arrive.
       let frame = 0;
       const draw = () => {
@@ -53,18 +54,7 @@ export function useChat(port: ChatPort) {
         });
       };
       try {
-        await latest.current.before?.();
-        const { path, extra, single } = latest.current;
-        const answer = await request('POST', path, {
-          signal: run.abort.signal,
-          body: {
-            ...(single ? {} : { query, conversation_id: conversation.current }),
-            inputs,
-            response_mode: 'streaming',
-            ...(files?.length ? { files } : {}),
-            ...extra,
-          },
-        });
+        const answer = await open(run.abort.signal);
         for await (const event of readEvents(answer)) {
           run.turn = applyEvent(run.turn, event);
           if (run.turn.conversationId) conversation.current = run.turn.conversationId;
@@ -93,6 +83,42 @@ export function useChat(port: ChatPort) {
     [replace],
   );
 
+  const ask = useCallback(
+    async (query: string, inputs: Record<string, unknown>, files: { refs: FileRef[]; sent: SentFile[] } = { refs: [], sent: [] }) => {
+      if (running.current) return;
+      const run: Run = { abort: new AbortController(), stopped: false, turn: newTurn(query, files.sent) };
+      setTurns((all) => (latest.current.single ? [run.turn] : [...all, run.turn]));
+      await gather(run, async (signal) => {
+        await latest.current.before?.();
+        const { path, extra, single } = latest.current;
+        return request('POST', path, {
+          signal,
+          body: {
+            ...(single ? {} : { query, conversation_id: conversation.current }),
+            inputs,
+            response_mode: 'streaming',
+            ...(files.refs.length ? { files: files.refs } : {}),
+            ...extra,
+          },
+        });
+      });
+    },
+    [gather],
+  );
+
+  /** Goes on with a turn whose form was filled: its run sends further events. */
+  const goOn = useCallback(
+    async (turn: Turn, ask: Ask, answer: string) => {
+      const address = turn.runId ? latest.current.follow?.(turn.runId) : undefined;
+      if (running.current || !address) return;
+      const asks = turn.asks?.map((other) => (other.token === ask.token ? { ...other, token: null, answer } : other));
+      const run: Run = { abort: new AbortController(), stopped: false, turn: { ...turn, asks, status: 'streaming' } };
+      replace(run.turn);
+      await gather(run, (signal) => request('GET', address, { signal }));
+    },
+    [gather, replace],
+  );
+
   const stop = useCallback(() => {
     const run = running.current;
     if (!run) return;
@@ -116,7 +142,7 @@ export function useChat(port: ChatPort) {
 
   useEffect(() => () => running.current?.abort.abort(), []);
 
-  return { turns, busy, ask, stop, reset, resume, replace };
+  return { turns, busy, ask, goOn, stop, reset, resume, replace };
 }
 
 async function halt(port: ChatPort, taskId: string): Promise<void> {

@@ -6,8 +6,11 @@ import { Trace } from '@/canvas/Trace';
 import { Answer } from '@/chat/Answer';
 import { missing, type FormEntry, type Inputs } from '@/chat/inputs';
 import { InputsForm } from '@/chat/InputsForm';
+import { Outputs } from '@/chat/Outputs';
+import type { ChatService } from '@/chat/service';
+import type { Turn } from '@/chat/turns';
 import { useChat } from '@/chat/useChat';
-import { CodeBlock } from '@/ui/Copy';
+import { Mark } from '@/ui/Mark';
 import { failed } from '@/ui/notify';
 
 /** Tries a text generator: the form above, the text below. */
@@ -18,7 +21,11 @@ export function CompletionPanel({
   form,
   values,
   onValues,
+  onRate,
   before,
+  service = {},
+  noForm,
+  runLabel,
   disabled,
 }: {
   appId: string;
@@ -27,12 +34,17 @@ export function CompletionPanel({
   stop?: (taskId: string) => string;
   form: FormEntry[];
   values: Inputs;
-  onValues: (values: Inputs) => void;
-  before: () => Promise<unknown>;
+  onValues: (change: (values: Inputs) => Inputs) => void;
+  before?: () => Promise<unknown>;
+  service?: ChatService;
+  onRate?: (turn: Turn, rating: 'like' | 'dislike' | null) => Promise<unknown>;
+  /** What to say when the app asks for nothing. */
+  noForm?: string;
+  runLabel?: string;
   disabled: boolean;
 }) {
   const { t } = useTranslation();
-  const chat = useChat({ path: path ?? `/apps/${appId}/completion-messages`, stop: stop ?? ((task) => `/apps/${appId}/chat-messages/${task}/stop`), before, single: true });
+  const chat = useChat({ path: path ?? `/apps/${appId}/completion-messages`, stop: stop ?? ((task) => `/apps/${appId}/chat-messages/${task}/stop`), before, single: true, follow: service.follow });
   const turn = chat.turns[0];
   const run = () => {
     const lack = missing(form, values);
@@ -42,20 +54,23 @@ export function CompletionPanel({
   return (
     <ScrollArea flex={1} p="md">
       <Stack maw={780} mx="auto">
-        {form.length > 0 ? <InputsForm form={form} values={values} onChange={onValues} /> : <Text c="dimmed">{t('prompt:completion.noForm', { text: '{{text}}' })}</Text>}
+        {form.length > 0 ? <InputsForm form={form} values={values} onChange={onValues} upload={service.upload} /> : <Text c="dimmed">{noForm ?? t('prompt:completion.noForm', { text: '{{text}}' })}</Text>}
         <Group>
           {chat.busy ? (
             <Button color="brick" leftSection={<IconPlayerStopFilled size={16} />} onClick={chat.stop}>{t('chat:stop')}</Button>
           ) : (
-            <Button leftSection={<IconPlayerPlayFilled size={16} />} disabled={disabled} onClick={run}>{t('prompt:completion.run')}</Button>
+            <Button leftSection={<IconPlayerPlayFilled size={16} />} disabled={disabled} onClick={run}>{runLabel ?? t('prompt:completion.run')}</Button>
           )}
         </Group>
         {turn ? (
           <>
             <Divider />
             <Trace steps={turn.steps} />
-            <Answer turn={turn} avatar={<span />} onCite={() => undefined} />
-            {turn.outputs && !turn.answer ? <CodeBlock code={JSON.stringify(turn.outputs, null, 2)} label={t('prompt:completion.outputs')} /> : null}
+            <Answer turn={turn} avatar={<Mark size={28} />} onCite={() => undefined} onSpeak={service.speak} onFill={service.fill} onFilled={(ask, answer) => void chat.goOn(turn, ask, answer)} onRate={onRate ? (rating) => {
+              chat.replace({ ...turn, rating });
+              onRate(turn, rating).catch(() => chat.replace(turn));
+            } : undefined} />
+            {turn.answer ? null : <Outputs outputs={turn.outputs} />}
           </>
         ) : null}
       </Stack>

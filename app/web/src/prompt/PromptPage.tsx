@@ -5,7 +5,9 @@ import { useTranslation } from '@/i18n';
 
 import { http } from '@/api/http';
 import { Chat } from '@/chat/Chat';
+import { messageRules } from '@/chat/files';
 import { defaults, entries, type Inputs } from '@/chat/inputs';
+import { chatService, served } from '@/chat/service';
 import { useChat } from '@/chat/useChat';
 import { useFrameApp } from '@/studio/AppFrame';
 import { AppIcon } from '@/ui/AppIcon';
@@ -50,6 +52,7 @@ export default function PromptPage() {
   const [view, setView] = useState('edit');
   const [values, setValues] = useState<Inputs>({});
   const chat = useChat({ path: `/apps/${app.id}/chat-messages`, before: () => flush() });
+  const service = chatService(`/apps/${app.id}`, served(config ?? {}));
   const form = useMemo(() => entries(config?.user_input_form), [config?.user_input_form]);
   const ready = config !== undefined;
   useEffect(() => {
@@ -105,7 +108,7 @@ export default function PromptPage() {
           )}
         </div>
         {app.mode === 'completion' ? (
-          <CompletionPanel appId={app.id} form={form} values={values} onValues={setValues} before={() => flush()} disabled={!hasModel} />
+          <CompletionPanel appId={app.id} form={form} values={values} onValues={setValues} service={service} before={() => flush()} disabled={!hasModel} />
         ) : (
           <div style={{ flex: 1, minHeight: 0 }}>
             <Chat
@@ -116,6 +119,8 @@ export default function PromptPage() {
               form={form}
               values={values}
               onValues={setValues}
+              service={service}
+              fileRules={messageRules(config.file_upload)}
               disabled={!hasModel}
               openSources
               placeholder={hasModel ? undefined : t('prompt:try.noModel')}

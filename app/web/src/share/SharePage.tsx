@@ -1,5 +1,5 @@
 import { Anchor, Button, Center, Drawer, Group, Loader, NavLink, ScrollArea, Stack, Text, Title, Tooltip, ActionIcon } from '@mantine/core';
-import { IconHistory, IconMessagePlus } from '@tabler/icons-react';
+import { IconHistory, IconMessagePlus, IconTrash } from '@tabler/icons-react';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useEffect, useMemo, useState } from 'react';
 import { useParams } from 'react-router';
@@ -7,13 +7,18 @@ import { useParams } from 'react-router';
 import { http } from '@/api/http';
 import { useTranslation } from '@/i18n';
 import { Chat } from '@/chat/Chat';
+import { messageRules, type SentFile, type FileKind } from '@/chat/files';
 import { defaults, entries, type FormEntry, type Inputs } from '@/chat/inputs';
-import type { Turn } from '@/chat/turns';
+import { chatService, served, type ChatService } from '@/chat/service';
+import { readAsk, type Turn } from '@/chat/turns';
 import { useChat } from '@/chat/useChat';
 import { CompletionPanel } from '@/prompt/CompletionPanel';
 import { AppIcon } from '@/ui/AppIcon';
 import { LanguageMenu, ThemeMenu } from '@/ui/Preferences';
+import { useConfirm } from '@/ui/confirm';
+import { dateTime } from '@/ui/format';
 import { Empty, Failed } from '@/ui/states';
+import { useAct } from '@/ui/useAct';
 
 import { enter, type SharedApp, type SharedParameters, type SharedTalk } from './pass';
 import css from './Share.module.css';
@@ -49,7 +54,8 @@ export default function SharePage() {
 function Shared({ app, parameters }: { app: SharedApp; parameters: SharedParameters }) {
   const form = useMemo(() => entries(parameters.user_input_form), [parameters]);
   const [values, setValues] = useState<Inputs>(() => defaults(form));
-  const props = { app, form, values, onValues: setValues };
+  const service = useMemo(() => chatService('/api', served(parameters)), [parameters]);
+  const props = { app, form, values, onValues: setValues, service };
   return app.mode === 'workflow' || app.mode === 'completion' ? <SharedForm {...props} /> : <SharedChat {...props} parameters={parameters} />;
 }
 
@@ -57,10 +63,12 @@ interface Part {
   app: SharedApp;
   form: FormEntry[];
   values: Inputs;
-  onValues: (values: Inputs) => void;
+  onValues: (change: (values: Inputs) => Inputs) => void;
+  service: ChatService;
 }
 
 function SharedForm({ app, ...rest }: Part) {
+  const { t } = useTranslation();
   const kind = app.mode === 'workflow' ? 'workflows' : 'completion';
   return (
     <div className={css.page}>
@@ -70,7 +78,9 @@ function SharedForm({ app, ...rest }: Part) {
         path={kind === 'workflows' ? '/api/workflows/run' : '/api/completion-messages'}
         stop={(task) => (kind === 'workflows' ? `/api/workflows/tasks/${task}/stop` : `/api/completion-messages/${task}/stop`)}
         {...rest}
-        before={() => Promise.resolve()}
+        noForm={t('share:noForm')}
+        runLabel={kind === 'workflows' ? t('flow:run') : undefined}
+        onRate={kind === 'workflows' ? undefined : (turn, rating) => http.post(`/api/messages/${turn.messageId ?? ''}/feedbacks`, { rating })}
         disabled={false}
       />
       <Foot app={app} />
@@ -78,16 +88,27 @@ function SharedForm({ app, ...rest }: Part) {
   );
 }
 
-function SharedChat({ app, parameters, form, values, onValues }: Part & { parameters: SharedParameters }) {
+function SharedChat({ app, parameters, form, values, onValues, service }: Part & { parameters: SharedParameters }) {
   const { t } = useTranslation();
   const client = useQueryClient();
   const [open, setOpen] = useState(false);
-  const chat = useChat({ path: '/api/chat-messages' });
+  const chat = useChat({ path: '/api/chat-messages', follow: service.follow });
+  const fileRules = useMemo(() => messageRules(parameters.file_upload), [parameters]);
   const key = ['share', app.app_id, 'conversations'];
   const talks = useQuery({ queryKey: key, queryFn: () => http.get<{ data: SharedTalk[] }>('/api/conversations', { limit: 50 }), enabled: open });
   const rate = (turn: Turn, rating: 'like' | 'dislike' | null) => {
     chat.replace({ ...turn, rating });
     http.post(`/api/messages/${turn.messageId ?? ''}/feedbacks`, { rating }).catch(() => chat.replace(turn));
+  };
+  const confirm = useConfirm();
+  const remove = useAct((talk: SharedTalk) => http.delete(`/api/conversations/${talk.id}`), {
+    done: (_, talk) => {
+      if (chat.turns.some((turn) => turn.conversationId === talk.id)) chat.reset();
+      return client.invalidateQueries({ queryKey: key });
+    },
+  });
+  const forget = async (talk: SharedTalk) => {
+    if (await confirm({ title: t('share:deleteTitle'), text: talk.name, confirm: t('action.delete') })) remove.mutate(talk);
   };
   const resume = async (talk: SharedTalk) => {
     setOpen(false);
@@ -127,6 +148,8 @@ function SharedChat({ app, parameters, form, values, onValues }: Part & { parame
           values={values}
           onValues={onValues}
           onRate={rate}
+          service={service}
+          fileRules={fileRules}
           autoFocus
           empty={
             <Stack align="center" gap="xs" py={48} ta="center">
@@ -140,12 +163,17 @@ function SharedChat({ app, parameters, form, values, onValues }: Part & { parame
         />
       </div>
       <Foot app={app} />
-      <Drawer opened={open} onClose={() => setOpen(false)} title={t('share:history')} size="sm">
+      <Drawer opened={open} onClose={() => setOpen(false)} title={t('share:history')} size="sm" closeButtonProps={{ 'aria-label': t('action.close') }}>
         {talks.error ? <Failed error={talks.error} retry={() => talks.refetch()} /> : null}
         {talks.data?.data.length === 0 ? <Text c="dimmed">{t('share:none')}</Text> : null}
         <ScrollArea>
           {talks.data?.data.map((talk) => (
-            <NavLink key={talk.id} component="button" label={talk.name} description={new Date(talk.created_at * 1000).toLocaleString()} onClick={() => void resume(talk)} />
+            <Group key={talk.id} gap={4} wrap="nowrap">
+              <NavLink component="button" label={talk.name} description={dateTime(talk.created_at)} onClick={() => void resume(talk)} style={{ borderRadius: 10 }} />
+              <ActionIcon aria-label={t('share:delete', { name: talk.name })} onClick={() => void forget(talk)}>
+                <IconTrash size={16} />
+              </ActionIcon>
+            </Group>
           ))}
         </ScrollArea>
         <Button mt="md" fullWidth variant="default" leftSection={<IconMessagePlus size={16} />} onClick={() => { setOpen(false); chat.reset(); }}>
@@ -202,6 +230,9 @@ interface Said {
   error: string | null;
   feedback: { rating: 'like' | 'dislike' } | null;
   retriever_resources: Turn['citations'];
+  message_files?: { filename: string | null; type: FileKind; url: string | null }[];
+  agent_thoughts?: { id: string; thought: string | null; tool: string | null; tool_input: string | null; observation: string | null }[];
+  extra_contents?: { workflow_run_id: string; form_definition?: Record<string, unknown>; form_submission_data?: { action_text?: string } }[];
 }
 
 function turnOf(said: Said): Turn {
@@ -209,12 +240,15 @@ function turnOf(said: Said): Turn {
     key: said.id,
     query: said.query,
     answer: said.answer,
-    status: said.status === 'error' ? 'failed' : 'done',
+    status: said.status === 'error' ? 'failed' : said.status === 'paused' ? 'paused' : 'done',
+    files: (said.message_files ?? []).map<SentFile>((file) => ({ name: file.filename ?? '', kind: file.type, ...(file.url ? { url: file.url } : {}) })),
+    asks: (said.extra_contents ?? []).flatMap(({ form_definition: form, form_submission_data: sent }) => (form ? [{ ...readAsk(form), ...(sent?.action_text ? { answer: sent.action_text } : {}) }] : [])),
+    ...(said.extra_contents?.[0] ? { runId: said.extra_contents[0].workflow_run_id } : {}),
     ...(said.error ? { error: { code: 'completion_request_error', message: said.error } } : {}),
     messageId: said.id,
     conversationId: said.conversation_id,
     citations: said.retriever_resources,
-    thoughts: [],
+    thoughts: (said.agent_thoughts ?? []).map(({ id, thought, tool, tool_input: input, observation }) => ({ id, thought: thought ?? '', tool: tool ?? '', input: input ?? '', observation: observation ?? '' })),
     steps: [],
     rating: said.feedback?.rating ?? null,
   };

@@ -22,6 +22,8 @@ export interface SharedParameters {
   opening_statement: string;
   suggested_questions: string[];
   user_input_form: InputForm;
+  file_upload?: unknown;
+  [feature: string]: unknown;
 }
 
 export interface SharedTalk {

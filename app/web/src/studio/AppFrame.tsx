@@ -1,5 +1,5 @@
 import { Group, Skeleton, Text } from '@mantine/core';
-import { IconApi, IconChevronLeft, IconHistory, IconPencilBolt, IconSchema, IconVersions } from '@tabler/icons-react';
+import { IconChevronLeft, IconHistory, IconPencilBolt, IconSchema, IconVersions, IconWorldShare } from '@tabler/icons-react';
 import { useTranslation } from '@/i18n';
 import { Link, NavLink, Outlet, useNavigate, useOutletContext, useParams } from 'react-router';
 
@@ -32,9 +32,9 @@ export default function AppFrame() {
   const editor = app.data && isGraph(app.data) ? 'flow' : 'prompt';
   const tabs = [
     { to: editor, label: t(`studio:tab.${editor}`), icon: editor === 'flow' ? IconSchema : IconPencilBolt },
-    { to: 'api', label: t('studio:tab.api'), icon: IconApi },
+    { to: 'access', label: t('studio:tab.access'), icon: IconWorldShare },
     { to: 'logs', label: t('studio:tab.logs'), icon: IconHistory },
-    { to: 'versions', label: t('studio:tab.versions'), icon: IconVersions },
+    { to: 'versions', label: t('studio:tab.versions'), icon: IconVersions, IconWorldShare },
   ];
   return (
     <div className={css.frame}>

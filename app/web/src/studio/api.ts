@@ -15,6 +15,9 @@ export interface AppDraft {
   icon?: string;
   icon_type?: string;
   icon_background?: string;
+  enable_site?: boolean;
+  enable_api?: boolean;
+  site?: Record<string, unknown>;
 }
 
 export function useApp(id: string) {

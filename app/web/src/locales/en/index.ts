@@ -1,3 +1,4 @@
+import access from './access.json';
 import auth from './auth.json';
 import box from './box.json';
 import chat from './chat.json';
@@ -13,4 +14,4 @@ import studio from './studio.json';
 import tools from './tools.json';
 import versions from './versions.json';
 
-export default { auth, box, chat, common, errors, flow, knowledge, logs, models, prompt, share, studio, tools, versions };
+export default { access, auth, box, chat, common, errors, flow, knowledge, logs, models, prompt, share, studio, tools, versions };

@@ -1,24 +1,24 @@
-import { ActionIcon, Alert, Button, Group, Modal, SegmentedControl, Stack, Table, Text, TextInput } from '@mantine/core';
+import { ActionIcon, Alert, Button, Group, Modal, SegmentedControl, Stack, Switch, Table, Text, TextInput } from '@mantine/core';
 import { IconKey, IconPlus, IconTrash } from '@tabler/icons-react';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useTranslation } from '@/i18n';
 
 import { http } from '@/api/http';
-import type { ApiKey } from '@/api/types';
+import type { ApiKey, App } from '@/api/types';
 import { useConfirm } from '@/ui/confirm';
 import { CodeBlock, Copy } from '@/ui/Copy';
 import { ago } from '@/ui/format';
-import { Page } from '@/ui/Page';
-import { Empty, Failed, RowSkeletons, Section } from '@/ui/states';
+import { appApi, refreshApps } from '@/studio/api';
+import { Failed, RowSkeletons, Section } from '@/ui/states';
 import { useAct } from '@/ui/useAct';
 
-import { useFrameApp } from './AppFrame';
+import { Address } from './Address';
 import { example, type ExampleKind } from './examples';
 
-export default function ApiPage() {
+/** The service API: keys, address, examples, and whether it answers. */
+export function Keys({ app }: { app: App }) {
   const { t } = useTranslation();
-  const app = useFrameApp();
   const client = useQueryClient();
   const confirm = useConfirm();
   const [creating, setCreating] = useState(false);
@@ -38,38 +38,49 @@ export default function ApiPage() {
   });
   const remove = useAct((id: string) => http.delete(`/apps/${app.id}/api-keys/${id}`), { done: refresh });
   const askRemove = async (id: string) => {
-    if (await confirm({ title: t('studio:api.deleteTitle'), text: t('studio:api.deleteText'), confirm: t('action.delete') })) {
+    if (await confirm({ title: t('access:api.deleteTitle'), text: t('access:api.deleteText'), confirm: t('action.delete') })) {
       remove.mutate(id);
     }
   };
+  const turn = useAct((enable_api: boolean) => appApi.update(app.id, { enable_api }), { done: () => refreshApps(client) });
+  const open = turn.isPending ? turn.variables : app.enable_api;
   const base = `${window.location.origin}/v1`;
   const rows = keys.data?.data ?? [];
   return (
-    <Page title={t('studio:api.title')} description={t('studio:api.text')}>
-      <Stack gap="lg">
-        <Section
-          title={t('studio:api.keys')}
-          description={t('studio:api.keysText')}
-          action={
-            <Button leftSection={<IconPlus size={18} />} onClick={() => setCreating(true)} style={{ flex: 'none' }}>
-              {t('studio:api.create')}
-            </Button>
-          }
-        >
+    <Section
+      id="api"
+      title={t('access:api.heading')}
+      description={t('access:api.text')}
+      action={<Switch aria-label={t('access:api.switch')} checked={open} disabled={turn.isPending} onChange={(event) => turn.mutate(event.currentTarget.checked)} />}
+    >
+      {open ? (
+        <Stack gap="lg">
+          <div>
+            <Text fz="sm" fw={600} mb={6}>{t('access:api.address')}</Text>
+            <Address value={base} label={t('access:api.address')} />
+          </div>
+          <div>
+            <Group justify="space-between" mb={6}>
+              <div>
+                <Text fz="sm" fw={600}>{t('access:api.keys')}</Text>
+                <Text fz="sm" c="dimmed">{t('access:api.keysText')}</Text>
+              </div>
+              <Button size="xs" leftSection={<IconPlus size={16} />} onClick={() => setCreating(true)}>{t('access:api.create')}</Button>
+            </Group>
           {keys.isPending ? (
             <RowSkeletons n={2} />
           ) : keys.error ? (
             <Failed error={keys.error} retry={() => keys.refetch()} />
           ) : rows.length === 0 ? (
-            <Empty title={t('studio:api.none')}>{t('studio:api.noneText')}</Empty>
+            <Text fz="sm" c="dimmed">{t('access:api.noneText')}</Text>
           ) : (
             <Table.ScrollContainer minWidth={420}>
               <Table verticalSpacing="sm">
                 <Table.Thead>
                   <Table.Tr>
-                    <Table.Th>{t('studio:api.key')}</Table.Th>
-                    <Table.Th>{t('studio:api.created')}</Table.Th>
-                    <Table.Th>{t('studio:api.used')}</Table.Th>
+                    <Table.Th>{t('access:api.key')}</Table.Th>
+                    <Table.Th>{t('access:api.created')}</Table.Th>
+                    <Table.Th>{t('access:api.used')}</Table.Th>
                     <Table.Th w={48} aria-label={t('action.delete')} />
                   </Table.Tr>
                 </Table.Thead>
@@ -81,7 +92,7 @@ export default function ApiPage() {
                         <Text ff="monospace" fz="sm" c={row.name ? 'dimmed' : undefined}>{row.token_masked}</Text>
                       </Table.Td>
                       <Table.Td>{ago(row.created_at)}</Table.Td>
-                      <Table.Td>{row.last_used_at ? ago(row.last_used_at) : t('studio:api.never')}</Table.Td>
+                      <Table.Td>{row.last_used_at ? ago(row.last_used_at) : t('access:api.never')}</Table.Td>
                       <Table.Td>
                         <ActionIcon aria-label={t('action.delete')} onClick={() => void askRemove(row.id)}>
                           <IconTrash size={18} />
@@ -93,44 +104,40 @@ export default function ApiPage() {
               </Table>
             </Table.ScrollContainer>
           )}
-        </Section>
-        <Section title={t('studio:api.address')} description={t('studio:api.addressText')}>
-          <Group gap={6}>
-            <Text ff="monospace" style={{ overflowWrap: 'anywhere' }}>{base}</Text>
-            <Copy value={base} />
-          </Group>
-        </Section>
-        <Section
-          title={t('studio:api.examples')}
-          action={
-            <SegmentedControl
-              size="xs"
-              aria-label={t('studio:api.examples')}
-              value={kind}
-              onChange={(value) => setKind(value)}
-              data={[
-                { value: 'curl', label: 'curl' },
-                { value: 'python', label: 'Python' },
-                { value: 'openai', label: 'OpenAI SDK' },
-              ]}
-            />
-          }
-        >
-          <CodeBlock label={t('studio:api.examples')} code={example(kind, app.mode, base, t('studio:api.question'))} />
+          </div>
+          <div>
+            <Group justify="space-between" mb={6}>
+              <Text fz="sm" fw={600}>{t('access:api.examples')}</Text>
+              <SegmentedControl
+                size="xs"
+                aria-label={t('access:api.examples')}
+                value={kind}
+                onChange={(value) => setKind(value)}
+                data={[
+                  { value: 'curl', label: 'curl' },
+                  { value: 'python', label: 'Python' },
+                  { value: 'openai', label: 'OpenAI SDK' },
+                ]}
+              />
+            </Group>
+          <CodeBlock label={t('access:api.examples')} code={example(kind, app.mode, base, t('access:api.question'))} />
           <Text c="dimmed" fz="sm" mt="sm">
-            {t('studio:api.ca')}
+            {t('access:api.ca')}
           </Text>
-        </Section>
-      </Stack>
+          </div>
+        </Stack>
+      ) : (
+        <Text fz="sm" c="dimmed">{t('access:api.closed')}</Text>
+      )}
 
-      <Modal opened={creating} onClose={() => setCreating(false)} title={t('studio:api.create')} closeButtonProps={{ 'aria-label': t('action.close') }}>
+      <Modal opened={creating} onClose={() => setCreating(false)} title={t('access:api.create')} closeButtonProps={{ 'aria-label': t('action.close') }}>
         <form
           onSubmit={(event) => {
             event.preventDefault();
             create.mutate();
           }}
         >
-          <TextInput data-autofocus label={t('studio:api.keyName')} description={t('studio:api.keyNameText')} maxLength={60} value={name} onChange={(event) => setName(event.currentTarget.value)} />
+          <TextInput data-autofocus label={t('access:api.keyName')} description={t('access:api.keyNameText')} maxLength={60} value={name} onChange={(event) => setName(event.currentTarget.value)} />
           <Group justify="flex-end" mt="lg">
             <Button variant="default" onClick={() => setCreating(false)}>{t('action.cancel')}</Button>
             <Button type="submit" loading={create.isPending}>{t('action.create')}</Button>
@@ -138,10 +145,10 @@ export default function ApiPage() {
         </form>
       </Modal>
 
-      <Modal opened={token !== ''} onClose={() => setToken('')} title={t('studio:api.madeTitle')} closeOnClickOutside={false} closeButtonProps={{ 'aria-label': t('action.close') }}>
+      <Modal opened={token !== ''} onClose={() => setToken('')} title={t('access:api.madeTitle')} closeOnClickOutside={false} closeButtonProps={{ 'aria-label': t('action.close') }}>
         <Stack>
           <Alert icon={<IconKey size={20} />} color="sparrow">
-            {t('studio:api.once')}
+            {t('access:api.once')}
           </Alert>
           <Group wrap="nowrap" gap={6} p="sm" style={{ border: '1px solid var(--sp-line)', borderRadius: 10, background: 'var(--sp-sunken)' }}>
             <Text ff="monospace" fz="sm" flex={1} style={{ overflowWrap: 'anywhere' }} data-testid="api-token">
@@ -150,10 +157,10 @@ export default function ApiPage() {
             <Copy value={token} />
           </Group>
           <Group justify="flex-end">
-            <Button onClick={() => setToken('')} data-autofocus>{t('studio:api.keptIt')}</Button>
+            <Button onClick={() => setToken('')} data-autofocus>{t('access:api.keptIt')}</Button>
           </Group>
         </Stack>
       </Modal>
-    </Page>
+    </Section>
   );
 }

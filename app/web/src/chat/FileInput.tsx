@@ -1,0 +1,59 @@
+import { Button, FileButton, Group, Input, Text } from '@mantine/core';
+import { IconUpload } from '@tabler/icons-react';
+import { useEffect, useId, useState } from 'react';
+
+import { useTranslation } from '@/i18n';
+
+import { ChosenFiles } from './FileList';
+import css from './Files.module.css';
+import { accepted, fieldRules, type FileRef } from './files';
+import type { FormEntry } from './inputs';
+import { useFiles, type Uploader } from './useFiles';
+
+/** A form's field that takes one file or several. */
+export function FileInput({ entry, upload, onChange, disabled }: { entry: FormEntry; upload?: Uploader; onChange: (value: FileRef | FileRef[] | undefined) => void; disabled?: boolean }) {
+  const { t } = useTranslation();
+  const id = useId();
+  const [over, setOver] = useState(false);
+  const single = entry.kind === 'file';
+  const rules = fieldRules(entry.kind, entry.field);
+  const files = useFiles(rules, upload);
+  const full = files.files.length >= rules.limit;
+  const refs = JSON.stringify(files.refs);
+  useEffect(() => {
+    const list = JSON.parse(refs) as FileRef[];
+    onChange(single ? list[0] : list.length ? list : undefined);
+    // Only what was uploaded matters, not who listens.
+    // eslint-disable-next-line react-hooks/exhaustive-deps
+  }, [refs, single]);
+  return (
+    <Input.Wrapper label={entry.field.label || entry.field.variable} required={entry.field.required} labelElement="div" id={id}>
+      <div
+        className={css.field}
+        data-over={over || undefined}
+        onDragOver={(event) => {
+          event.preventDefault();
+          setOver(true);
+        }}
+        onDragLeave={() => setOver(false)}
+        onDrop={(event) => {
+          event.preventDefault();
+          setOver(false);
+          files.add(event.dataTransfer.files);
+        }}
+      >
+        <Group gap="sm" mb={files.files.length ? 8 : 0}>
+          <FileButton multiple={!single} accept={accepted(rules)} disabled={disabled || full || !upload} onChange={(chosen) => files.add(Array.isArray(chosen) ? chosen : chosen ? [chosen] : [])}>
+            {(props) => (
+              <Button {...props} size="xs" variant="default" leftSection={<IconUpload size={16} />} disabled={disabled || full || !upload} aria-label={`${entry.field.label || entry.field.variable}: ${t('chat:files.choose')}`}>
+                {t('chat:files.choose')}
+              </Button>
+            )}
+          </FileButton>
+          <Text fz="xs" c="dimmed">{upload ? t('chat:files.dropHere') : t('chat:files.notHere')}</Text>
+        </Group>
+        <ChosenFiles files={files} />
+      </div>
+    </Input.Wrapper>
+  );
+}

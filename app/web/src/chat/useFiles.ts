@@ -1,0 +1,75 @@
+import { useCallback, useEffect, useRef, useState } from 'react';
+
+import { useTranslation } from '@/i18n';
+import { useErrorText } from '@/ui/errors';
+import { failed } from '@/ui/notify';
+
+import { fits, sentKind, type FileKind, type FileRef, type FileRules, type SentFile } from './files';
+
+export type Uploader = (file: File, onProgress: (share: number) => void, signal: AbortSignal) => Promise<{ id: string }>;
+
+export interface Chosen {
+  key: string;
+  name: string;
+  kind: FileKind;
+  /** Share that was sent, 0 to 1. */
+  progress: number;
+  id?: string;
+  error?: string;
+  /** Address of a picture's preview in this page. */
+  preview?: string;
+}
+
+/** Files that were chosen for a message or an input, on their way to the box. */
+export function useFiles(rules: FileRules | null, upload: Uploader | undefined) {
+  const { t } = useTranslation();
+  const text = useErrorText();
+  const [files, setFiles] = useState<Chosen[]>([]);
+  const stops = useRef(new Map<string, AbortController>());
+  const change = useCallback((key: string, patch: Partial<Chosen>) => setFiles((all) => all.map((f) => (f.key === key ? { ...f, ...patch } : f))), []);
+  useEffect(() => {
+    const all = stops.current;
+    return () => all.forEach((stop) => stop.abort());
+  }, []);
+
+  const add = (list: Iterable<File>) => {
+    if (!rules || !upload) return;
+    let room = rules.limit - files.length;
+    for (const file of list) {
+      if (!fits(file, rules)) {
+        failed(file.name, t('chat:files.wrongKind'));
+        continue;
+      }
+      if (room <= 0) {
+        failed(file.name, t('chat:files.tooMany', { n: rules.limit }));
+        break;
+      }
+      room -= 1;
+      const kind = sentKind(file, rules);
+      const key = crypto.randomUUID();
+      const stop = new AbortController();
+      stops.current.set(key, stop);
+      setFiles((all) => [...all, { key, name: file.name, kind, progress: 0, ...(kind === 'image' ? { preview: URL.createObjectURL(file) } : {}) }]);
+      upload(file, (progress) => change(key, { progress }), stop.signal).then(
+        ({ id }) => change(key, { id, progress: 1 }),
+        (error: unknown) => (stop.signal.aborted ? undefined : change(key, { error: text(error) })),
+      );
+    }
+  };
+  const remove = (key: string) => {
+    stops.current.get(key)?.abort();
+    setFiles((all) => all.filter((f) => f.key !== key));
+  };
+  return {
+    files,
+    rules: upload ? rules : null,
+    add,
+    remove,
+    clear: () => setFiles([]),
+    busy: files.some((f) => !f.id && !f.error),
+    refs: files.filter((f) => f.id).map<FileRef>((f) => ({ type: f.kind, transfer_method: 'local_file', upload_file_id: f.id ?? '' })),
+    sent: files.filter((f) => f.id).map<SentFile>(({ name, kind, preview }) => ({ name, kind, ...(preview ? { url: preview } : {}) })),
+  };
+}
+
+export type Files = ReturnType<typeof useFiles>;
