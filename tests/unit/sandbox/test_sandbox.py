@@ -3,10 +3,14 @@
 import os
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
 from sparrow.engine.ports import Cancel, CodeLimits
+from sparrow.sandbox import port
 from sparrow.sandbox.port import CodeExecutionError, Port
 
 
@@ -91,6 +95,15 @@ def test_starts_fast():
     "import ctypes, os\ndef main():\n    if ctypes.CDLL(None, use_errno=True).unshare(0x10000000):\n"
     "        raise PermissionError('unshare')",
     "def main():\n    open('DATA').read()",
+    # Namespaces by the other way, and memory that no limit counts.
+    "import ctypes, os\ndef main():\n    number = {'x86_64': 56, 'aarch64': 220}[os.uname().machine]\n"
+    "    if ctypes.CDLL(None).syscall(number, 0x10000011, 0, 0, 0, 0) < 0:\n        raise PermissionError('clone')\n"
+    "    return {}",
+    "import os\ndef main():\n    os.memfd_create('x')",
+    "import ctypes\ndef main():\n    if ctypes.CDLL(None).shmget(0, 1 << 20, 0o1600) < 0:\n"
+    "        raise PermissionError('shmget')",
+    "import ctypes\ndef main():\n    if ctypes.CDLL(None).syscall(430, b'tmpfs', 0) < 0:\n"
+    "        raise PermissionError('fsopen')",
 ])
 def test_does_not_get_out(code, tmp_path):
     import socket
@@ -158,3 +171,27 @@ def test_stop_ends_it():
     with pytest.raises(CodeExecutionError):
         run("import time\ndef main():\n    time.sleep(30)", cancel=cancel)
     assert time.monotonic() - begun < 2
+
+
+def test_code_that_leaves_its_session_ends_and_is_the_first_to_give_its_memory():
+    others = _jails()
+    code = "import os, time\ndef main():\n    os.setsid()\n    time.sleep(60)"
+    with ThreadPoolExecutor(1) as pool:
+        ended = pool.submit(run, code, seconds=3.0)
+        time.sleep(1)
+        mine = _jails() - others
+        assert len(mine) == 2
+        assert [Path(f"/proc/{pid}/oom_score_adj").read_text() for pid in mine] == ["1000\n"] * 2
+        with pytest.raises(CodeExecutionError, match="longer than 3 s"):
+            ended.result()
+    time.sleep(0.5)
+    assert not mine & _jails()
+
+
+def _jails() -> set[str]:
+    found = set()
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if port._JAIL.encode() in (folder / "cmdline").read_bytes():
+                found.add(folder.name)
+    return found
