@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from sparrow import clock
 from sparrow.box import account
+from sparrow.errors import Conflict
+from sparrow.storage import db
 from tests.conftest import PASSWORD
 
 
@@ -133,3 +136,13 @@ def test_the_document_describes_the_routes(app):
     login = document["paths"]["/console/api/login"]["post"]
     assert login["requestBody"]["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/SignIn"}
     assert "SignIn" in document["components"]["schemas"]
+
+
+def test_two_first_visits_at_once_make_one_admin(database):
+    with ThreadPoolExecutor(1) as pool:
+        with db.write():
+            account.create(PASSWORD)
+            other = pool.submit(account.create, PASSWORD)
+            time.sleep(0.3)
+        with pytest.raises(Conflict):
+            other.result(20)

@@ -64,6 +64,7 @@ def create(password: str, *, name: str = "admin", language: str = "zh-Hans") -> 
     _check_strength(password)
     now = clock.now()
     with db.write() as tx:
+        db.take_turns(tx, "account")
         if tx.execute(sa.select(accounts.c.id)).first() is not None:
             raise Conflict("Sparrow has been set up already. Sign in.", code="already_setup")
         tx.execute(accounts.insert(), {"id": ids.new_id(), "name": name, "password_hash": _hash(password),

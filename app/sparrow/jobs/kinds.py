@@ -30,6 +30,7 @@ KINDS: dict[str, tuple[str, str, int]] = {
     "check_knowledge": ("sparrow.knowledge.indexing", "check_job", 3600),
     "reindex_dataset": ("sparrow.knowledge.reindex", "run_job", 6 * 3600),
     "take_dropped": ("sparrow.knowledge.sources", "take_dropped", 6 * 3600),
+    "tidy": ("sparrow.jobs.tidy", "run_job", 3600),
     "import_dataset": ("sparrow.knowledge.transfer", "run_job", 6 * 3600),
 }
 

@@ -47,9 +47,11 @@ def _claim(job_id: str):
     """Take the job for this process; None if another has it, or one of the same key is running."""
     now = clock.now()
     with db.write() as tx:
-        row = tx.execute(jobs.select().where(jobs.c.id == job_id)).mappings().first()
+        row = tx.execute(jobs.select().where(jobs.c.id == job_id).with_for_update()).mappings().first()
         if row is None or row["state"] != "queued":
             return None
+        if row["key"]:
+            db.take_turns(tx, f"job:{row['key']}")
         if row["key"] and tx.execute(
                 jobs.select().where(jobs.c.key == row["key"], jobs.c.state == "running")).first():
             return None  # it stays queued; the dispatcher offers it again

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from sparrow import clock, settings
 from sparrow.apps import schedule
-from sparrow.jobs import claim, kinds, run
+from sparrow.jobs import claim, kinds, run, tidy
 from sparrow.knowledge import sources
 from sparrow.storage import db, migrate, queue
 from sparrow.storage.tables.jobs import jobs
@@ -29,6 +29,7 @@ FAILURE_TTL = 86_400
 # Held by whoever uses the database in this process, and while it forks: SQLite remembers per process which locks it
 # has on a file, and a child that inherits that memory waits for its parent's locks or trusts them as its own.
 _closed_at_fork = threading.Lock()
+_tidied = -tidy.EVERY
 _running = ""  # the job of this worker's one child, "" while there is none
 
 
@@ -99,7 +100,8 @@ def _dispatch_forever(rq_queue) -> None:
     looked = 0.0
     while True:
         try:
-            connection.brpop(queue.BELL, timeout=PATIENCE)
+            if connection.brpop(queue.BELL, timeout=PATIENCE):
+                connection.delete(queue.BELL)  # one look sees what all of them rang for
             with _closed_at_fork:
                 try:
                     looked = _look(rq_queue, looked)
@@ -117,11 +119,19 @@ def _look(rq_queue, looked: float) -> float:
         claim.renew(run.owner)
         recover(rq_queue)
     _settle_dead_children(rq_queue)
+    _tidy()
     schedule.tick()
     if settings.get().rag:
         sources.watch()
     dispatch(rq_queue)
     return looked
+
+
+def _tidy() -> None:
+    global _tidied
+    if clock.monotonic() - _tidied > tidy.EVERY:
+        _tidied = clock.monotonic()
+        queue.submit(tidy.KIND, {}, key=tidy.KIND)
 
 
 def _settle_dead_children(rq_queue) -> None:

@@ -357,6 +357,13 @@ def insert(table: sa.Table):
     return (postgresql if dialect() == "postgresql" else sqlite).insert(table)
 
 
+def take_turns(tx: Connection, name: str) -> None:
+    """Have others that take turns under this name wait for the end of this transaction: what it finds missing, nobody
+    else adds meanwhile. SQLite's writers wait for each other in any case."""
+    if tx.dialect.name == "postgresql":
+        tx.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(name, 0))))
+
+
 def reset() -> None:
     """Close all connections; the next transaction opens them by the settings of that moment."""
     global _backend

@@ -108,21 +108,22 @@ def delete(file_id: str) -> None:
 
 def sweep(older_than: float = 3600.0) -> int:
     """Delete bytes without a row (left by a power cut) that are older than some seconds; return how many."""
-    root = Path(settings.get().data_dir) / "files"
     removed = 0
-    for candidate in root.glob("??/*"):
-        try:
-            if clock.now() - candidate.stat().st_mtime < older_than:
-                continue
-        except FileNotFoundError:
-            continue
+    for folder in (Path(settings.get().data_dir) / "files").glob("??"):
+        old = {path.name: path for path in folder.iterdir() if clock.now() - _changed(path) > older_than}
         with db.read() as tx:
-            known = candidate.suffix != ".part" and tx.execute(
-                sa.select(files.c.id).where(files.c.id == candidate.name)).first()
-        if not known:
-            candidate.unlink(missing_ok=True)
+            known = set(tx.execute(sa.select(files.c.id).where(files.c.id.in_(list(old)))).scalars())
+        for name in set(old) - known:
+            old[name].unlink(missing_ok=True)
             removed += 1
     return removed
+
+
+def _changed(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return clock.now()
 
 
 def clean_name(name: str) -> str:

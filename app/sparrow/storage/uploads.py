@@ -32,7 +32,7 @@ def begin(name: str, size: int, mime_type: str = "") -> dict[str, Any]:
         raise TooLarge(f"File size exceeded: the limit is {limit} MB.")
     folder = _folder()
     folder.mkdir(parents=True, exist_ok=True)
-    _sweep(folder)
+    sweep()
     files.need_room(folder, size)
     upload_id = ids.new_id()
     durable.write(folder / f"{upload_id}.json", msgspec.json.encode(
@@ -90,6 +90,16 @@ def cancel(upload_id: str) -> None:
     _remove(upload_id)
 
 
+def sweep() -> None:
+    """Forget the uploads that nobody went on with."""
+    for path in _folder().glob("*"):
+        try:
+            if clock.now() - path.stat().st_mtime > KEPT:
+                path.unlink()
+        except FileNotFoundError:
+            continue
+
+
 def _folder() -> Path:
     return settings.get().files_dir / "incoming"
 
@@ -124,12 +134,3 @@ def _locked(path: Path) -> Iterator[None]:
         except BlockingIOError:
             raise Conflict("Another piece of this upload is being stored.", code="upload_busy") from None
         yield
-
-
-def _sweep(folder: Path) -> None:
-    for path in folder.iterdir():
-        try:
-            if clock.now() - path.stat().st_mtime > KEPT:
-                path.unlink()
-        except FileNotFoundError:
-            continue

@@ -7,14 +7,15 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import sqlalchemy as sa
 
 from sparrow import settings
-from sparrow.jobs import claim, kinds, worker
+from sparrow.jobs import claim, kinds, run, worker
 from sparrow.jobs.run import run_job
-from sparrow.storage import db, queue
+from sparrow.storage import db, files, queue
 from sparrow.storage.tables.account import settings as notes
 from sparrow.storage.tables.jobs import jobs
 
@@ -79,7 +80,7 @@ def state(job_id: str) -> str:
         return tx.execute(sa.select(jobs.c.state).where(jobs.c.id == job_id)).scalar()
 
 
-def wait_for(condition, seconds: float = 20.0):
+def wait_for(condition, seconds: float = 90.0):
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
@@ -87,7 +88,7 @@ def wait_for(condition, seconds: float = 20.0):
 
 
 WORKER = f"""
-from sparrow.jobs import claim, kinds, worker
+from sparrow.jobs import claim, kinds, run, worker
 for name in {KINDS}:
     kinds.KINDS[name] = ("{HERE}", name, 60)
 worker.main()
@@ -144,6 +145,41 @@ def test_two_jobs_of_one_key_never_run_together(sqlite_database, known_kinds):
         tx.execute(jobs.update().where(jobs.c.id == first).values(state="running"))
     run_job(second)
     assert state(second) == "queued"
+
+
+@pytest.mark.parametrize("key", ["", "document:1"])
+def test_a_job_or_key_is_claimed_by_one_of_two_at_once(database, known_kinds, key):
+    """Also on PostgreSQL, where nothing but locks keeps two writers apart."""
+    first = queue.submit("note", {"name": "a"}, key=key)
+    second = queue.submit("note", {"name": "b"}, key=key) if key else first
+    with ThreadPoolExecutor(1) as pool:
+        with db.write():
+            assert run._claim(first)
+            other = pool.submit(run._claim, second)
+            time.sleep(0.3)
+        assert other.result(20) is None
+
+
+def test_a_worker_tidies_up(redis, start_worker):
+    old, new = (queue.submit("note", {"name": name}) for name in "ab")
+    with db.write() as tx:
+        tx.execute(jobs.update().where(jobs.c.id == old).values(state="failed", finished_at=time.time() - 31 * 86_400))
+    lost = files.path(old)
+    lost.parent.mkdir(parents=True)
+    lost.write_bytes(b"left by a power cut")
+    os.utime(lost, (0, 0))
+    start_worker()
+    wait_for(lambda: state(new) == "succeeded" and state(old) is None and not lost.exists())
+
+
+def test_many_rings_are_heard_at_once(redis, start_worker):
+    job_id = queue.submit("note", {"name": "a"})
+    for _ in range(300):
+        queue.ring(job_id)
+    start_worker()
+    wait_for(lambda: state(job_id) == "succeeded")
+    connection = worker._connect()
+    wait_for(lambda: connection.llen(queue.BELL) == 0, 1)
 
 
 def test_cancel_stops_a_running_job(redis, start_worker):

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from sparrow import settings
+from sparrow import ids, settings
 from sparrow.errors import NotFound
 from sparrow.storage import db, durable, files, queue, secrets, uploads
 
@@ -109,3 +109,16 @@ def test_the_bell_knows_passwords_with_signs_and_a_server_that_is_away(sqlite_da
     monkeypatch.setenv("SPARROW_REDIS_URL", f"rediss://127.0.0.1:{port}/0")
     settings.reset()
     assert queue.submit("note", {})
+
+
+def test_the_sweep_takes_what_has_no_row_and_is_old(sqlite_database):
+    kept = files.save(io.BytesIO(b"abc"), "a.txt")["id"]
+    lost, fresh, part = (files.path(ids.new_id()) for _ in range(3))
+    part = part.with_suffix(".part")
+    for path in (lost, fresh, part):
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"x")
+    for path in (lost, part, files.path(kept)):
+        os.utime(path, (0, 0))
+    assert files.sweep() == 2
+    assert [path.exists() for path in (files.path(kept), fresh, lost, part)] == [True, True, False, False]

@@ -1,0 +1,21 @@
+"""What nobody asks for any more: old rows of jobs, bytes that a power cut left without a row, broken-off uploads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sparrow import clock
+from sparrow.storage import db, files, uploads
+from sparrow.storage.tables.jobs import jobs
+
+KIND = "tidy"
+EVERY = 86_400.0  # seconds
+KEPT = 30 * 86_400  # seconds a finished job can be asked about
+
+
+def run_job(payload: dict[str, Any], context: Any) -> None:
+    """Tidy up; a job of the worker."""
+    with db.write() as tx:
+        tx.execute(jobs.delete().where(jobs.c.finished_at < clock.now() - KEPT))
+    files.sweep()
+    uploads.sweep()
