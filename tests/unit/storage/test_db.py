@@ -173,12 +173,12 @@ def test_prepared_statements_write_what_sqlalchemy_writes(database):
         ("a", {"中": [1, None]}, 0.5), ("b", "100% :of 'it'", 1.5)]
 
 
-def test_reads_do_not_write(sqlite_database):
-    with pytest.raises(sa.exc.OperationalError, match="readonly"), db.read() as tx:
+def test_reads_do_not_write(database):
+    with pytest.raises(sa.exc.DBAPIError, match=r"read-?only"), db.read() as tx:
         put(tx, "a")
 
 
-def test_a_read_is_one_snapshot(sqlite_database):
+def test_a_read_is_one_snapshot(database):
     with db.read() as tx:
         assert tx.execute(sa.select(sa.func.count()).select_from(table)).scalar() == 0
         with_thread = threading.Thread(target=_write_one)

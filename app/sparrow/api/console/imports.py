@@ -61,11 +61,17 @@ def confirm_import(import_id: str) -> Response:
     return _shown(transfer.confirm(import_id))
 
 
+class Dependencies(msgspec.Struct):
+    """Plugins that an imported app misses."""
+
+    leaked_dependencies: list[dict[str, Any]]
+
+
 @console.get("/apps/imports/<app_id>/check-dependencies", tag="apps")
-def check_dependencies(app_id: str) -> dict[str, Any]:
+def check_dependencies(app_id: str) -> Dependencies:
     """List plugins that are missing; Sparrow has none, its warnings come with the import."""
     apps.get(app_id)
-    return {"leaked_dependencies": []}
+    return Dependencies([])
 
 
 @console.get("/apps/<app_id>/export", tag="apps")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypedDict
 
 import msgspec
 
 from sparrow.api.console import console
+from sparrow.api.service import shapes
 from sparrow.api.service.conversations import message_shown
 from sparrow.api.web import OK, Page, Result
 from sparrow.apps import annotation, conversation, log, message, user
@@ -187,8 +188,38 @@ def list_conversations(app_id: str, query: LogQuery) -> Conversations:
         int(row.updated_at)) for row in rows], *_rest(query, total, rows))
 
 
+class Judged(TypedDict):
+    """What the admin thinks of an answer."""
+
+    rating: str
+
+
+class MessageMetadata(TypedDict):
+    """What an answer took."""
+
+    usage: dict[str, Any] | None
+    retriever_resources: list[dict[str, Any]]
+
+
+class Message(shapes.Message):
+    """A message as its owner sees it: with the prompt the model got and what it took."""
+
+    message: Any
+    workflow_run_id: str | None
+    admin_feedback: Judged | None
+    metadata: MessageMetadata
+
+
+class Messages(TypedDict):
+    """Messages of a conversation, the newest first."""
+
+    limit: int
+    has_more: bool
+    data: list[Message]
+
+
 @console.get("/apps/<app_id>/chat-messages", tag="logs")
-def list_messages(app_id: str, query: MessageQuery) -> dict[str, Any]:
+def list_messages(app_id: str, query: MessageQuery) -> Messages:
     """List the messages of a conversation with what they took."""
     row = conversation.get(app_id, query.conversation_id)
     rows, more = message.find(row.id, first_id=query.first_id, limit=query.limit)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, NotRequired, TypedDict
 
 import msgspec
 from flask import request
@@ -55,20 +55,67 @@ class Fetched(msgspec.Struct):
     title: str
 
 
+class Upload(TypedDict):
+    """An upload in pieces: it goes on at `offset`, with up to `piece` bytes at once."""
+
+    id: str
+    name: str
+    size: int
+    offset: int
+    piece: int
+
+
+class Appended(Upload):
+    """An upload after a piece; the last piece gives the file."""
+
+    file: NotRequired[File]
+
+
+class Place(TypedDict):
+    """A folder of the box that documents can come from."""
+
+    id: str
+    kind: Literal["drop", "usb"]
+    name: str
+
+
+class Places(TypedDict):
+    """All places."""
+
+    data: list[Place]
+
+
+class Entry(TypedDict):
+    """A file or folder of a place; `supported` tells whether its text can be read."""
+
+    name: str
+    path: str
+    folder: bool
+    size: int
+    supported: bool
+
+
+class Entries(TypedDict):
+    """A folder of a place."""
+
+    data: list[Entry]
+    path: str
+
+
 @console.post("/uploads", status=201)
-def begin_upload(body: NewUpload) -> dict[str, Any]:
+def begin_upload(body: NewUpload) -> Upload:
     """Begin an upload in pieces."""
     return uploads.begin(body.name, body.size, body.mime_type)
 
 
 @console.get("/uploads/<upload_id>")
-def upload_state(upload_id: str) -> dict[str, Any]:
+def upload_state(upload_id: str) -> Upload:
     """Show where an upload goes on."""
     return uploads.state(upload_id)
 
 
 @console.put("/uploads/<upload_id>")
-def append_upload(upload_id: str, query: Offset) -> dict[str, Any]:
+def append_upload(upload_id: str, query: Offset) -> Appended:
     """Add the body's bytes to an upload; the last piece gives the file."""
     found = uploads.append(upload_id, query.offset, request.stream)
     if "file" in found:
@@ -84,13 +131,13 @@ def cancel_upload(upload_id: str) -> Result:
 
 
 @console.get("/places")
-def list_places() -> dict[str, Any]:
+def list_places() -> Places:
     """List the folders of the box documents can come from: the drop folder and plugged-in sticks."""
     return {"data": sources.places()}
 
 
 @console.get("/places/<place>")
-def browse_place(place: str, query: Folder) -> dict[str, Any]:
+def browse_place(place: str, query: Folder) -> Entries:
     """List a folder of a place."""
     return {"data": sources.browse(place, query.path, deep=query.deep), "path": query.path}
 

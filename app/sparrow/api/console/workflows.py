@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 import msgspec
 
@@ -52,6 +52,24 @@ class Head(msgspec.Struct, kw_only=True):
     created_at: int
     updated_at: int
     live: bool = False
+
+
+class Version(TypedDict):
+    """A version with its content: a graph with its features and variables, or the keys of another app's file."""
+
+    id: str
+    number: int
+    version: str
+    marked_name: str
+    marked_comment: str
+    created_at: int
+    updated_at: int
+    live: bool
+    hash: str
+    graph: NotRequired[dict[str, Any]]
+    features: NotRequired[dict[str, Any]]
+    environment_variables: NotRequired[list[dict[str, Any]]]
+    conversation_variables: NotRequired[list[dict[str, Any]]]
 
 
 class VersionList(msgspec.Struct):
@@ -158,7 +176,7 @@ def get_triggers(app_id: str) -> Triggers:
 
 
 @console.get("/apps/<app_id>/workflows/draft", tag=TAG)
-def get_draft(app_id: str) -> dict[str, Any]:
+def get_draft(app_id: str) -> Version:
     """Get the draft."""
     return shown(version.draft(_graph(app_id).id))
 
@@ -196,7 +214,7 @@ def list_versions(app_id: str, query: Page) -> VersionList:
 
 
 @console.get("/apps/<app_id>/workflows/<version_id>", tag=TAG)
-def get_version(app_id: str, version_id: str) -> dict[str, Any]:
+def get_version(app_id: str, version_id: str) -> Version:
     """Get one version with its content."""
     return shown(version.get(app_id, version_id))
 
@@ -229,7 +247,7 @@ def restore(app_id: str, version_id: str) -> Result:
     return OK
 
 
-def shown(row) -> dict[str, Any]:
+def shown(row) -> Version:
     """Return a version with its content; secrets are hidden."""
     return {**msgspec.to_builtins(_head(row)), **version.shown(row), "hash": row.hash}
 

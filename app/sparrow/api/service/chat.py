@@ -110,7 +110,7 @@ def answer(running: Live, streaming: bool, *, first_ping: bool = False) -> Respo
 
 def base_url() -> str:
     """Return the box's address as this client knows it."""
-    return request.host_url.rstrip("/")
+    return f"{request.scheme}://{request.host}"
 
 
 def _needs_chat(row) -> None:

@@ -34,7 +34,7 @@ def get_form(token: str) -> shapes.Form:
 
 
 @service.post("/form/human_input/<token>", tag=TAG)
-def submit_form(token: str, body: FormPayload) -> dict[str, Any]:
+def submit_form(token: str, body: FormPayload) -> shapes.Nothing:
     """Fill a form; its run goes on."""
     _own(token)
     form.submit(token, body.inputs, body.action)

@@ -14,7 +14,7 @@ from flask import Response
 
 from sparrow import clock, ids
 from sparrow.api import sse
-from sparrow.api.service import service
+from sparrow.api.service import service, shapes
 from sparrow.api.service.chat import base_url
 from sparrow.api.service.who import app, end_user
 from sparrow.api.web import reply
@@ -42,7 +42,7 @@ class ChatCompletion(msgspec.Struct):
 
 
 @service.get("/models", tag=TAG)
-def list_models() -> dict[str, Any]:
+def list_models() -> shapes.OpenAIModels:
     """List the one model that an app's key opens: the app."""
     row = app()
     return {"object": "list", "data": [{"id": row.name or row.id, "object": "model", "created": int(row.created_at),

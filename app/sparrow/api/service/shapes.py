@@ -293,6 +293,26 @@ class Form(TypedDict):
     expiration_time: int | None
 
 
+class Nothing(TypedDict):
+    """An empty object."""
+
+
+class OpenAIModel(TypedDict):
+    """A model as OpenAI's API lists it."""
+
+    id: str
+    object: str
+    created: int
+    owned_by: str
+
+
+class OpenAIModels(TypedDict):
+    """The models a key opens."""
+
+    object: str
+    data: list[OpenAIModel]
+
+
 class ModelsOfType(TypedDict):
     """Models by provider."""
 

@@ -2262,6 +2262,18 @@ export interface components {
             use_icon_as_answer_icon: boolean;
         };
         /**
+         * Appended
+         * @description An upload after a piece; the last piece gives the file.
+         */
+        Appended: {
+            file?: components["schemas"]["File"];
+            id: string;
+            name: string;
+            offset: number;
+            piece: number;
+            size: number;
+        };
+        /**
          * AppList
          * @description A page of apps.
          */
@@ -2493,6 +2505,13 @@ export interface components {
             name: string;
         };
         /**
+         * Database
+         * @description The state of the database.
+         */
+        Database: {
+            writable: boolean;
+        };
+        /**
          * Dataset
          * @description A knowledge base.
          */
@@ -2650,6 +2669,13 @@ export interface components {
             tts?: components["schemas"]["Chosen"] | null;
         };
         /**
+         * Dependencies
+         * @description Plugins that an imported app misses.
+         */
+        Dependencies: {
+            leaked_dependencies: Record<string, unknown>[];
+        };
+        /**
          * Describe
          * @description A new name, new notes; what is absent stays.
          */
@@ -2785,6 +2811,25 @@ export interface components {
             removed: string[];
         };
         /**
+         * Entries
+         * @description A folder of a place.
+         */
+        Entries: {
+            data: components["schemas"]["Entry"][];
+            path: string;
+        };
+        /**
+         * Entry
+         * @description A file or folder of a place; `supported` tells whether its text can be read.
+         */
+        Entry: {
+            folder: boolean;
+            name: string;
+            path: string;
+            size: number;
+            supported: boolean;
+        };
+        /**
          * Error
          * @description What every refused request gets.
          */
@@ -2897,6 +2942,21 @@ export interface components {
             version: string;
         };
         /**
+         * Health
+         * @description The state of the box.
+         */
+        Health: {
+            database: components["schemas"]["Database"];
+            disk: components["schemas"]["Space"];
+            memory: components["schemas"]["Memory"];
+            problems: components["schemas"]["Problem"][];
+            programs: components["schemas"]["Program"][];
+            /** @enum {unknown} */
+            status: "degraded" | "error" | "ok";
+            time: number;
+            version: string;
+        };
+        /**
          * HitTest
          * @description A question to try, with other settings than the base's if given.
          */
@@ -2950,6 +3010,13 @@ export interface components {
             yaml_content: string | null;
             /** @default null */
             yaml_url: string | null;
+        };
+        /**
+         * Judged
+         * @description What the admin thinks of an answer.
+         */
+        Judged: {
+            rating: string;
         };
         /**
          * KeyName
@@ -3064,6 +3131,54 @@ export interface components {
             updated_at: number;
         };
         /**
+         * Memory
+         * @description The machine's memory in bytes.
+         */
+        Memory: {
+            available: number;
+            total: number;
+        };
+        /**
+         * Message
+         * @description A message as its owner sees it: with the prompt the model got and what it took.
+         */
+        Message: {
+            admin_feedback: components["schemas"]["Judged"] | null;
+            agent_thoughts: Record<string, unknown>[];
+            answer: string;
+            answer_tokens: number;
+            conversation_id: string | null;
+            created_at: number;
+            currency: string | null;
+            error: string | null;
+            extra_contents: Record<string, unknown>[];
+            feedback: {
+                [key: string]: string;
+            } | null;
+            id: string;
+            inputs: Record<string, unknown>;
+            message: unknown;
+            message_files: Record<string, unknown>[];
+            message_tokens: number;
+            metadata: components["schemas"]["MessageMetadata"];
+            parent_message_id: string;
+            provider_response_latency: number;
+            query: string;
+            retriever_resources: Record<string, unknown>[];
+            status: string;
+            total_price: string | null;
+            total_tokens: number;
+            workflow_run_id: string | null;
+        };
+        /**
+         * MessageMetadata
+         * @description What an answer took.
+         */
+        MessageMetadata: {
+            retriever_resources: Record<string, unknown>[];
+            usage: Record<string, unknown> | null;
+        };
+        /**
          * MessageQuery
          * @description Which messages.
          */
@@ -3072,6 +3187,15 @@ export interface components {
             /** @default null */
             first_id: string | null;
             /** @default 20 */
+            limit: number;
+        };
+        /**
+         * Messages
+         * @description Messages of a conversation, the newest first.
+         */
+        Messages: {
+            data: components["schemas"]["Message"][];
+            has_more: boolean;
             limit: number;
         };
         /**
@@ -3411,11 +3535,28 @@ export interface components {
             type: "boolean" | "float" | "int" | "string" | "text";
         };
         /**
+         * Place
+         * @description A folder of the box that documents can come from.
+         */
+        Place: {
+            id: string;
+            /** @enum {unknown} */
+            kind: "drop" | "usb";
+            name: string;
+        };
+        /**
          * PlaceFile
          * @description A file of a place.
          */
         PlaceFile: {
             path: string;
+        };
+        /**
+         * Places
+         * @description All places.
+         */
+        Places: {
+            data: components["schemas"]["Place"][];
         };
         /**
          * Price
@@ -3430,6 +3571,29 @@ export interface components {
             output: string;
             /** @default 0.000001 */
             unit: string;
+        };
+        /**
+         * Problem
+         * @description Something that is not as it should be, and what to do about it.
+         */
+        Problem: {
+            /** @enum {unknown} */
+            level: "degraded" | "error";
+            message: string;
+            what: string;
+        };
+        /**
+         * Program
+         * @description A program of the box, as supervisord has it; `since` in seconds since 1970.
+         */
+        Program: {
+            detail: string;
+            name: string;
+            pid: number;
+            restarts: number;
+            since: number;
+            state: string;
+            wanted: boolean;
         };
         /**
          * Programs
@@ -3863,6 +4027,14 @@ export interface components {
             password: string;
         };
         /**
+         * Space
+         * @description A disk in bytes.
+         */
+        Space: {
+            free: number;
+            total: number;
+        };
+        /**
          * Speak
          * @description Which answer is to be said.
          */
@@ -4072,11 +4244,41 @@ export interface components {
             data: components["schemas"]["Trigger"][];
         };
         /**
+         * Upload
+         * @description An upload in pieces: it goes on at `offset`, with up to `piece` bytes at once.
+         */
+        Upload: {
+            id: string;
+            name: string;
+            offset: number;
+            piece: number;
+            size: number;
+        };
+        /**
          * Values
          * @description Metadata of several documents: {document_id, metadata_list: [{id, name, value}], partial_update} each.
          */
         Values: {
             operation_data: Record<string, unknown>[];
+        };
+        /**
+         * Version
+         * @description A version with its content: a graph with its features and variables, or the keys of another app's file.
+         */
+        Version: {
+            conversation_variables?: Record<string, unknown>[];
+            created_at: number;
+            environment_variables?: Record<string, unknown>[];
+            features?: Record<string, unknown>;
+            graph?: Record<string, unknown>;
+            hash: string;
+            id: string;
+            live: boolean;
+            marked_comment: string;
+            marked_name: string;
+            number: number;
+            updated_at: number;
+            version: string;
         };
         /**
          * VersionList
@@ -4884,7 +5086,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": Record<string, unknown>;
+                    "application/json": components["schemas"]["Messages"];
                 };
             };
             /** @description The request was refused. */
@@ -5616,7 +5818,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": Record<string, unknown>;
+                    "application/json": components["schemas"]["Version"];
                 };
             };
             /** @description The request was refused. */
@@ -5779,7 +5981,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": Record<string, unknown>;
+                    "application/json": components["schemas"]["Version"];
                 };
             };
             /** @description The request was refused. */
@@ -5957,7 +6159,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": Record<string, unknown>;
+                    "application/json": components["schemas"]["Dependencies"];
                 };
             };
             /** @description The request was refused. */
@@ -8172,7 +8374,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": Record<string, unknown>;
+                    "application/json": components["schemas"]["Health"];
                 };
             };
             /** @description The request was refused. */
@@ -8654,7 +8856,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": Record<string, unknown>;
+                    "application/json": components["schemas"]["Places"];
                 };
             };
             /** @description The request was refused. */
@@ -8688,7 +8890,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": Record<string, unknown>;
+                    "application/json": components["schemas"]["Entries"];
                 };
             };
             /** @description The request was refused. */
@@ -9532,7 +9734,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": Record<string, unknown>;
+                    "application/json": components["schemas"]["Upload"];
                 };
             };
             /** @description The request was refused. */
@@ -9563,7 +9765,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": Record<string, unknown>;
+                    "application/json": components["schemas"]["Upload"];
                 };
             };
             /** @description The request was refused. */
@@ -9596,7 +9798,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": Record<string, unknown>;
+                    "application/json": components["schemas"]["Appended"];
                 };
             };
             /** @description The request was refused. */
