@@ -21,6 +21,7 @@ from sparrow.storage import files as storage
 # How long a signed address opens a file.
 VALID_SECONDS = 24 * 3600
 _MAX_REMOTE = 100 << 20
+_PATIENCE = 30.0  # seconds without a byte of it
 
 
 class FileBox:
@@ -108,7 +109,8 @@ def fetch(address: str) -> bytes:
     from sparrow.apps import surroundings
 
     client = surroundings.http()
-    reply = client.request(HttpRequest("GET", address, max_text=_MAX_REMOTE, max_binary=_MAX_REMOTE), Cancel())
+    reply = client.request(HttpRequest("GET", address, read_timeout=_PATIENCE, max_text=_MAX_REMOTE,
+                                       max_binary=_MAX_REMOTE), Cancel())
     if reply.status >= 300:
         raise PortError(f"{address} answered {reply.status}.")
     return reply.content

@@ -11,6 +11,7 @@ wins.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import ipaddress
 import logging
@@ -19,7 +20,7 @@ import re
 import socket
 from collections.abc import Callable, Iterator
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import unquote, urljoin, urlsplit
 
 import sqlalchemy as sa
 
@@ -227,8 +228,32 @@ class Client:
         if "accept" not in sent:
             sent["Accept"] = "*/*"
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        if "authorization" not in sent and (parts.username or parts.password):
+            words = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
+            sent["Authorization"] = "Basic " + base64.b64encode(words.encode()).decode()
         state: dict[str, Any] = {}
-        forget = cancel.on_cancel(lambda: state.get("reply") and state["reply"].shutdown())
+        kind = pool.ConnectionCls
+
+        def connection(**options: Any) -> Any:
+            state["connection"] = found = kind(**options)
+            connect = found.connect
+
+            def connect_unless_stopped() -> None:
+                connect()
+                if cancel.cancelled:
+                    raise PortError("The run was stopped.", _FAILED)
+
+            found.connect = connect_unless_stopped
+            return found
+
+        def stop() -> None:
+            if state.get("reply"):
+                state["reply"].shutdown()
+            elif (sock := getattr(state.get("connection"), "sock", None)) is not None:
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)  # not TLS's own, which another thread reads from
+
+        pool.ConnectionCls = connection
+        forget = cancel.on_cancel(stop)
 
         def close() -> None:
             forget()

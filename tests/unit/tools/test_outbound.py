@@ -1,6 +1,8 @@
 """The guard of outbound calls, and the HTTP client behind it."""
 
+import socket
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -97,3 +99,32 @@ def test_limits_and_failures(url):
         send("http://127.0.0.1:9/")
     with pytest.raises(PortError, match="must start"):
         send("ftp://127.0.0.1/")
+
+
+def test_a_stop_ends_the_wait_for_a_reply(monkeypatch):
+    server = socket.create_server(("127.0.0.1", 0))  # takes connections and never answers
+    monkeypatch.setenv("SPARROW_OUTBOUND_ALLOW", "127.0.0.1")
+    cancel = Cancel()
+    threading.Timer(0.3, cancel.cancel).start()
+    begun = time.monotonic()
+    with pytest.raises(PortError):
+        outbound.Client().request(HttpRequest("GET", f"http://127.0.0.1:{server.getsockname()[1]}/"), cancel)
+    assert time.monotonic() - begun < 3
+    server.close()
+
+
+def test_a_name_and_password_in_the_url_are_sent(monkeypatch):
+    seen = []
+
+    class Basic(Echo):
+        def do_GET(self):
+            seen.append(self.headers.get("authorization"))
+            super().do_GET()
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Basic)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setenv("SPARROW_OUTBOUND_ALLOW", "127.0.0.1")
+    send(f"http://me:p%40ss@127.0.0.1:{server.server_port}/")
+    assert seen == ["Basic bWU6cEBzcw=="]
+    server.shutdown()
+    server.server_close()
