@@ -177,6 +177,9 @@ def test_templates_cannot_run_away(source, monkeypatch):
 @pytest.mark.parametrize(("text", "value"), [
     ('{"q": word, }', {"q": "word"}), ("x {'a': [1, 2,]} y", {"a": [1, 2]}), ('{"a": {"b": 1', {"a": {"b": 1}}),
     ("```json\n{\"a\": true}\n```", {"a": True}),
+    ('{"q": "he said "hi", then\nleft", "n": 1}', {"q": 'he said "hi", then\nleft', "n": 1}),
+    ('["say "no"", "b"]', ['say "no"', "b"]), ("{'q': 'it's', 'n': 1}", {"q": "it's", "n": 1}),
+    ('{"a": "x" "b": 2}', {"a": "x", "b": 2}), ('{"a": "", "b": ["", ""],}', {"a": "", "b": ["", ""]}),
 ])
 def test_broken_json_is_read(text, value):
     assert jsonrepair.extract(text) == value
@@ -184,6 +187,20 @@ def test_broken_json_is_read(text, value):
 
 def test_hostile_json_is_given_up():
     assert jsonrepair.extract("[" * 100_000) is None
+
+
+@pytest.mark.parametrize(("required", "found"), [(True, ("failed", None)), (False, ("succeeded", "left out"))])
+def test_a_tool_leaves_out_an_optional_variable_that_is_gone(required, found):
+    class Tools:
+        def describe(self, ref):
+            return ToolInfo(ToolSpec("t", "", {}), parameters={"p": {"required": required}})
+
+        def invoke(self, ref, arguments, settings, cancel, *, user=None, depth=0):
+            yield ToolMessage("text", arguments.get("p", "left out"))
+
+    last = one(node("t", "tool", provider_id="x", tool_name="t",
+                    tool_parameters={"p": {"type": "variable", "value": ["x", "gone"]}}), ports=Ports(tools=Tools()))
+    assert (last.status, last.outputs.get("text")) == found
 
 
 def test_ends_merge():

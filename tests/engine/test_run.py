@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import threading
 import time
@@ -275,3 +276,34 @@ def test_a_stopped_reply_does_not_pass_for_a_whole_one():
     assert text_of(events) == "some"
     assert [event.node_id for event in events if isinstance(event, ev.NodeFinished) and not event.silent] == ["s"]
     assert events[-1].status == "stopped"
+
+
+def test_items_that_nobody_waits_for_are_stopped():
+    stopped = threading.Event()
+
+    class Runner(LocalCode):
+        def run(self, language, source, inputs, limits, cancel):
+            if source == "after":
+                return {"seen": stopped.wait(3)}
+            if inputs["x"] == 0:
+                raise ValueError("boom")
+            if cancel.wait(3):
+                stopped.set()
+            return {"r": 1}
+
+    flow = graph([START, node("i", "iteration", iterator_selector=["s", "l"], output_selector=["c", "r"],
+                              is_parallel=True, parallel_nums=2, error_strategy="fail-branch"),
+                  code("c", "", {"r": "number"}, {"x": ["i", "item"]}, iteration_id="i"),
+                  code("a", "after", {"seen": "boolean"}), end("e", seen=["a", "seen"])],
+                 "s>i i[fail-branch]>a a>e")
+    assert play(flow, {"l": [1, 0]}, ports=Ports(code=Runner()))[-1].outputs == {"seen": True}
+
+
+def test_a_long_iteration_leaves_nothing_behind():
+    flow = graph([START, node("i", "iteration", iterator_selector=["s", "l"], output_selector=["c", "output"]),
+                  node("c", "template-transform", template="x", variables=[], iteration_id="i"), end("e")], "s>i i>e")
+    alive = []
+    for event in run(flow, {"l": list(range(50))}, Ports(), system=SYSTEM):
+        if isinstance(event, ev.IterationNext):
+            alive.append(sum(isinstance(one, Cancel) for one in gc.get_objects()))
+    assert alive[-1] <= alive[3]

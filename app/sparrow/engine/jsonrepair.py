@@ -8,6 +8,9 @@ from typing import Any
 
 _BARE = re.compile(r"[^,:\[\]{}\n]+")
 _MAX_DEPTH = 100
+# What follows the quote that ends a value; any other quote belongs to the text, whose writer forgot to escape it.
+_AFTER_MEMBER = re.compile(r"""\s*(?:[}\]]|$|,\s*(?:["'}\]]|$|[\w$-]+\s*:)|["'][^"'\n]*["']\s*:)""")
+_AFTER_ITEM = re.compile(r"""\s*(?:[}\]]|$|,\s*(?:["'{}\[\]\d-]|$|true|false|null|True|False|None))""")
 
 
 def loads(text: str) -> Any:
@@ -49,7 +52,7 @@ class _Reader:
             self.at += 1
         return self.text[self.at] if self.at < len(self.text) else ""
 
-    def value(self, depth: int) -> Any:
+    def value(self, depth: int, after: re.Pattern[str] = _AFTER_MEMBER) -> Any:
         if depth > _MAX_DEPTH:
             raise ValueError("too deep")
         char = self._space()
@@ -58,7 +61,7 @@ class _Reader:
         if char == "[":
             return self._array(depth)
         if char in ('"', "'"):
-            return self._string(char)
+            return self._string(char, after)
         return self._bare()
 
     def _object(self, depth: int) -> dict[str, Any]:
@@ -90,14 +93,16 @@ class _Reader:
             if char in (",", ":"):
                 self.at += 1
                 continue
-            found.append(self.value(depth + 1))
+            found.append(self.value(depth + 1, _AFTER_ITEM))
 
-    def _string(self, quote: str) -> str:
+    def _string(self, quote: str, after: re.Pattern[str] | None = None) -> str:
         self.at += 1
         out: list[str] = []
         escapes = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
-        while self.at < len(self.text) and self.text[self.at] != quote:
+        while self.at < len(self.text):
             char = self.text[self.at]
+            if char == quote and (after is None or after.match(self.text, self.at + 1)):
+                break
             if char == "\\" and self.at + 1 < len(self.text):
                 self.at += 1
                 char = self.text[self.at]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from sparrow import clock
@@ -13,7 +13,7 @@ from sparrow.engine.context import Context
 from sparrow.engine.frame import Frame, PausedJob, Tags, Totals, usage_dict
 from sparrow.engine.nodes.base import Node, NodeError, Paused, Result
 from sparrow.engine.pool import Pool
-from sparrow.engine.values import MISSING, jsonable, text, type_name
+from sparrow.engine.values import MISSING, jsonable, revive, text, type_name
 from sparrow.messages import Usage
 
 
@@ -59,7 +59,10 @@ class Iteration(Node):
         shown = {"iterator_selector": jsonable(items)}
         if kept is None:
             yield ev.IterationStarted(context.execution_id, self.id, self.type, self.title, len(items), shown, now)
-        failure = yield from (run.parallel() if self.is_parallel else run.sequential(kept))
+        try:
+            failure = yield from (run.parallel() if self.is_parallel else run.sequential(kept))
+        finally:
+            run.close()
         outputs = self._outputs(run, failure)
         metadata = {**cost(run.totals), "iteration_duration_map": run.durations}
         yield ev.IterationCompleted(
@@ -98,14 +101,21 @@ class _Run:
         self.failed: set[int] = set()
         self.durations: dict[str, float] = {}
         self.totals = Totals()
+        self._cancel, self._forget = context.cancel.child()
+        self._detach: dict[int, Callable[[], object]] = {}
 
     def _frame(self, index: int) -> Frame:
         node, context = self.node, self.context
         scope = context.shared.graph.scopes[node.id]
         pool = Pool(context.pool)
         pool.nodes[node.id] = {"item": self.items[index], "index": index}
-        cancel, _ = context.cancel.child()
+        cancel, self._detach[index] = self._cancel.child()
         return Frame(context.shared, scope, pool, scope.root, cancel, Tags(iteration_id=node.id, iteration_index=index))
+
+    def close(self) -> None:
+        """Stop the items that still run: nobody waits for them any more."""
+        self._forget()
+        self._cancel.cancel("The iteration has ended.")
 
     def _next(self, index: int) -> ev.IterationNext:
         node = self.node
@@ -113,6 +123,7 @@ class _Run:
 
     def _close(self, index: int, frame: Frame, seconds: float) -> Any:
         """Take an item's result; return the failure that ends the iteration, if it does."""
+        self._detach.pop(index)()
         self.totals.add(frame.totals.usage)
         if frame.stopped:
             raise NodeError("stopped", "Stopped")
@@ -134,7 +145,7 @@ class _Run:
         first, frame = 0, None
         if kept:
             first = kept["index"]
-            self.results = {int(key): value for key, value in kept["results"].items()}
+            self.results = {int(key): revive(value) for key, value in kept["results"].items()}
             self.failed = set(kept["failed"])
             self.durations = kept["durations"]
             self.totals.usage = Usage(**kept["usage"]) if kept["usage"] else None
@@ -184,7 +195,7 @@ class _Run:
                     return
                 done.put((index, frame, events, None, clock.monotonic() - begun))
 
-        width = min(self.node.width, len(self.items))
+        width = min(self.node.width, len(self.items), self.context.shared.limits.threads * 3)
         threads = [threading.Thread(target=work, daemon=True) for _ in range(width)]
         for thread in threads:
             thread.start()

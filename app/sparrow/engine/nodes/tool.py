@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from sparrow.engine import template
@@ -12,8 +12,11 @@ from sparrow.engine.ports import PortError, ToolRef
 from sparrow.engine.values import MISSING, jsonable
 
 
-def arguments_of(given: Any, context: Context) -> dict[str, Any]:
-    """Return the values of `{name: {type: mixed|variable|constant, value}}`; a bare value is a constant."""
+def arguments_of(given: Any, context: Context, needed: Callable[[str], bool] = bool) -> dict[str, Any]:
+    """Return the values of `{name: {type: mixed|variable|constant, value}}`; a bare value is a constant.
+
+    A variable that does not exist is an error where the parameter is needed, else it is left out.
+    """
     found: dict[str, Any] = {}
     for name, item in (given or {}).items():
         if not isinstance(item, dict) or "type" not in item:
@@ -23,7 +26,9 @@ def arguments_of(given: Any, context: Context) -> dict[str, Any]:
         if item["type"] == "variable":
             value = context.pool.get(value or ())
             if value is MISSING:
-                raise NodeError(f"Variable {item.get('value')} does not exist", "ToolParameterError")
+                if needed(name):
+                    raise NodeError(f"Variable {item.get('value')} does not exist", "ToolParameterError")
+                continue
         elif isinstance(value, str):
             value = template.render(value, context.pool)
         elif item["type"] == "mixed" and value is not None:
@@ -50,6 +55,10 @@ class Tool(Node):
         return {"icon": f"/console/api/workspaces/current/tool-provider/{self.ref.provider_type}"
                         f"/{self.ref.provider_id}/icon"}
 
+    def _needs(self, name: str, context: Context) -> bool:
+        found = context.need("tools").describe(self.ref).parameters.get(name)
+        return found is None or bool(found.get("required"))
+
     def steps(self, context: Context) -> Iterator[Any]:
         """Yield text chunks; return text, files, json and the tool's variables."""
         info = {"tool_info": {"provider_type": self.ref.provider_type, "provider_id": self.ref.provider_id,
@@ -60,7 +69,7 @@ class Tool(Node):
         found: list[Any] = []
         variables: dict[str, Any] = {}
         try:
-            arguments = arguments_of(self.data.get("tool_parameters"), context)
+            arguments = arguments_of(self.data.get("tool_parameters"), context, lambda name: self._needs(name, context))
             inputs = jsonable(arguments)
             settings = arguments_of(self.data.get("tool_configurations"), context)
             for message in context.need("tools").invoke(self.ref, arguments, settings, context.cancel,
