@@ -7,6 +7,7 @@ from typing import Any
 
 from sparrow.apps.prepared import Definition
 
+_ANY = re.compile(r"\{\{([a-zA-Z_][a-zA-Z0-9_]{0,29}|#(?:histories|query|context)#)\}\}")
 _SLOT = re.compile(r"\{\{([a-zA-Z_][a-zA-Z0-9_]{0,29})\}\}")
 
 
@@ -17,8 +18,12 @@ def render(definition: Definition, inputs: dict[str, Any]) -> str:
 
 
 def fill(text: str, inputs: dict[str, Any]) -> str:
-    """Replace each `{{name}}` by the input of that name; unknown names stay, absent values become empty."""
-    return _SLOT.sub(lambda slot: _shown(inputs[slot[1]]) if slot[1] in inputs else slot[0], text)
+    """Replace each `{{name}}` by the input of that name; absent values become empty.
+
+    What would be a slot afterwards, of an unknown name or in an input, has single braces, as in Dify: nobody can
+    have it filled by a later step.
+    """
+    return _SLOT.sub(lambda slot: _ANY.sub(r"{\1}", _shown(inputs.get(slot[1], slot[0]))), text)
 
 
 def _shown(value: Any) -> str:

@@ -143,7 +143,8 @@ class Calls:
                 arguments = _encode(arguments).decode()
             index, id_ = delta.get("index"), str(delta.get("id") or "")
             if index is None:
-                call = self._calls[-1] if self._calls and not name and id_ in ("", self._calls[-1].id) else None
+                last = self._calls[-1] if self._calls else None  # it goes on, if it is not named anew
+                call = last if last and (id_ == last.id if id_ else not name) else None
             else:
                 call = self._by_index.get(index)
                 if call is not None and id_ and call.id and id_ != call.id and name:

@@ -256,3 +256,14 @@ def test_a_key_with_a_line_break_is_refused(ask, hub, fake):
     hub.source.add("openai", fake.base_url, key="sk-x\r\nhost: evil")
     with pytest.raises(m.ModelConnectionError, match="line break"):
         ask("hi")
+
+
+def test_calls_without_index_go_on_by_their_id():
+    from sparrow.providers.openai import Calls
+
+    calls = Calls()
+    for id_, name, arguments in [("a", "f", '{"x"'), ("a", "f", ": 1}"), ("b", "f", "{"), ("", "", "}"),
+                                 ("c", "f", "")]:
+        calls.add({"id": id_, "function": {"name": name, "arguments": arguments}})
+    assert [(call.id, call.name, call.arguments) for call in calls.take()] == [
+        ("a", "f", '{"x": 1}'), ("b", "f", "{}"), ("c", "f", "{}")]
