@@ -38,7 +38,7 @@ class Dataset(msgspec.Struct, kw_only=True):
     summary_index_setting: dict[str, Any] | None = None
     tags: list[dict[str, Any]]
     doc_form: str | None
-    external_knowledge_info: dict[str, Any] | None = None
+    external_knowledge_info: dict[str, str] | None = None
     external_retrieval_model: dict[str, Any] | None = None
     doc_metadata: list[dict[str, Any]]
     built_in_field_enabled: bool

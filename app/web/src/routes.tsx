@@ -57,11 +57,13 @@ export const router = createBrowserRouter([
                 page('versions', () => import('./versions/VersionsPage')),
               ]),
               page('/knowledge', () => import('./knowledge/KnowledgeList')),
+              page('/knowledge/api', () => import('./knowledge/KnowledgeApi')),
               page('/knowledge/:datasetId', () => import('./knowledge/DatasetFrame'), [
                 page(undefined, () => import('./knowledge/Documents')),
                 page('add', () => import('./knowledge/AddDocuments')),
                 page('documents/:documentId', () => import('./knowledge/Segments')),
                 page('test', () => import('./knowledge/RetrievalTest')),
+                page('statistics', () => import('./knowledge/Statistics')),
                 page('settings', () => import('./knowledge/DatasetSettings')),
               ]),
               page('/models', () => import('./models/Models')),

@@ -2537,7 +2537,9 @@ export interface components {
             embedding_model_provider: string | null;
             enable_api: boolean;
             /** @default null */
-            external_knowledge_info: Record<string, unknown> | null;
+            external_knowledge_info: {
+                [key: string]: string;
+            } | null;
             /** @default null */
             external_retrieval_model: Record<string, unknown> | null;
             /** @default null */

@@ -135,6 +135,7 @@ export interface Doc {
   total?: number | null;
   speed?: number | null;
   error?: string | null;
+  error_code?: string | null;
   word_count?: number | null;
   tokens?: number | null;
   hit_count?: number | null;
@@ -167,14 +168,26 @@ export interface Segment {
   document?: { id: string; name: string };
 }
 
+export interface Memory {
+  vectors: number;
+  bytes_now: number;
+  bytes_after: number;
+  bytes_limit: number;
+  bytes_per_10k: number;
+  fits: boolean;
+}
+
 export interface Estimate {
   total_segments: number;
-  preview: { content: string; child_chunks?: string[] }[];
+  partial: boolean;
+  preview: { content: string; child_chunks?: string[] | null; heading?: string[] }[];
+  qa_preview: { question: string; answer: string }[] | null;
+  memory: Memory;
 }
 
 export interface HitTest {
   query: { content: string };
-  records: { segment: Segment & { document: { id: string; name: string } }; score: number; child_chunks?: { id: string; content: string; score?: number }[] | null }[];
+  records: { segment: Segment & { document: { id: string; name: string; doc_metadata?: Record<string, unknown> | null } }; score: number; child_chunks?: { id: string; content: string; score?: number }[] | null }[];
 }
 
 export interface Citation {
@@ -217,3 +230,65 @@ export interface LogMessage {
   error?: string | null;
   created_at: number;
 }
+
+/** Conditions on documents' metadata, in Dify's form; times are Unix seconds. */
+export interface Conditions {
+  logical_operator: 'and' | 'or';
+  conditions: { name: string; comparison_operator: string; value?: string | number | string[] | null }[];
+}
+
+export interface MetadataField {
+  id: string;
+  name: string;
+  type: 'string' | 'number' | 'time';
+  count: number;
+}
+
+export interface DatasetMetadata {
+  doc_metadata: MetadataField[];
+  built_in_field_enabled: boolean;
+  built_in: { name: string; type: string }[];
+}
+
+export interface Statistics {
+  documents: number;
+  available_documents: number;
+  segments: number;
+  words: number;
+  tokens: number;
+  vectors: number;
+  vectors_waiting: number;
+  queries_30_days: number;
+  hits: number;
+  failed: number;
+  apps: number;
+  bytes_files: number;
+  bytes_text: number;
+  bytes_vectors: number;
+  bytes_memory: number;
+  most_found: { id: string; name: string; hits: number }[];
+}
+
+export interface Reindex {
+  model: string;
+  provider: string;
+  done: number;
+  total: number;
+  state: string;
+  error: string | null;
+}
+
+/** A piece of a document's running text. */
+export interface TextPiece {
+  segment_id: string;
+  position: number;
+  text: string;
+  content: string;
+  answer: string | null;
+  kind: string;
+  heading: string[];
+  place_kind: string;
+  place: string;
+}
+
+export type ExternalServer = Schemas['Server'];

@@ -1,12 +1,13 @@
 import { Alert, Anchor, Badge, Button, Drawer, Group, Skeleton, Stack, Text } from '@mantine/core';
-import { IconDownload, IconExternalLink, IconFileText } from '@tabler/icons-react';
+import { IconDownload, IconExternalLink, IconFileText, IconListDetails } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
-import { useEffect, useRef } from 'react';
 import { useTranslation } from '@/i18n';
 import { Link } from 'react-router';
 
 import { http, url } from '@/api/http';
 import type { Around, Citation } from '@/api/types';
+import { PLACE_KINDS } from '@/knowledge/Place';
+import { Reader } from '@/knowledge/Reader';
 
 import { highlight } from './highlight';
 import css from './SourceDrawer.module.css';
@@ -15,7 +16,7 @@ function Marked({ text, query }: { text: string; query: string }) {
   return highlight(text, query).map((piece, i) => (piece.hit ? <mark key={i}>{piece.text}</mark> : piece.text));
 }
 
-/** The passage an answer rests on, with what stands before and after it. */
+/** The passage an answer rests on, in the text of its document. */
 export default function SourceDrawer({
   citation,
   query,
@@ -34,22 +35,17 @@ export default function SourceDrawer({
     enabled: linked && Boolean(citation.segment_id),
     retry: false,
   });
-  const hit = useRef<HTMLDivElement>(null);
-  useEffect(() => {
-    hit.current?.scrollIntoView({ block: 'center' });
-  }, [passage.data]);
-
   const own = passage.data?.segment;
-  const before = passage.data?.before ?? [];
-  const after = passage.data?.after ?? [];
   const page = citation.page ?? (own?.place_kind === 'page' ? own.place : null);
+  const pdfPage = passage.data?.document.mime_type === 'application/pdf' && own?.place_kind === 'page' ? (own.place.split('-')[0] ?? null) : null;
+  const kind = PLACE_KINDS.find((entry) => entry === own?.place_kind);
   const heading = citation.heading ?? own?.heading.join(' > ');
   return (
     <Drawer
       opened
       onClose={onClose}
       position="right"
-      size="lg"
+      size="xl"
       title={t('chat:source.title', { n: citation.position })}
       closeButtonProps={{ 'aria-label': t('action.close') }}
     >
@@ -66,42 +62,30 @@ export default function SourceDrawer({
           </div>
         </Group>
         <Group gap={8}>
-          {page ? <Badge variant="light" tt="none">{`${t('chat:source.page')} ${page}`}</Badge> : null}
+          {kind && own?.place ? <Badge variant="light" tt="none">{t(`knowledge:place.${kind}`, { place: own.place })}</Badge> : page ? <Badge variant="light" tt="none">{`${t('chat:source.page')} ${page}`}</Badge> : null}
           {typeof citation.score === 'number' ? (
             <Badge variant="default" tt="none">{`${t('chat:source.score')} ${citation.score.toFixed(2)}`}</Badge>
           ) : null}
         </Group>
         {heading ? <Text fz="sm" c="dimmed">{`${t('chat:source.heading')}: ${heading}`}</Text> : null}
-        {passage.isLoading ? (
-          <Skeleton h={180} />
-        ) : (
-          <div className={css.text}>
-            {before.map((n) => (
-              <p key={n.id} className={css.near}>
-                {n.content}
-              </p>
-            ))}
-            <div className={css.hit} ref={hit} aria-label={t('chat:source.passage')} role="region">
-              <Marked text={own?.content ?? citation.content} query={query} />
-            </div>
-            {after.map((n) => (
-              <p key={n.id} className={css.near}>
-                {n.content}
-              </p>
-            ))}
-          </div>
-        )}
-        {passage.error ? <Alert color="sparrow">{t('chat:source.gone')}</Alert> : null}
-        {linked && !passage.error ? (
+        {own ? (
           <Group>
             <Button
               component={Link}
               to={`/knowledge/${citation.dataset_id}/documents/${citation.document_id}?segment=${citation.segment_id}`}
               variant="default"
-              leftSection={<IconExternalLink size={16} />}
+              size="xs"
+              leftSection={<IconListDetails size={16} />}
             >
               {t('chat:source.open')}
             </Button>
+            {pdfPage ? (
+              <Anchor href={`${url(`/datasets/${citation.dataset_id}/documents/${citation.document_id}/download`, { inline: true })}#page=${pdfPage}`} target="_blank" rel="noreferrer" fz="sm">
+                <Group gap={6}>
+                  <IconExternalLink size={16} aria-hidden /> {t('chat:source.atPage', { page: pdfPage })}
+                </Group>
+              </Anchor>
+            ) : null}
             <Anchor href={url(`/datasets/${citation.dataset_id}/documents/${citation.document_id}/download`)} fz="sm" download>
               <Group gap={6}>
                 <IconDownload size={16} aria-hidden /> {t('chat:source.original')}
@@ -109,6 +93,18 @@ export default function SourceDrawer({
             </Anchor>
           </Group>
         ) : null}
+        {passage.isLoading ? (
+          <Skeleton h={180} />
+        ) : own ? (
+          <Reader key={own.id} datasetId={citation.dataset_id} documentId={citation.document_id} segmentId={own.id} query={query} />
+        ) : (
+          <div className={css.text}>
+            <div className={css.hit} aria-label={t('chat:source.passage')} role="region">
+              <Marked text={citation.content} query={query} />
+            </div>
+          </div>
+        )}
+        {passage.error ? <Alert color="sparrow">{t('chat:source.gone')}</Alert> : null}
       </Stack>
     </Drawer>
   );

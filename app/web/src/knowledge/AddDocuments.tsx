@@ -1,11 +1,11 @@
-import { ActionIcon, Button, Checkbox, Group, NumberInput, Paper, Progress, SegmentedControl, Select, SimpleGrid, Stack, Text, TextInput } from '@mantine/core';
+import { ActionIcon, Button, Group, Paper, Progress, SegmentedControl, Stack, Text } from '@mantine/core';
 import { IconFile, IconFileUpload, IconFolderUp, IconX } from '@tabler/icons-react';
-import { useQueryClient } from '@tanstack/react-query';
+import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useCallback, useEffect, useRef, useState, type DragEvent } from 'react';
-import { useTranslation } from '@/i18n';
+import { currentLanguage, useTranslation } from '@/i18n';
 import { useNavigate } from 'react-router';
 
-import type { Estimate } from '@/api/types';
+import type { ProcessRule } from '@/api/types';
 import { useErrorText } from '@/ui/errors';
 import { bytes } from '@/ui/format';
 import { Page } from '@/ui/Page';
@@ -13,11 +13,12 @@ import { Section } from '@/ui/states';
 import { useAct } from '@/ui/useAct';
 
 import { knowledgeApi } from './api';
+import { ChunkingForm } from './Chunking';
 import { useFrameDataset } from './DatasetFrame';
 import { filesOf } from './drop';
 import css from './Knowledge.module.css';
 import { BoxSource, TextSource, WebSource, type Found } from './Sources';
-import { docForm, START, toRule, type Chunking } from './rules';
+import { docForm, fromRule, toRule, type Chunking } from './rules';
 
 interface Item {
   key: string;
@@ -30,6 +31,16 @@ interface Item {
   share: number;
   id?: string;
   error?: unknown;
+  /** Why the file is not even sent: it is empty, or of a type that must be converted first. */
+  hopeless?: Problem;
+}
+
+type Problem = 'empty_file' | 'convert_first';
+
+const OLD = /\.(doc|xls|ppt)$/i;
+
+function problemOf(file: File): Problem | undefined {
+  return file.size === 0 ? 'empty_file' : OLD.test(file.name) ? 'convert_first' : undefined;
 }
 
 const AT_ONCE = 2;
@@ -57,8 +68,7 @@ export default function AddDocuments() {
   const [items, setItems] = useState<Item[]>([]);
   const [source, setSource] = useState<(typeof SOURCES)[number]>('files');
   const [over, setOver] = useState(false);
-  const [chunking, setChunking] = useState<Chunking>(START);
-  const [preview, setPreview] = useState<Estimate | null>(null);
+  const [chunking, setChunking] = useState<Chunking>(() => ({ ...fromRule(dataset.process_rule as ProcessRule | null, dataset.doc_form), language: currentLanguage() === 'zh' ? 'Chinese' : 'English' }));
   const files = useRef<HTMLInputElement>(null);
   const folder = useRef<HTMLInputElement>(null);
   const aborts = useRef(new Map<string, AbortController>());
@@ -68,8 +78,8 @@ export default function AddDocuments() {
     setItems((all) => [
       ...all,
       ...list
-        .filter((file) => file.size > 0 && !file.name.startsWith('.') && !all.some((i) => i.file?.name === file.name && i.size === file.size && i.file.webkitRelativePath === file.webkitRelativePath))
-        .map((file) => ({ key: newKey(), name: file.name, size: file.size, file, share: 0 })),
+        .filter((file) => !file.name.startsWith('.') && !all.some((i) => i.file?.name === file.name && i.size === file.size && i.file.webkitRelativePath === file.webkitRelativePath))
+        .map((file) => ({ key: newKey(), name: file.name, size: file.size, file, share: 0, ...(problemOf(file) ? { hopeless: problemOf(file) } : {}) })),
     ]);
   const addFound = (list: Found[]) =>
     setItems((all) => [
@@ -82,7 +92,7 @@ export default function AddDocuments() {
   // A few files travel at a time; each begins when it has a place.
   useEffect(() => {
     const active = items.filter((i) => aborts.current.has(i.key)).length;
-    for (const item of items.filter((i) => !i.id && !i.error && !aborts.current.has(i.key)).slice(0, Math.max(0, AT_ONCE - active))) {
+    for (const item of items.filter((i) => !i.id && !i.error && !i.hopeless && !aborts.current.has(i.key)).slice(0, Math.max(0, AT_ONCE - active))) {
       const abort = new AbortController();
       aborts.current.set(item.key, abort);
       bring(item, (share) => patch(item.key, { share }), abort.signal)
@@ -101,15 +111,10 @@ export default function AddDocuments() {
     void filesOf(event.dataTransfer).then(add);
   };
   const ready = items.filter((i) => i.id);
-  const waiting = items.some((i) => !i.id && !i.error);
+  const waiting = items.some((i) => !i.id && !i.error && !i.hopeless);
   const rule = toRule(chunking);
-  const set = (change: Partial<Chunking>) => {
-    setChunking({ ...chunking, ...change });
-    setPreview(null);
-  };
-  const estimate = useAct((id: string) => knowledgeApi.estimate(id, rule), { done: setPreview });
   const start = useAct(
-    () => knowledgeApi.addDocuments(dataset.id, { file_ids: ready.flatMap((i) => i.id ?? []), urls: Object.fromEntries(ready.flatMap((i) => (i.id && i.url ? [[i.id, i.url]] : []))), process_rule: rule, doc_form: docForm(chunking) }),
+    () => knowledgeApi.addDocuments(dataset.id, { file_ids: ready.flatMap((i) => i.id ?? []), urls: Object.fromEntries(ready.flatMap((i) => (i.id && i.url ? [[i.id, i.url]] : []))), process_rule: rule, doc_form: docForm(chunking), doc_language: chunking.language }),
     {
       done: async () => {
         await client.invalidateQueries({ queryKey: ['datasets'] });
@@ -118,6 +123,7 @@ export default function AddDocuments() {
     },
   );
   const first = ready[0]?.id;
+  const room = useQuery({ queryKey: ['datasets', 'capacity', dataset.id], queryFn: () => knowledgeApi.capacity(dataset.id) });
   return (
     <Page title={t('knowledge:add.title')} description={t('knowledge:add.text')}>
       <Stack gap="lg">
@@ -160,7 +166,9 @@ export default function AddDocuments() {
                   <IconFile size={20} stroke={1.5} aria-hidden style={{ flex: 'none' }} />
                   <div style={{ flex: 1, minWidth: 0 }}>
                     <Text fz="sm" truncate>{item.name}</Text>
-                    {item.error ? (
+                    {item.hopeless ? (
+                      <Text fz="xs" c="var(--mantine-color-error)" role="alert">{t(`errors:${item.hopeless}`)}</Text>
+                    ) : item.error ? (
                       <Text fz="xs" c="var(--mantine-color-error)" role="alert">{text(item.error)}</Text>
                     ) : item.id ? (
                       <Text fz="xs" c="dimmed">{bytes(item.size)} · {t('knowledge:add.uploaded')}</Text>
@@ -178,49 +186,17 @@ export default function AddDocuments() {
           </Stack>
         ) : null}
         <Section title={t('knowledge:chunk.title')} description={t('knowledge:chunk.text')}>
-          <Stack>
-            <div style={{ overflowX: 'auto' }}>
-              <SegmentedControl
-                aria-label={t('knowledge:chunk.title')}
-                value={chunking.mode}
-                onChange={(mode) => set({ mode: mode })}
-                data={(['automatic', 'custom', 'hierarchical'] as const).map((value) => ({ value, label: t(`knowledge:chunk.${value}`) }))}
-              />
-            </div>
-            <Text fz="sm" c="dimmed">{t(`knowledge:chunk.${chunking.mode}Text`)}</Text>
-            {chunking.mode === 'automatic' ? null : (
-              <>
-                <SimpleGrid cols={{ base: 1, sm: 3 }}>
-                  <TextInput label={t('knowledge:chunk.separator')} value={chunking.separator} onChange={(event) => set({ separator: event.currentTarget.value })} ff="monospace" />
-                  <NumberInput label={t('knowledge:chunk.max')} min={50} max={4000} value={chunking.maxTokens} onChange={(v) => set({ maxTokens: Number(v) || START.maxTokens })} />
-                  {chunking.mode === 'custom' ? (
-                    <NumberInput label={t('knowledge:chunk.overlap')} min={0} max={1000} value={chunking.overlap} onChange={(v) => set({ overlap: Number(v) || 0 })} />
-                  ) : (
-                    <NumberInput label={t('knowledge:chunk.child')} min={20} max={2000} value={chunking.childTokens} onChange={(v) => set({ childTokens: Number(v) || START.childTokens })} />
-                  )}
-                </SimpleGrid>
-                {chunking.mode === 'hierarchical' ? (
-                  <Select maw={320} label={t('knowledge:chunk.parent')} allowDeselect={false} value={chunking.parentMode} onChange={(v) => set({ parentMode: v === 'full-doc' ? 'full-doc' : 'paragraph' })} data={[{ value: 'paragraph', label: t('knowledge:chunk.paragraph') }, { value: 'full-doc', label: t('knowledge:chunk.fullDoc') }]} />
-                ) : null}
-                <Group>
-                  <Checkbox label={t('knowledge:chunk.spaces')} checked={chunking.removeSpaces} onChange={(event) => set({ removeSpaces: event.currentTarget.checked })} />
-                  <Checkbox label={t('knowledge:chunk.links')} checked={chunking.removeLinks} onChange={(event) => set({ removeLinks: event.currentTarget.checked })} />
-                </Group>
-              </>
-            )}
-            <Group>
-              <Button variant="default" size="xs" disabled={!first} loading={estimate.isPending} onClick={() => (first ? estimate.mutate(first) : undefined)}>
-                {t('knowledge:chunk.preview')}
-              </Button>
-              {preview ? <Text fz="sm" c="dimmed">{t('knowledge:chunk.total', { count: preview.total_segments })}</Text> : null}
-            </Group>
-            {preview?.preview.map((chunk, i) => (
-              <div key={i} className={css.chunk}>
-                <Text fz="xs" c="dimmed" mb={4}>{i + 1}</Text>
-                {chunk.child_chunks?.length ? chunk.child_chunks.map((child, j) => <span key={j} className={css.child}>{child}</span>) : chunk.content}
-              </div>
-            ))}
-          </Stack>
+          <ChunkingForm
+            value={chunking}
+            form={dataset.doc_form}
+            onChange={setChunking}
+            estimate={first ? () => knowledgeApi.estimate({ file_id: first, process_rule: rule, doc_form: docForm(chunking), doc_language: chunking.language }) : undefined}
+          />
+          {room.data ? (
+            <Text fz="xs" c="dimmed" mt="md">
+              {t('knowledge:memory.now', { now: bytes(room.data.bytes_now), limit: bytes(room.data.bytes_limit), more: bytes(room.data.bytes_per_10k) })}
+            </Text>
+          ) : null}
         </Section>
         <Group justify="flex-end">
           <Button size="md" disabled={ready.length === 0 || waiting} loading={start.isPending} onClick={() => start.mutate()}>

@@ -1,4 +1,5 @@
-import { Button, Group, Modal, Stack, Text, TextInput } from '@mantine/core';
+import { ActionIcon, Button, Group, Menu, Modal, Stack, Text, TextInput } from '@mantine/core';
+import { IconArchive, IconArchiveOff, IconCut, IconDots, IconDownload, IconEye, IconEyeOff, IconPencil, IconTags, IconTrash } from '@tabler/icons-react';
 import { useState } from 'react';
 import { useTranslation } from '@/i18n';
 
@@ -8,8 +9,44 @@ import { useAct } from '@/ui/useAct';
 
 import { isWorking, knowledgeApi } from './api';
 
+export type DocumentAction = 'enable' | 'disable' | 'archive' | 'un_archive';
+
+/** What can be done with one document beside what its state asks for. */
+export function RowMenu({ doc, original, rename, metadata, rechunk, status, remove }: {
+  doc: Doc;
+  original: string;
+  rename: () => void;
+  metadata: () => void;
+  rechunk: () => void;
+  status: (action: DocumentAction) => void;
+  remove: () => void;
+}) {
+  const { t } = useTranslation();
+  const done = doc.indexing_status === 'completed';
+  return (
+    <Menu>
+      <Menu.Target>
+        <ActionIcon aria-label={t('knowledge:more', { name: doc.name })}><IconDots size={18} /></ActionIcon>
+      </Menu.Target>
+      <Menu.Dropdown>
+        <Menu.Item leftSection={<IconPencil size={16} />} onClick={rename}>{t('knowledge:rename')}</Menu.Item>
+        <Menu.Item leftSection={<IconTags size={16} />} onClick={metadata}>{t('knowledge:metadata.edit')}</Menu.Item>
+        {isWorking(doc) || doc.archived ? null : <Menu.Item leftSection={<IconCut size={16} />} onClick={rechunk}>{t('knowledge:rechunk.action')}</Menu.Item>}
+        <Menu.Item leftSection={<IconDownload size={16} />} component="a" href={original} download>{t('knowledge:original')}</Menu.Item>
+        {done && !doc.archived ? (
+          <Menu.Item leftSection={doc.enabled ? <IconEyeOff size={16} /> : <IconEye size={16} />} onClick={() => status(doc.enabled ? 'disable' : 'enable')}>{t(doc.enabled ? 'knowledge:bulk.disable' : 'knowledge:bulk.enable')}</Menu.Item>
+        ) : null}
+        {done ? (
+          <Menu.Item leftSection={doc.archived ? <IconArchiveOff size={16} /> : <IconArchive size={16} />} onClick={() => status(doc.archived ? 'un_archive' : 'archive')}>{t(doc.archived ? 'knowledge:bulk.unarchive' : 'knowledge:bulk.archive')}</Menu.Item>
+        ) : null}
+        {doc.archived ? null : <Menu.Item color="brick" leftSection={<IconTrash size={16} />} onClick={remove}>{t('action.delete')}</Menu.Item>}
+      </Menu.Dropdown>
+    </Menu>
+  );
+}
+
 /** What can be done with the chosen documents at once. */
-export function Bulk({ datasetId, chosen, clear, refresh }: { datasetId: string; chosen: Doc[]; clear: () => void; refresh: () => unknown }) {
+export function Bulk({ datasetId, chosen, clear, refresh, metadata, rechunk }: { datasetId: string; chosen: Doc[]; clear: () => void; refresh: () => unknown; metadata: () => void; rechunk: () => void }) {
   const { t } = useTranslation();
   const confirm = useConfirm();
   const ids = chosen.map((doc) => doc.id);
@@ -17,7 +54,7 @@ export function Bulk({ datasetId, chosen, clear, refresh }: { datasetId: string;
     clear();
     await refresh();
   };
-  const status = useAct((action: 'enable' | 'disable' | 'archive' | 'un_archive') => knowledgeApi.status(datasetId, ids, action), { done: after });
+  const status = useAct((action: DocumentAction) => knowledgeApi.status(datasetId, ids, action), { done: after });
   const remove = useAct(() => knowledgeApi.removeDocuments(datasetId, ids), { done: after });
   const askRemove = async () => {
     if (await confirm({ title: t('knowledge:bulk.delete', { count: ids.length }), text: t('knowledge:delete.text'), confirm: t('action.delete') })) remove.mutate();
@@ -34,6 +71,8 @@ export function Bulk({ datasetId, chosen, clear, refresh }: { datasetId: string;
       ) : (
         <Button size="xs" variant="default" disabled={archived || busy} onClick={() => status.mutate('archive')}>{t('knowledge:bulk.archive')}</Button>
       )}
+      <Button size="xs" variant="default" onClick={metadata}>{t('knowledge:metadata.edit')}</Button>
+      <Button size="xs" variant="default" disabled={archived || busy} onClick={rechunk}>{t('knowledge:rechunk.action')}</Button>
       <Button size="xs" variant="light" color="brick" disabled={archived} loading={remove.isPending} onClick={() => void askRemove()}>{t('action.delete')}</Button>
       <Button size="xs" variant="subtle" onClick={clear}>{t('action.cancel')}</Button>
     </Group>

@@ -1,5 +1,5 @@
 import { Skeleton, Text } from '@mantine/core';
-import { IconChevronLeft, IconFiles, IconSettings, IconZoomQuestion } from '@tabler/icons-react';
+import { IconChartBar, IconChevronLeft, IconFiles, IconSettings, IconZoomQuestion } from '@tabler/icons-react';
 import { useTranslation } from '@/i18n';
 import { Link, NavLink, Outlet, useOutletContext, useParams } from 'react-router';
 
@@ -21,9 +21,11 @@ export default function DatasetFrame() {
   const dataset = useDataset(datasetId);
   usePageTitle(dataset.data?.name ?? '');
   if (dataset.error && !dataset.data) return <Failed error={dataset.error} retry={() => dataset.refetch()} />;
+  const external = dataset.data?.provider === 'external';
   const tabs = [
-    { to: `/knowledge/${datasetId}`, end: true, label: t('knowledge:tab.documents'), icon: IconFiles },
+    ...(external ? [] : [{ to: `/knowledge/${datasetId}`, end: true, label: t('knowledge:tab.documents'), icon: IconFiles }]),
     { to: `/knowledge/${datasetId}/test`, end: false, label: t('knowledge:tab.test'), icon: IconZoomQuestion },
+    ...(external ? [] : [{ to: `/knowledge/${datasetId}/statistics`, end: false, label: t('knowledge:tab.statistics'), icon: IconChartBar }]),
     { to: `/knowledge/${datasetId}/settings`, end: false, label: t('knowledge:tab.settings'), icon: IconSettings },
   ];
   return (
@@ -38,7 +40,7 @@ export default function DatasetFrame() {
               {dataset.data.name}
             </Text>
             <Text c="dimmed" fz="xs">
-              {t('knowledge:documents', { count: dataset.data.document_count })}
+              {external ? t('knowledge:external.of', { name: dataset.data.external_knowledge_info?.external_knowledge_api_name ?? '' }) : t('knowledge:documents', { count: dataset.data.document_count })}
             </Text>
           </div>
         ) : (

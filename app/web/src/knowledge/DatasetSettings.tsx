@@ -1,4 +1,4 @@
-import { Button, Group, NumberInput, Select, Slider, Stack, Switch, Text, Textarea, TextInput } from '@mantine/core';
+import { Button, Group, Stack, Switch, Text, Textarea, TextInput } from '@mantine/core';
 import { IconFileExport } from '@tabler/icons-react';
 import { useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
@@ -16,7 +16,11 @@ import { useAct } from '@/ui/useAct';
 
 import { knowledgeApi } from './api';
 import { useFrameDataset } from './DatasetFrame';
-import { METHODS } from './RetrievalTest';
+import { Embedding } from './Embedding';
+import { ExternalRetrievalForm, type ExternalRetrieval } from './External';
+import { RetrievalForm, START } from './Retrieval';
+import { TagsField } from './Tags';
+import { useApps, UsedBy } from './UsedBy';
 
 export default function DatasetSettings() {
   const { t } = useTranslation();
@@ -27,11 +31,21 @@ export default function DatasetSettings() {
   const navigate = useNavigate();
   const [name, setName] = useState(dataset.name);
   const [description, setDescription] = useState(dataset.description);
-  const [retrieval, setRetrieval] = useState<RetrievalModel>({
-    search_method: 'hybrid_search', top_k: 4, score_threshold_enabled: false, score_threshold: 0.5, reranking_enable: false,
-    ...dataset.retrieval_model_dict,
-  });
-  const save = useAct(() => knowledgeApi.update(dataset.id, { name: name.trim(), description: description.trim(), retrieval_model: retrieval }), {
+  const [retrieval, setRetrieval] = useState<RetrievalModel>({ ...START, ...(dataset.retrieval_model_dict) });
+  const external = dataset.provider === 'external';
+  const [outside, setOutside] = useState<ExternalRetrieval>({ top_k: 4, score_threshold: 0.5, score_threshold_enabled: false, ...dataset.external_retrieval_model });
+  const [outsideId, setOutsideId] = useState(dataset.external_knowledge_info?.external_knowledge_id ?? '');
+  const [tags, setTags] = useState(dataset.tags.map((tag) => String(tag.name)));
+  const [enabled, setEnabled] = useState(dataset.enable_api);
+  const apps = useApps(dataset.id);
+  const save = useAct(async () => {
+    const saved = await knowledgeApi.update(dataset.id, {
+      name: name.trim(), description: description.trim(), enable_api: enabled,
+      ...(external ? { external_retrieval_model: { ...outside }, external_knowledge_id: outsideId.trim() } : { retrieval_model: retrieval }),
+    });
+    await knowledgeApi.setTags(dataset.id, tags);
+    return saved;
+  }, {
     quiet: true,
     done: async () => {
       await client.invalidateQueries({ queryKey: ['datasets'] });
@@ -67,25 +81,35 @@ export default function DatasetSettings() {
               <Stack>
                 <TextInput label={t('knowledge:create.name')} required withAsterisk={false} maxLength={40} value={name} error={save.error ? text(save.error) : undefined} onChange={(event) => setName(event.currentTarget.value)} />
                 <Textarea label={t('knowledge:create.description')} autosize minRows={2} maxLength={400} value={description} onChange={(event) => setDescription(event.currentTarget.value)} />
-                {dataset.embedding_model ? <Text fz="sm" c="dimmed">{t('knowledge:settings.embedding', { name: dataset.embedding_model })}</Text> : null}
+                <TagsField value={tags} onChange={setTags} />
+                <Switch label={t('knowledge:settings.api')} description={t('knowledge:settings.apiText')} checked={enabled} onChange={(event) => setEnabled(event.currentTarget.checked)} />
               </Stack>
             </Section>
-            <Section title={t('knowledge:settings.retrieval')} description={t('knowledge:settings.retrievalText')}>
-              <Stack>
-                <Select label={t('knowledge:test.method')} allowDeselect={false} value={retrieval.search_method} onChange={(value) => setRetrieval({ ...retrieval, search_method: (value ?? 'hybrid_search') })} data={METHODS.map((value) => ({ value, label: t(`knowledge:method.${value}`) }))} />
-                <NumberInput label={t('prompt:retrieval.topK')} min={1} max={20} value={retrieval.top_k} onChange={(value) => setRetrieval({ ...retrieval, top_k: Number(value) || 4 })} />
-                <Switch label={t('prompt:retrieval.threshold')} description={t('prompt:retrieval.thresholdText')} checked={retrieval.score_threshold_enabled} onChange={(event) => setRetrieval({ ...retrieval, score_threshold_enabled: event.currentTarget.checked })} />
-                {retrieval.score_threshold_enabled ? <Slider min={0} max={1} step={0.05} thumbLabel={t('prompt:retrieval.threshold')} value={retrieval.score_threshold ?? 0.5} onChange={(score_threshold) => setRetrieval({ ...retrieval, score_threshold })} /> : null}
-              </Stack>
-            </Section>
+            {external ? (
+              <Section title={t('knowledge:external.title')} description={dataset.external_knowledge_info?.external_knowledge_api_endpoint}>
+                <Stack>
+                  <TextInput label={t('knowledge:external.id')} description={t('knowledge:external.idText')} maxLength={255} value={outsideId} onChange={(event) => setOutsideId(event.currentTarget.value)} />
+                  <ExternalRetrievalForm value={outside} onChange={setOutside} />
+                </Stack>
+              </Section>
+            ) : (
+              <Section title={t('knowledge:settings.retrieval')} description={t('knowledge:settings.retrievalText')}>
+                <RetrievalForm value={retrieval} onChange={setRetrieval} economy={dataset.indexing_technique === 'economy'} />
+              </Section>
+            )}
             <Group justify="flex-end"><Button type="submit" loading={save.isPending} disabled={!name.trim()}>{t('action.save')}</Button></Group>
           </Stack>
         </form>
-        <Section title={t('knowledge:export.title')} description={t('knowledge:export.text')}>
+        {external ? null : <Embedding dataset={dataset} />}
+        {external ? null : <Section title={t('knowledge:export.title')} description={t('knowledge:export.text')}>
           <Button component="a" href={url(`/datasets/${dataset.id}/export`)} download variant="default" leftSection={<IconFileExport size={18} />}>{t('knowledge:export.action')}</Button>
+        </Section>}
+        <Section title={t('knowledge:usage.title')} description={t('knowledge:usage.text')}>
+          <UsedBy datasetId={dataset.id} />
         </Section>
-        <Section title={t('knowledge:settings.danger')} description={t('knowledge:settings.dangerText')}>
-          <Button color="brick" variant="light" loading={remove.isPending} onClick={() => void askRemove()}>{t('knowledge:settings.delete')}</Button>
+        <Section title={t('knowledge:settings.danger')} description={t(external ? 'knowledge:settings.dangerExternal' : 'knowledge:settings.dangerText')}>
+          {apps.data?.data.length ? <Text fz="sm" mb="sm">{t('knowledge:usage.block', { count: apps.data.data.length })}</Text> : null}
+          <Button color="brick" variant="light" disabled={!apps.data || apps.data.data.length > 0} loading={remove.isPending} onClick={() => void askRemove()}>{t('knowledge:settings.delete')}</Button>
         </Section>
       </Stack>
     </Page>

@@ -1,10 +1,10 @@
-import { ActionIcon, Badge, Button, Checkbox, Group, Pagination, Progress, Stack, Table, Text, TextInput, Tooltip } from '@mantine/core';
+import { ActionIcon, Button, Checkbox, Group, Pagination, Stack, Table, Text, TextInput, Tooltip } from '@mantine/core';
 import { useDebouncedValue } from '@mantine/hooks';
-import { IconDownload, IconPencil, IconPlayerPause, IconPlayerPlay, IconPlus, IconRefresh, IconSearch, IconTrash, IconWorldDownload } from '@tabler/icons-react';
+import { IconPlayerPause, IconPlayerPlay, IconPlus, IconRefresh, IconSearch, IconTags, IconWorldDownload } from '@tabler/icons-react';
 import { keepPreviousData, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useEffect, useRef, useState } from 'react';
 import { useTranslation } from '@/i18n';
-import { Link } from 'react-router';
+import { Link, Navigate } from 'react-router';
 
 import { url } from '@/api/http';
 import type { Doc } from '@/api/types';
@@ -14,68 +14,12 @@ import { Page } from '@/ui/Page';
 import { Empty, Failed, RowSkeletons } from '@/ui/states';
 import { useAct } from '@/ui/useAct';
 
-import { Bulk, Rename } from './Bulk';
-import { isWorking, knowledgeApi, progress } from './api';
+import { Bulk, Rename, RowMenu, type DocumentAction } from './Bulk';
+import { isWorking, knowledgeApi } from './api';
 import { useFrameDataset } from './DatasetFrame';
-
-const COLOURS: Record<string, string> = { available: 'moss', error: 'brick', paused: 'gray', disabled: 'gray', archived: 'gray' };
-const STATES = ['queuing', 'indexing', 'paused', 'error', 'available', 'disabled', 'archived'] as const;
-const STAGES = ['waiting', 'parsing', 'cleaning', 'splitting', 'indexing', 'embedding'] as const;
-
-function oneOf<T extends string>(list: readonly T[], value: string | null | undefined): T | undefined {
-  return list.find((entry) => entry === value);
-}
-
-/** 1, 2, 3, 7 as "1-3, 7". */
-function ranges(pages: number[]): string {
-  const out: string[] = [];
-  for (let i = 0; i < pages.length; ) {
-    let j = i;
-    while (pages[j + 1] === (pages[j] ?? 0) + 1) j += 1;
-    out.push(i === j ? String(pages[i]) : `${pages[i] ?? ''}-${pages[j] ?? ''}`);
-    i = j + 1;
-  }
-  return out.length > 12 ? `${out.slice(0, 12).join(', ')}, …` : out.join(', ');
-}
-
-/** State of one document: a badge, and while it is being read its stage, progress and speed. */
-function State({ doc }: { doc: Doc }) {
-  const { t } = useTranslation();
-  const state = oneOf(STATES, doc.display_status) ?? 'queuing';
-  const stage = oneOf(STAGES, doc.stage || doc.indexing_status);
-  const share = progress(doc);
-  if (isWorking(doc)) {
-    return (
-      <Stack gap={4} maw={240}>
-        <Progress value={share ?? 100} animated={share === null || share < 100} size="sm" aria-label={t('knowledge:progress', { name: doc.name })} />
-        <Text fz="xs" c="dimmed" className="sp-num">
-          {stage ? t(`knowledge:stage.${stage}`) : t(`knowledge:status.${state}`)}
-          {doc.total ? ` · ${count(doc.done)}/${count(doc.total)}` : ''}
-          {doc.speed ? ` · ${t('knowledge:speed', { n: Math.round(doc.speed) })}` : ''}
-        </Text>
-      </Stack>
-    );
-  }
-  return (
-    <Stack gap={4} align="flex-start">
-      <Badge variant="light" color={COLOURS[state] ?? 'sparrow'} tt="none" data-status={state}>
-        {t(`knowledge:status.${state}`)}
-      </Badge>
-      {doc.error ? (
-        <Text fz="xs" c="var(--mantine-color-error)" maw={360}>
-          {doc.error}
-        </Text>
-      ) : null}
-      {doc.notices?.map((notice) => (
-        <Text key={notice.code} fz="xs" c="dimmed" maw={360}>
-          {notice.code === 'pages_without_text' || notice.code === 'pages_damaged'
-            ? t(`knowledge:notice.${notice.code}`, { pages: ranges(notice.pages ?? []), count: notice.pages?.length ?? 0, total: notice.total ?? 0 })
-            : notice.message}
-        </Text>
-      ))}
-    </Stack>
-  );
-}
+import { DocumentState } from './DocumentState';
+import { FieldsDrawer, useValueText, ValuesDialog } from './Metadata';
+import { Rechunk } from './Rechunk';
 
 export default function Documents() {
   const { t } = useTranslation();
@@ -115,17 +59,24 @@ export default function Documents() {
   const sync = useAct((id: string) => knowledgeApi.sync(dataset.id, id), { done: refresh });
   const [chosen, setChosen] = useState<string[]>([]);
   const [renaming, setRenaming] = useState<Doc | null>(null);
+  const [values, setValues] = useState<Doc[] | null>(null);
+  const [rechunking, setRechunking] = useState<Doc[] | null>(null);
+  const [fields, setFields] = useState(false);
+  const status = useAct((input: { id: string; action: DocumentAction }) => knowledgeApi.status(dataset.id, [input.id], input.action), { done: refresh });
+  const retryAll = useAct(() => knowledgeApi.retryFailed(dataset.id), { done: refresh });
   const remove = useAct((id: string) => knowledgeApi.removeDocument(dataset.id, id), { done: refresh });
   const askRemove = async (doc: Doc) => {
     if (await confirm({ title: t('knowledge:delete.title', { name: doc.name }), text: t('knowledge:delete.text'), confirm: t('action.delete') })) remove.mutate(doc.id);
   };
   const rows = (docs.data?.data ?? []).map((doc) => live.data?.data.find((fresh) => fresh.id === doc.id) ?? doc);
   const selected = rows.filter((doc) => chosen.includes(doc.id));
+  const valueText = useValueText();
   const add = (
     <Button component={Link} to={`/knowledge/${dataset.id}/add`} leftSection={<IconPlus size={18} />}>
       {t('knowledge:add.action')}
     </Button>
   );
+  if (dataset.provider === 'external') return <Navigate to={`/knowledge/${dataset.id}/test`} replace />;
   return (
     <Page title={t('knowledge:tab.documents')} description={dataset.description} actions={add}>
       {docs.isPending ? (
@@ -138,9 +89,18 @@ export default function Documents() {
         </Empty>
       ) : (
         <Stack>
-          {selected.length ? <Bulk datasetId={dataset.id} chosen={selected} clear={() => setChosen([])} refresh={refresh} /> : null}
+          {fields ? <FieldsDrawer datasetId={dataset.id} close={() => setFields(false)} /> : null}
+          {values ? <ValuesDialog datasetId={dataset.id} docs={values} close={() => setValues(null)} done={refresh} manage={() => { setValues(null); setFields(true); }} /> : null}
+          {rechunking ? <Rechunk dataset={dataset} docs={rechunking} close={() => setRechunking(null)} done={async () => { setChosen([]); await refresh(); }} /> : null}
+          {selected.length ? <Bulk datasetId={dataset.id} chosen={selected} clear={() => setChosen([])} refresh={refresh} metadata={() => setValues(selected)} rechunk={() => setRechunking(selected)} /> : null}
           {renaming ? <Rename datasetId={dataset.id} doc={renaming} close={() => setRenaming(null)} refresh={refresh} /> : null}
-          <TextInput aria-label={t('knowledge:searchDocuments')} placeholder={t('knowledge:searchDocuments')} leftSection={<IconSearch size={16} />} maw={300} value={keyword} onChange={(event) => setKeyword(event.currentTarget.value)} />
+          <Group justify="space-between" gap="xs">
+            <TextInput aria-label={t('knowledge:searchDocuments')} placeholder={t('knowledge:searchDocuments')} leftSection={<IconSearch size={16} />} flex="0 1 300px" value={keyword} onChange={(event) => { setKeyword(event.currentTarget.value); setPage(1); }} />
+            <Group gap="xs">
+              {rows.some((doc) => doc.indexing_status === 'error') ? <Button variant="light" color="brick" size="sm" leftSection={<IconRefresh size={16} />} loading={retryAll.isPending} onClick={() => retryAll.mutate()}>{t('knowledge:retryAll')}</Button> : null}
+              <Button variant="default" size="sm" leftSection={<IconTags size={16} />} onClick={() => setFields(true)}>{t('knowledge:metadata.title')}</Button>
+            </Group>
+          </Group>
           <Table.ScrollContainer minWidth={720}>
             <Table verticalSpacing="sm" highlightOnHover>
               <Table.Thead>
@@ -166,9 +126,11 @@ export default function Documents() {
                       <Link to={`/knowledge/${dataset.id}/documents/${doc.id}`} style={{ color: 'inherit', fontWeight: 550, overflowWrap: 'anywhere' }}>
                         {doc.name}
                       </Link>
-                      {doc.size ? <Text fz="xs" c="dimmed">{bytes(doc.size)}</Text> : null}
+                      <Text fz="xs" c="dimmed">
+                        {[doc.size ? bytes(doc.size) : '', ...(doc.doc_metadata ?? []).filter((entry) => entry.id !== 'built-in').map((entry) => `${entry.name}: ${valueText(entry.name, entry.type, entry.value)}`)].filter(Boolean).join(' · ')}
+                      </Text>
                     </Table.Td>
-                    <Table.Td><State doc={doc} /></Table.Td>
+                    <Table.Td><DocumentState doc={doc} /></Table.Td>
                     <Table.Td ta="right" className="sp-num">{count(doc.word_count)}</Table.Td>
                     <Table.Td ta="right" className="sp-num">{count(doc.hit_count)}</Table.Td>
                     <Table.Td>{ago(doc.created_at)}</Table.Td>
@@ -194,15 +156,15 @@ export default function Documents() {
                             <ActionIcon aria-label={t('knowledge:sync')} onClick={() => sync.mutate(doc.id)}><IconWorldDownload size={18} /></ActionIcon>
                           </Tooltip>
                         ) : null}
-                        <Tooltip label={t('knowledge:rename')}>
-                          <ActionIcon aria-label={t('knowledge:rename')} onClick={() => setRenaming(doc)}><IconPencil size={18} /></ActionIcon>
-                        </Tooltip>
-                        <Tooltip label={t('knowledge:original')}>
-                          <ActionIcon component="a" href={url(`/datasets/${dataset.id}/documents/${doc.id}/download`)} download aria-label={t('knowledge:original')}><IconDownload size={18} /></ActionIcon>
-                        </Tooltip>
-                        <Tooltip label={t('action.delete')}>
-                          <ActionIcon aria-label={t('action.delete')} onClick={() => void askRemove(doc)}><IconTrash size={18} /></ActionIcon>
-                        </Tooltip>
+                        <RowMenu
+                          doc={doc}
+                          original={url(`/datasets/${dataset.id}/documents/${doc.id}/download`)}
+                          rename={() => setRenaming(doc)}
+                          metadata={() => setValues([doc])}
+                          rechunk={() => setRechunking([doc])}
+                          status={(action) => status.mutate({ id: doc.id, action })}
+                          remove={() => void askRemove(doc)}
+                        />
                       </Group>
                     </Table.Td>
                   </Table.Tr>

@@ -1,6 +1,6 @@
-import { Button, Group, Modal, Pagination, SimpleGrid, Stack, Text, Textarea, TextInput } from '@mantine/core';
+import { ActionIcon, Badge, Button, Group, Menu, Modal, MultiSelect, Pagination, SimpleGrid, Stack, Text, Textarea, TextInput } from '@mantine/core';
 import { useDebouncedValue } from '@mantine/hooks';
-import { IconBook2, IconFileImport, IconPlus, IconSearch } from '@tabler/icons-react';
+import { IconBook2, IconCloudShare, IconDots, IconFileImport, IconKey, IconPlus, IconSearch, IconServer2 } from '@tabler/icons-react';
 import { keepPreviousData, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useTranslation } from '@/i18n';
@@ -14,7 +14,9 @@ import { CardSkeletons, Empty, Failed } from '@/ui/states';
 import { useAct } from '@/ui/useAct';
 
 import { knowledgeApi } from './api';
+import { CreateExternal, ServersDrawer } from './External';
 import ImportDataset from './ImportDataset';
+import { useTags } from './Tags';
 
 export default function KnowledgeList() {
   const { t } = useTranslation();
@@ -27,11 +29,13 @@ export default function KnowledgeList() {
   const [page, setPage] = useState(1);
   const [name, setName] = useState('');
   const [description, setDescription] = useState('');
-  const [importing, setImporting] = useState(false);
+  const [dialog, setDialog] = useState<'import' | 'external' | 'servers' | null>(null);
+  const [chosenTags, setChosenTags] = useState<string[]>([]);
+  const tags = useTags();
   const setCreating = (open: boolean) => setParams(open ? { create: '1' } : {}, { replace: true });
   const sets = useQuery({
-    queryKey: ['datasets', 'list', page, wanted],
-    queryFn: () => knowledgeApi.list(page, wanted),
+    queryKey: ['datasets', 'list', page, wanted, chosenTags],
+    queryFn: () => knowledgeApi.list(page, wanted, chosenTags),
     placeholderData: keepPreviousData,
   });
   const create = useAct(() => knowledgeApi.create({ name: name.trim(), description: description.trim() }), {
@@ -43,9 +47,17 @@ export default function KnowledgeList() {
   });
   const newButton = (
     <Group gap="xs">
-      <Button variant="default" leftSection={<IconFileImport size={18} />} onClick={() => setImporting(true)}>
-        {t('knowledge:import.action')}
-      </Button>
+      <Menu>
+        <Menu.Target>
+          <ActionIcon size={36} variant="default" aria-label={t('action.more')}><IconDots size={18} /></ActionIcon>
+        </Menu.Target>
+        <Menu.Dropdown>
+          <Menu.Item leftSection={<IconFileImport size={16} />} onClick={() => setDialog('import')}>{t('knowledge:import.title')}</Menu.Item>
+          <Menu.Item leftSection={<IconCloudShare size={16} />} onClick={() => setDialog('external')}>{t('knowledge:external.create')}</Menu.Item>
+          <Menu.Item leftSection={<IconServer2 size={16} />} onClick={() => setDialog('servers')}>{t('knowledge:external.servers')}</Menu.Item>
+          <Menu.Item leftSection={<IconKey size={16} />} component={Link} to="/knowledge/api">{t('knowledge:api.title')}</Menu.Item>
+        </Menu.Dropdown>
+      </Menu>
       <Button leftSection={<IconPlus size={18} />} onClick={() => setCreating(true)}>
         {t('knowledge:create.action')}
       </Button>
@@ -57,29 +69,42 @@ export default function KnowledgeList() {
         <CardSkeletons n={4} height={132} />
       ) : sets.error ? (
         <Failed error={sets.error} retry={() => sets.refetch()} />
-      ) : sets.data.total === 0 && !wanted ? (
+      ) : sets.data.total === 0 && !wanted && chosenTags.length === 0 ? (
         <Empty title={t('knowledge:none')} action={newButton}>
           {t('knowledge:noneText')}
         </Empty>
       ) : (
         <Stack gap="lg">
+          <Group>
           <TextInput
             aria-label={t('knowledge:search')}
             placeholder={t('knowledge:search')}
             leftSection={<IconSearch size={16} />}
-            maw={300}
+            flex="0 1 300px"
             value={keyword}
             onChange={(event) => {
               setKeyword(event.currentTarget.value);
               setPage(1);
             }}
           />
+          {tags.data?.data.some((tag) => Number(tag.binding_count) > 0) ? (
+            <MultiSelect
+              aria-label={t('knowledge:tags.filter')} placeholder={chosenTags.length ? undefined : t('knowledge:tags.filter')} flex="0 1 300px" clearable
+              value={chosenTags}
+              onChange={(next) => {
+                setChosenTags(next);
+                setPage(1);
+              }}
+              data={tags.data.data.map((tag) => ({ value: tag.id, label: `${tag.name} (${tag.binding_count})` }))}
+            />
+          ) : null}
+          </Group>
           {sets.data.data.length === 0 ? <Text c="dimmed">{t('state.noMatch')}</Text> : null}
           <SimpleGrid cols={{ base: 1, sm: 2, lg: 3, xl: 4 }} component="ul" p={0} m={0} style={{ listStyle: 'none' }}>
             {sets.data.data.map((set) => (
               <li key={set.id} className={css.card} style={{ minHeight: 132 }}>
                 <div className={css.head}>
-                  <IconBook2 size={30} stroke={1.4} color="var(--sp-accent)" aria-hidden style={{ flex: 'none' }} />
+                  {set.provider === 'external' ? <IconCloudShare size={30} stroke={1.4} color="var(--sp-accent)" aria-hidden style={{ flex: 'none' }} /> : <IconBook2 size={30} stroke={1.4} color="var(--sp-accent)" aria-hidden style={{ flex: 'none' }} />}
                   <Link to={`/knowledge/${set.id}`} className={css.name}>
                     {set.name}
                   </Link>
@@ -89,9 +114,14 @@ export default function KnowledgeList() {
                     {set.description}
                   </Text>
                 ) : null}
+                {set.tags.length ? (
+                  <Group gap={4}>{set.tags.map((tag) => <Badge key={String(tag.id)} size="sm" variant="default" tt="none">{String(tag.name)}</Badge>)}</Group>
+                ) : null}
                 <Text c="dimmed" fz="xs" mt="auto">
-                  {t('knowledge:documents', { count: set.document_count })} · {t('knowledge:words', { n: count(set.word_count) })} ·{' '}
-                  {t('knowledge:apps', { count: set.app_count })}
+                  {set.provider === 'external'
+                    ? t('knowledge:external.of', { name: set.external_knowledge_info?.external_knowledge_api_name ?? '' })
+                    : `${t('knowledge:documents', { count: set.document_count })} · ${t('knowledge:words', { n: count(set.word_count) })}`}{' '}
+                  · {t('knowledge:apps', { count: set.app_count })}
                 </Text>
               </li>
             ))}
@@ -99,7 +129,9 @@ export default function KnowledgeList() {
           {sets.data.total > sets.data.limit ? <Pagination value={page} onChange={setPage} total={Math.ceil(sets.data.total / sets.data.limit)} /> : null}
         </Stack>
       )}
-      {importing ? <ImportDataset close={() => setImporting(false)} /> : null}
+      {dialog === 'import' ? <ImportDataset close={() => setDialog(null)} /> : null}
+      {dialog === 'external' ? <CreateExternal close={() => setDialog(null)} /> : null}
+      {dialog === 'servers' ? <ServersDrawer close={() => setDialog(null)} /> : null}
       <Modal opened={params.has('create')} onClose={() => setCreating(false)} title={t('knowledge:create.title')} closeButtonProps={{ 'aria-label': t('action.close') }}>
         <form
           onSubmit={(event) => {

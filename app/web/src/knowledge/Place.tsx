@@ -4,12 +4,12 @@ import { useTranslation } from '@/i18n';
 import { url } from '@/api/http';
 import type { Segment } from '@/api/types';
 
-const KINDS = ['page', 'slide', 'sheet', 'line', 'time'] as const;
+export const PLACE_KINDS = ['page', 'slide', 'sheet', 'line', 'time'] as const;
 
 /** Where in its document a chunk stands; a page of a PDF opens the original there. */
 export function Place({ segment, datasetId, documentId, pdf }: { segment: Segment; datasetId: string; documentId: string; pdf: boolean }) {
   const { t } = useTranslation();
-  const kind = KINDS.find((entry) => entry === segment.place_kind);
+  const kind = PLACE_KINDS.find((entry) => entry === segment.place_kind);
   const heading = segment.heading?.join(' › ');
   return (
     <>

@@ -1,22 +1,26 @@
-import { Alert, Badge, Button, Chip, Group, Progress, Select, Stack, Text, Textarea } from '@mantine/core';
-import { IconSearch } from '@tabler/icons-react';
+import { Alert, Badge, Button, Chip, Collapse, Group, Progress, SimpleGrid, Stack, Text, Textarea, UnstyledButton } from '@mantine/core';
+import { IconAdjustmentsHorizontal, IconSearch } from '@tabler/icons-react';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
-import { useState } from 'react';
+import { lazy, Suspense, useState } from 'react';
 import { useTranslation } from '@/i18n';
-import { Link } from 'react-router';
 
-import type { RetrievalModel } from '@/api/types';
+import type { Citation, Conditions, HitTest, RetrievalModel } from '@/api/types';
 import { highlight } from '@/chat/highlight';
 import { useErrorText } from '@/ui/errors';
 import { Page } from '@/ui/Page';
-import { Empty, RowSkeletons } from '@/ui/states';
+import { Empty, RowSkeletons, Section } from '@/ui/states';
 import { useAct } from '@/ui/useAct';
 
 import { knowledgeApi } from './api';
 import { useFrameDataset } from './DatasetFrame';
+import { fieldsOf, Filter } from './Filter';
 import css from './Knowledge.module.css';
+import { Place } from './Place';
+import { RetrievalForm, START } from './Retrieval';
 
-export const METHODS = ['hybrid_search', 'semantic_search', 'full_text_search'] as const;
+const SourceDrawer = lazy(() => import('@/chat/SourceDrawer'));
+
+type Record_ = HitTest['records'][number];
 
 /** Asks the knowledge base alone, without a model: what would an app find? */
 export default function RetrievalTest() {
@@ -24,21 +28,25 @@ export default function RetrievalTest() {
   const text = useErrorText();
   const dataset = useFrameDataset();
   const client = useQueryClient();
-  const stored: Partial<RetrievalModel> | null = dataset.retrieval_model_dict;
+  const external = dataset.provider === 'external';
   const [query, setQuery] = useState('');
-  const [method, setMethod] = useState<string>(stored?.search_method ?? 'hybrid_search');
+  const [model, setModel] = useState<RetrievalModel>({ ...START, ...(dataset.retrieval_model_dict) });
+  const [filter, setFilter] = useState<Conditions | null>(null);
+  const [settings, setSettings] = useState(false);
+  const [opened, setOpened] = useState<{ record: Record_; position: number } | null>(null);
   const test = useAct(
-    (asked: string) =>
-      knowledgeApi.test(dataset.id, asked, {
-        top_k: 5, score_threshold_enabled: false, score_threshold: null, reranking_enable: false, ...stored,
-        search_method: method as RetrievalModel['search_method'],
-      }),
-    { quiet: true, done: () => client.invalidateQueries({ queryKey: ['dataset-queries', dataset.id] }) },
+    (asked: string) => knowledgeApi.test(dataset.id, asked, external ? undefined : { ...model, ...(filter ? { metadata_filtering_conditions: filter } : {}) }),
+    // What was asked reaches the database within a second.
+    { quiet: true, done: () => setTimeout(() => void client.invalidateQueries({ queryKey: ['dataset-queries', dataset.id] }), 1500) },
   );
   const recent = useQuery({ queryKey: ['dataset-queries', dataset.id], queryFn: () => knowledgeApi.queries(dataset.id) });
   const lately = [...new Set(recent.data?.data.map((entry) => entry.content) ?? [])].slice(0, 6);
   const asked = test.data?.query.content ?? '';
   const run = () => (query.trim() ? test.mutate(query.trim()) : undefined);
+  const citation = (record: Record_, position: number): Citation => ({
+    position, dataset_id: dataset.id, dataset_name: dataset.name, document_id: record.segment.document.id, document_name: record.segment.document.name,
+    segment_id: record.segment.id, score: record.score, content: record.segment.content, heading: record.segment.heading?.join(' > '),
+  });
   return (
     <Page title={t('knowledge:tab.test')} description={t('knowledge:test.text')}>
       <form
@@ -60,15 +68,29 @@ export default function RetrievalTest() {
               }
             }}
           />
-          <Group align="flex-end">
-            <Select label={t('knowledge:test.method')} allowDeselect={false} value={method} onChange={(value) => setMethod(value ?? method)} data={METHODS.map((value) => ({ value, label: t(`knowledge:method.${value}`) }))} />
+          <Group justify="space-between">
             <Button type="submit" leftSection={<IconSearch size={18} />} loading={test.isPending} disabled={!query.trim()}>{t('knowledge:test.action')}</Button>
+            {external ? null : (
+              <Button variant="subtle" aria-expanded={settings} leftSection={<IconAdjustmentsHorizontal size={18} />} onClick={() => setSettings(!settings)}>
+                {t('knowledge:test.settings')}{filter ? ` · ${t('knowledge:filter.count', { count: filter.conditions.length })}` : ''}
+              </Button>
+            )}
           </Group>
+          <Collapse expanded={settings}>
+            <SimpleGrid cols={{ base: 1, md: 2 }}>
+              <Section title={t('knowledge:settings.retrieval')} description={t('knowledge:test.settingsText')}>
+                <RetrievalForm value={model} onChange={setModel} economy={dataset.indexing_technique === 'economy'} />
+              </Section>
+              <Section title={t('knowledge:filter.title')} description={t('knowledge:filter.text')}>
+                <Filter fields={fieldsOf([dataset])} value={filter} onChange={setFilter} />
+              </Section>
+            </SimpleGrid>
+          </Collapse>
           {lately.length ? (
             <Group gap={6}>
               <Text fz="xs" c="dimmed">{t('knowledge:test.recent')}</Text>
-              {lately.map((text) => (
-                <Chip key={text} size="xs" checked={false} onClick={() => { setQuery(text); test.mutate(text); }} maw="100%">{text.length > 40 ? `${text.slice(0, 40)}…` : text}</Chip>
+              {lately.map((question) => (
+                <Chip key={question} size="xs" checked={false} onClick={() => { setQuery(question); test.mutate(question); }} maw="100%">{question.length > 40 ? `${question.slice(0, 40)}…` : question}</Chip>
               ))}
             </Group>
           ) : null}
@@ -78,22 +100,37 @@ export default function RetrievalTest() {
         {test.isPending ? <RowSkeletons n={3} /> : null}
         {test.error ? <Alert color="brick" role="alert">{text(test.error)}</Alert> : null}
         {test.data?.records.length === 0 ? <Empty title={t('knowledge:test.none')}>{t('knowledge:test.noneText')}</Empty> : null}
-        {test.data?.records.map((record) => (
-          <div key={record.segment.id} className={css.chunk}>
+        {test.data?.records.map((record, i) => (
+          <div key={record.segment.id || i} className={css.chunk} data-testid="hit">
             <Group gap={10} mb={8}>
-              <Link to={`/knowledge/${dataset.id}/documents/${record.segment.document.id}?segment=${record.segment.id}`} style={{ color: 'var(--sp-accent)', fontWeight: 600 }}>
-                {record.segment.document.name}
-              </Link>
-              <Badge size="sm" variant="default" tt="none">{record.segment.position}</Badge>
+              <UnstyledButton onClick={() => setOpened({ record, position: i + 1 })} className={css.title}>{record.segment.document.name || t('knowledge:test.untitled')}</UnstyledButton>
+              {external ? null : (
+                <>
+                  <Badge size="sm" variant="default" tt="none">{t('knowledge:test.position', { n: record.segment.position })}</Badge>
+                  <Place segment={record.segment} datasetId={dataset.id} documentId={record.segment.document.id} pdf={record.segment.document.name.toLowerCase().endsWith('.pdf')} />
+                </>
+              )}
               <Group gap={8} ml="auto" wrap="nowrap">
                 <Progress w={80} value={Math.min(1, Math.max(0, record.score)) * 100} aria-label={t('chat:source.score')} />
                 <Text fz="sm" className="sp-num">{record.score.toFixed(3)}</Text>
               </Group>
             </Group>
-            {highlight(record.segment.content, asked).map((piece, i) => (piece.hit ? <mark key={i}>{piece.text}</mark> : piece.text))}
+            {highlight(record.segment.content, asked).map((piece, j) => (piece.hit ? <mark key={j}>{piece.text}</mark> : piece.text))}
+            {record.segment.answer ? <Text mt="xs" fz="sm" fw={550}>{record.segment.answer}</Text> : null}
+            {record.child_chunks?.length ? (
+              <Stack gap={4} mt="xs">
+                <Text fz="xs" c="dimmed">{t('knowledge:test.children', { count: record.child_chunks.length })}</Text>
+                {record.child_chunks.map((child) => <Text key={child.id} fz="xs" className={css.found}>{child.content}</Text>)}
+              </Stack>
+            ) : null}
           </div>
         ))}
       </Stack>
+      {opened ? (
+        <Suspense fallback={null}>
+          <SourceDrawer citation={citation(opened.record, opened.position)} query={asked} linked={!external} onClose={() => setOpened(null)} />
+        </Suspense>
+      ) : null}
     </Page>
   );
 }

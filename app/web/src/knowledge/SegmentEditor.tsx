@@ -1,4 +1,4 @@
-import { Button, Group, Modal, Stack, TagsInput, Textarea } from '@mantine/core';
+import { Button, Checkbox, Group, Modal, Stack, TagsInput, Textarea } from '@mantine/core';
 import { useState } from 'react';
 import { useTranslation } from '@/i18n';
 
@@ -19,10 +19,11 @@ export function SegmentEditor({ datasetId, documentId, segment, qa, close, saved
   const { t } = useTranslation();
   const [content, setContent] = useState(segment?.content ?? '');
   const [answer, setAnswer] = useState(segment?.answer ?? '');
+  const [anew, setAnew] = useState(true);
   const [keywords, setKeywords] = useState<string[]>(segment?.keywords ?? []);
   const save = useAct(
     async () => {
-      const values = { content: content.trim(), keywords, ...(qa ? { answer: answer.trim() } : {}) };
+      const values = { content: content.trim(), keywords, ...(qa ? { answer: answer.trim() } : {}), ...(segment?.child_chunks?.length ? { regenerate_child_chunks: anew } : {}) };
       if (segment) await knowledgeApi.changeSegment(datasetId, documentId, segment.id, values);
       else await knowledgeApi.addSegment(datasetId, documentId, values);
     },
@@ -39,6 +40,7 @@ export function SegmentEditor({ datasetId, documentId, segment, qa, close, saved
         <Textarea data-autofocus autosize minRows={5} maxRows={18} maxLength={40000} label={qa ? t('knowledge:segments.question') : t('knowledge:segments.content')} value={content} onChange={(event) => setContent(event.currentTarget.value)} />
         {qa ? <Textarea autosize minRows={3} maxRows={12} label={t('knowledge:segments.answer')} value={answer} onChange={(event) => setAnswer(event.currentTarget.value)} /> : null}
         <TagsInput label={t('knowledge:segments.keywords')} description={t('knowledge:segments.keywordsText')} value={keywords} onChange={setKeywords} />
+        {segment?.child_chunks?.length ? <Checkbox label={t('knowledge:segments.regenerate')} checked={anew} onChange={(event) => setAnew(event.currentTarget.checked)} /> : null}
         <Group justify="flex-end">
           <Button variant="default" onClick={close}>{t('action.cancel')}</Button>
           <Button loading={save.isPending} disabled={!content.trim() || (qa && !answer.trim())} onClick={() => save.mutate()}>{t('action.save')}</Button>

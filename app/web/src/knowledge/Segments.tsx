@@ -1,6 +1,6 @@
-import { ActionIcon, Badge, Button, FileButton, Group, Pagination, Stack, Switch, Text, TextInput, Tooltip } from '@mantine/core';
+import { ActionIcon, Badge, Button, Drawer, FileButton, Group, Pagination, Stack, Switch, Text, TextInput, Tooltip } from '@mantine/core';
 import { useDebouncedValue } from '@mantine/hooks';
-import { IconDownload, IconFileImport, IconPencil, IconPlus, IconSearch, IconTrash } from '@tabler/icons-react';
+import { IconBook, IconDownload, IconFileImport, IconPencil, IconPlus, IconSearch, IconTrash } from '@tabler/icons-react';
 import { keepPreviousData, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useEffect, useRef, useState } from 'react';
 import { useTranslation } from '@/i18n';
@@ -19,7 +19,9 @@ import { useAct } from '@/ui/useAct';
 import { knowledgeApi } from './api';
 import { useFrameDataset } from './DatasetFrame';
 import css from './Knowledge.module.css';
+import { useValueText } from './Metadata';
 import { Place, withPictures } from './Place';
+import { Reader } from './Reader';
 import { SegmentEditor } from './SegmentEditor';
 
 /** The chunks of one document. */
@@ -58,6 +60,8 @@ export default function Segments() {
   }, [segments.data, here]);
   const client = useQueryClient();
   const confirm = useConfirm();
+  const [reading, setReading] = useState(false);
+  const valueText = useValueText();
   const [editing, setEditing] = useState<Segment | 'new' | null>(null);
   const refresh = () => client.invalidateQueries({ queryKey: ['datasets'] });
   const toggle = useAct((input: { id: string; enabled: boolean }) => knowledgeApi.changeSegment(dataset.id, documentId, input.id, { enabled: input.enabled }), { done: refresh });
@@ -77,7 +81,7 @@ export default function Segments() {
     <Page
       title={doc.data?.name ?? t('knowledge:segments.title')}
       back={{ to: `/knowledge/${dataset.id}`, label: t('knowledge:tab.documents') }}
-      description={doc.data ? t('knowledge:words', { n: count(doc.data.word_count) }) : undefined}
+      description={doc.data ? [t('knowledge:words', { n: count(doc.data.word_count) }), ...(doc.data.doc_metadata ?? []).filter((entry) => entry.id !== 'built-in').map((entry) => `${entry.name}: ${valueText(entry.name, entry.type, entry.value)}`)].join(' · ') : undefined}
       actions={
         <Group gap="xs">
           {open ? (
@@ -88,12 +92,14 @@ export default function Segments() {
               </FileButton>
             </>
           ) : null}
+          {doc.data?.segment_count ? <Button variant="default" leftSection={<IconBook size={18} />} onClick={() => setReading(true)}>{t('knowledge:segments.read')}</Button> : null}
           <Button component="a" href={url(`/datasets/${dataset.id}/documents/${documentId}/download`)} download variant="default" leftSection={<IconDownload size={18} />}>
             {t('knowledge:original')}
           </Button>
         </Group>
       }
     >
+      {reading ? <Drawer opened onClose={() => setReading(false)} position="right" size="xl" title={doc.data?.name} closeButtonProps={{ 'aria-label': t('action.close') }}><Reader datasetId={dataset.id} documentId={documentId} query="" /></Drawer> : null}
       {editing ? <SegmentEditor datasetId={dataset.id} documentId={documentId} segment={editing === 'new' ? undefined : editing} qa={doc.data?.doc_form === 'qa_model'} close={() => setEditing(null)} saved={refresh} /> : null}
       <Stack>
         <TextInput aria-label={t('knowledge:segments.search')} placeholder={t('knowledge:segments.search')} leftSection={<IconSearch size={16} />} maw={320} value={keyword} onChange={(event) => { setKeyword(event.currentTarget.value); setPage(1); }} />
@@ -128,6 +134,12 @@ export default function Segments() {
                 ),
               )}
               {segment.answer ? <Text mt="xs" fz="sm" fw={550}>{segment.answer}</Text> : null}
+              {segment.child_chunks?.length ? (
+                <details className={css.children}>
+                  <summary>{t('knowledge:segments.children', { count: segment.child_chunks.length })}</summary>
+                  {segment.child_chunks.map((child) => <div key={child.id} className={css.found}>{child.content}</div>)}
+                </details>
+              ) : null}
               {segment.keywords?.length ? <Group gap={4} mt={6}>{segment.keywords.map((word) => <Badge key={word} size="xs" variant="outline" tt="none">{word}</Badge>)}</Group> : null}
             </div>
           ))

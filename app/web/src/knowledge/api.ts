@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 
 import { http, upload } from '@/api/http';
-import type { Dataset, Doc, Estimate, HitTest, Page, ProcessRule, RetrievalModel, Segment, UploadedFile } from '@/api/types';
+import type { Dataset, DatasetMetadata, Doc, Estimate, ExternalServer, HitTest, Memory, Page, ProcessRule, Reindex, RetrievalModel, Segment, Statistics, TextPiece, UploadedFile } from '@/api/types';
 
 import { uploadInPieces } from './pieces';
 
@@ -41,9 +41,9 @@ const IN_PIECES = 16 << 20;
 const at = (id: string) => `/datasets/${id}`;
 
 export const knowledgeApi = {
-  list: (page: number, keyword: string) => http.get<Page<Dataset>>('/datasets', { page, limit: 30, keyword }),
+  list: (page: number, keyword: string, tag_ids: string[] = []) => http.get<Page<Dataset>>('/datasets', { page, limit: 30, keyword, tag_ids: tag_ids.join(',') }),
   create: (body: { name: string; description: string }) => http.post<Dataset>('/datasets', body),
-  update: (id: string, body: Partial<Pick<Dataset, 'name' | 'description'>> & { retrieval_model?: RetrievalModel }) => http.patch<Dataset>(at(id), body),
+  update: (id: string, body: Partial<Pick<Dataset, 'name' | 'description' | 'embedding_model' | 'embedding_model_provider' | 'enable_api' | 'external_retrieval_model'>> & { retrieval_model?: RetrievalModel; external_knowledge_id?: string; external_knowledge_api_id?: string }) => http.patch<Dataset>(at(id), body),
   remove: (id: string) => http.delete(at(id)),
   documents: (id: string, page: number, keyword: string) => http.get<Page<Doc>>(`${at(id)}/documents`, { page, limit: 20, keyword }),
   indexing: (id: string) => http.get<{ data: Doc[] }>(`${at(id)}/indexing-status`),
@@ -65,13 +65,35 @@ export const knowledgeApi = {
   removeDocuments: (id: string, document_ids: string[]) => http.post(`${at(id)}/documents/delete`, { document_ids }),
   sync: (id: string, doc: string) => http.post<Doc>(`${at(id)}/documents/${doc}/sync`),
   addSegment: (id: string, doc: string, segment: SegmentInput) => http.post(`${at(id)}/documents/${doc}/segments`, { segments: [segment] }),
-  changeSegment: (id: string, doc: string, segment: string, change: Partial<SegmentInput> & { enabled?: boolean }) => http.patch<Segment>(`${at(id)}/documents/${doc}/segments/${segment}`, change),
+  changeSegment: (id: string, doc: string, segment: string, change: Partial<SegmentInput> & { enabled?: boolean; regenerate_child_chunks?: boolean }) => http.patch<Segment>(`${at(id)}/documents/${doc}/segments/${segment}`, change),
   removeSegment: (id: string, doc: string, segment: string) => http.delete(`${at(id)}/documents/${doc}/segments/${segment}`),
   importSegments: (id: string, doc: string, file: File) => upload<{ added: number }>(`${at(id)}/documents/${doc}/segments/import`, file, () => undefined),
   queries: (id: string) => http.get<{ data: { id: string; content: string; source: string; created_at: number }[] }>(`${at(id)}/queries`, { limit: 10 }),
-  addDocuments: (id: string, body: { file_ids: string[]; urls: Record<string, string>; process_rule: ProcessRule; doc_form: string }) =>
+  addDocuments: (id: string, body: { file_ids: string[]; urls: Record<string, string>; process_rule: ProcessRule; doc_form: string; doc_language: string }) =>
     http.post<{ documents: Doc[]; batch: string }>(`${at(id)}/documents`, body),
-  estimate: (file_id: string, process_rule: ProcessRule) => http.post<Estimate>('/datasets/indexing-estimate', { file_id, process_rule }),
+  estimate: (body: { process_rule: ProcessRule; doc_form: string; doc_language: string } & ({ file_id: string } | { dataset_id: string; document_id: string })) => http.post<Estimate>('/datasets/indexing-estimate', body),
+  rechunk: (id: string, document_ids: string[], process_rule: ProcessRule) => http.post(`${at(id)}/documents/rechunk`, { document_ids, process_rule }),
+  retryFailed: (id: string) => http.post<{ retried: number }>(`${at(id)}/documents/retry`),
+  text: (id: string, doc: string, from: { segment?: string; start?: number }) => http.get<{ pieces: TextPiece[]; start: number; total: number; document: Doc }>(`${at(id)}/documents/${doc}/text`, from),
+  statistics: (id: string) => http.get<Statistics>(`${at(id)}/statistics`),
+  capacity: (id: string) => http.get<Memory>(`${at(id)}/capacity`),
+  apps: (id: string) => http.get<{ data: { id: string; name: string; mode: string }[] }>(`${at(id)}/related-apps`),
+  reindex: (id: string) => http.get<{ reindex: Reindex | null }>(`${at(id)}/reindex`),
+  retryReindex: (id: string) => http.post(`${at(id)}/reindex`),
+  stopReindex: (id: string) => http.delete(`${at(id)}/reindex`),
+  tags: () => http.get<{ data: { id: string; name: string; binding_count: string }[] }>('/dataset-tags'),
+  setTags: (id: string, names: string[]) => http.put(`${at(id)}/tags`, { names }),
+  metadata: (id: string) => http.get<DatasetMetadata>(`${at(id)}/metadata`),
+  addField: (id: string, name: string, type: string) => http.post(`${at(id)}/metadata`, { name, type }),
+  renameField: (id: string, field: string, name: string) => http.patch(`${at(id)}/metadata/${field}`, { name }),
+  removeField: (id: string, field: string) => http.delete(`${at(id)}/metadata/${field}`),
+  builtIn: (id: string, on: boolean) => http.post(`${at(id)}/metadata/built-in/${on ? 'enable' : 'disable'}`),
+  setMetadata: (id: string, operation_data: { document_id: string; partial_update: boolean; metadata_list: { id: string; name: string; value: string | number | null }[] }[]) => http.post(`${at(id)}/documents/metadata`, { operation_data }),
+  servers: () => http.get<{ data: ExternalServer[] }>('/datasets/external-knowledge-api'),
+  addServer: (body: { name: string; endpoint: string; api_key: string }) => http.post<ExternalServer>('/datasets/external-knowledge-api', body),
+  changeServer: (id: string, body: { name: string; endpoint: string; api_key: string }) => http.patch<ExternalServer>(`/datasets/external-knowledge-api/${id}`, body),
+  removeServer: (id: string) => http.delete(`/datasets/external-knowledge-api/${id}`),
+  createExternal: (body: { name: string; description: string; external_knowledge_api_id: string; external_knowledge_id: string; external_retrieval_model: object }) => http.post<Dataset>('/datasets/external', body),
   test: (id: string, query: string, retrieval_model?: RetrievalModel) =>
     http.post<HitTest>(`${at(id)}/hit-testing`, { query, ...(retrieval_model ? { retrieval_model } : {}) }),
 };

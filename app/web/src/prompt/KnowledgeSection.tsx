@@ -6,8 +6,9 @@ import { useTranslation } from '@/i18n';
 import { Link } from 'react-router';
 
 import { http } from '@/api/http';
-import type { AppMode, Dataset, DatasetConfigs, Page } from '@/api/types';
+import type { AppMode, Conditions, Dataset, DatasetConfigs, Page } from '@/api/types';
 import { entries } from '@/chat/inputs';
+import { fieldsOf, Filter } from '@/knowledge/Filter';
 import { Empty, RowSkeletons, Section } from '@/ui/states';
 
 import type { SectionProps } from './InstructionSection';
@@ -29,7 +30,7 @@ export function attach(configs: DatasetConfigs | undefined, ids: string[]): Data
   };
 }
 
-function Settings({ configs, onChange, onClose }: { configs: DatasetConfigs; onChange: (c: DatasetConfigs) => void; onClose: () => void }) {
+function Settings({ configs, bases, onChange, onClose }: { configs: DatasetConfigs; bases: Dataset[]; onChange: (c: DatasetConfigs) => void; onClose: () => void }) {
   const { t } = useTranslation();
   const weight = configs.weights?.vector_setting.vector_weight ?? 0.7;
   const weighted = Boolean(configs.weights);
@@ -82,6 +83,14 @@ function Settings({ configs, onChange, onClose }: { configs: DatasetConfigs; onC
               <Text fz="xs" c="dimmed">{t('prompt:retrieval.byMeaning')}</Text>
             </Group>
           </div>
+        ) : null}
+        <Select
+          label={t('knowledge:filter.mode')} allowDeselect={false} value={typeof configs.metadata_filtering_mode === 'string' ? configs.metadata_filtering_mode : 'disabled'}
+          onChange={(mode) => onChange({ ...configs, metadata_filtering_mode: mode ?? 'disabled' })}
+          data={(['disabled', 'automatic', 'manual'] as const).map((mode) => ({ value: mode, label: t(`knowledge:filter.${mode}`) }))}
+        />
+        {configs.metadata_filtering_mode === 'manual' ? (
+          <Filter fields={fieldsOf(bases)} value={(configs.metadata_filtering_conditions ?? null) as Conditions | null} onChange={(conditions) => onChange({ ...configs, metadata_filtering_conditions: conditions })} />
         ) : null}
         <Group justify="flex-end">
           <Button onClick={onClose}>{t('action.close')}</Button>
@@ -160,7 +169,7 @@ export function KnowledgeSection({ config, change, mode }: SectionProps & { mode
         </>
       ) : null}
       {dialog === 'settings' ? (
-        <Settings configs={attach(config.dataset_configs, ids)} onChange={(dataset_configs) => change({ dataset_configs })} onClose={() => setDialog(null)} />
+        <Settings configs={attach(config.dataset_configs, ids)} bases={sets.filter((s) => ids.includes(s.id))} onChange={(dataset_configs) => change({ dataset_configs })} onClose={() => setDialog(null)} />
       ) : null}
       <Modal opened={dialog === 'pick'} onClose={() => setDialog(null)} title={t('prompt:knowledge.pick')} closeButtonProps={{ 'aria-label': t('action.close') }}>
         {all.isPending ? (
