@@ -118,8 +118,8 @@ INNER = {"by text": ("document", DOCUMENT), "by file": ("document", DOCUMENT), "
          "children": ("data.0", CHILD), "retrieve": ("records.0.segment", SEGMENT - {
              "child_chunks", "attachments", "summary", "updated_at", "updated_by"} | {"document"}),
          "progress": ("data.0", {"id", "indexing_status", "processing_started_at", "parsing_completed_at",
-                                 "cleaning_completed_at", "splitting_completed_at", "completed_at", "paused_at", "error",
-                                 "stopped_at", "completed_segments", "total_segments"})}
+                                 "cleaning_completed_at", "splitting_completed_at", "completed_at", "paused_at",
+                                 "error", "stopped_at", "completed_segments", "total_segments"})}
 
 
 def test_every_documented_endpoint(call):  # noqa: F811 - the fixture

@@ -1,0 +1,120 @@
+"""Knowledge in a real browser: from the upload's errors to a filtered search and a passage read in its document."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.web import visit
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(280)]
+
+MANUAL = """# Pump A-40
+
+The filter of the pump must be replaced every six weeks. Close valve B2 first.
+
+| Part | Number |
+|---|---|
+| Seal ring | S-077 |
+"""
+
+
+@pytest.fixture(scope="module")
+def base(browser, box, tmp_path_factory):
+    """A base made in the browser from one good file; two bad ones are refused before they are sent."""
+    address, code = box
+    folder = tmp_path_factory.mktemp("files")
+    good, empty, old = folder / "manual.md", folder / "empty.txt", folder / "old.doc"
+    good.write_text(MANUAL)
+    empty.write_text("")
+    old.write_bytes(b"\xd0\xcf\x11\xe0" + b"0" * 600)
+    page = visit.open_page(browser, "en-US", 1440)
+    visit.set_up(page, address, code)
+    page.goto(f"{address}/knowledge?create=1")
+    page.get_by_label("Name").fill("Pumps")
+    page.get_by_role("dialog").get_by_role("button", name="Create").click()
+    page.wait_for_url("**/add")
+    page.locator("input[type=file]").first.set_input_files([good, empty, old])
+    page.get_by_text("The file is empty.").wait_for()
+    page.get_by_text("This old format cannot be read.").wait_for()
+    page.get_by_text(re.compile("Index memory: .* in use")).wait_for()
+    page.get_by_role("button", name="Index 1 document").click()
+    page.locator("[data-status=available]").wait_for(timeout=120_000)
+    yield page, page.url
+    page.context.close()
+
+
+def test_metadata_from_the_field_to_the_filter(base):
+    page, url = base
+    page.goto(url)
+    page.get_by_role("button", name="Metadata").click()
+    fields = page.get_by_role("dialog")
+    fields.get_by_label("New field").fill("team")
+    fields.get_by_role("button", name="Add", exact=True).click()
+    fields.get_by_role("listitem").filter(has_text="team").wait_for()
+    visit.shot(page, "knowledge-fields-en-1440")
+    page.keyboard.press("Escape")
+    fields.wait_for(state="hidden")
+    page.get_by_role("button", name="More for manual.md").click()
+    page.get_by_role("menuitem", name="Edit metadata").click()
+    values = page.get_by_role("dialog")
+    values.get_by_label("team").fill("blue")
+    values.get_by_role("button", name="Save").click()
+    page.get_by_text("team: blue").wait_for()
+    page.goto(f"{url}/test")
+    page.get_by_role("textbox", name="Question").fill("How often is the filter replaced?")
+    page.get_by_role("button", name="Settings", exact=True).click()
+    page.get_by_role("button", name="Add a condition").click()
+    for team, found in (("red", False), ("blue", True)):
+        page.get_by_label("Value").fill(team)
+        page.get_by_role("button", name="Search", exact=True).click()
+        (page.get_by_test_id("hit").first if found else page.get_by_text("Nothing found")).wait_for()
+    visit.shot(page, "knowledge-test-en-1440")
+    visit.assert_sound(page)
+
+
+def test_a_hit_is_read_in_its_document(base):
+    page, url = base
+    page.goto(f"{url}/test")
+    page.get_by_role("textbox", name="Question").fill("How often is the filter replaced?")
+    page.get_by_role("button", name="Search", exact=True).click()
+    page.get_by_test_id("hit").first.get_by_role("button", name="manual.md").click()
+    passage = page.get_by_test_id("passage")
+    passage.get_by_text("six weeks").wait_for()
+    passage.locator("mark", has_text="filter").first.wait_for()
+    visit.shot(page, "knowledge-reader-en-1440")
+    page.get_by_role("dialog").get_by_role("link", name="Open in the knowledge base").wait_for()
+    page.keyboard.press("Escape")
+    assert page.problems == []
+
+
+def test_a_document_is_cut_anew_after_a_preview(base):
+    page, url = base
+    page.goto(url)
+    page.get_by_role("button", name="More for manual.md").click()
+    page.get_by_role("menuitem", name="Cut anew").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_text("Own settings").click()
+    dialog.get_by_role("button", name="Preview").click()
+    dialog.get_by_text(re.compile(r"chunks? in the first file")).wait_for()
+    dialog.get_by_role("button", name="Cut anew").click()
+    dialog.wait_for(state="hidden")
+    page.locator("[data-status=available]").wait_for(timeout=120_000)
+    assert page.problems == []
+
+
+def test_every_page_is_sound_on_a_phone_in_chinese(browser, base):
+    desk, url = base
+    page = visit.open_page(browser, "zh-CN", 390, storage_state=desk.context.storage_state(), color_scheme="dark",
+                           is_mobile=True, has_touch=True)
+    address = url.split("/knowledge/")[0]
+    for name, path in (("list", f"{address}/knowledge"), ("api", f"{address}/knowledge/api"), ("documents", url),
+                       ("add", f"{url}/add"), ("test", f"{url}/test"), ("statistics", f"{url}/statistics"),
+                       ("settings", f"{url}/settings")):
+        page.goto(path)
+        page.wait_for_load_state("networkidle")
+        visit.assert_sound(page)
+        visit.shot(page, f"knowledge-{name}-zh-390-dark")
+    assert page.problems == []
+    page.context.close()
