@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gc
 import json
 import threading
@@ -307,3 +308,20 @@ def test_a_long_iteration_leaves_nothing_behind():
         if isinstance(event, ev.IterationNext):
             alive.append(sum(isinstance(one, Cancel) for one in gc.get_objects()))
     assert alive[-1] <= alive[3]
+
+
+def test_half_a_character_harms_no_run():
+    """JavaScript that cuts a text in the middle of an emoji returns a lone surrogate, which UTF-8 cannot carry."""
+    half = "'\\ud83d'"
+    flow = graph([START, code("c", f"def main():\n    return {{'o': {half}, 'p': {{'k' + {half}: [{half}]}}}}",
+                              {"o": "string", "p": "object"}),
+                  code("f", f"def main():\n    raise ValueError({half})", {}, error_strategy="fail-branch"),
+                  llm("m", "<<say:{\"v\": \"\\ud83d\"}>>", structured_output_enabled=True,
+                      structured_output={"schema": {"type": "object"}}),
+                  end("e", o=["c", "o"], p=["c", "p"], f=["f", "error_message"], m=["m", "structured_output"])],
+                 "s>c c>f f[fail-branch]>m m>e")
+    events = play(flow)
+    assert json.dumps([dataclasses.asdict(event) for event in events], ensure_ascii=False, default=str).encode()
+    assert events[-1].outputs["o"] == "\ufffd"
+    assert events[-1].outputs["p"] == {"k\ufffd": ["\ufffd"]}
+    assert events[-1].outputs["m"] == {"v": "\ufffd"}

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sparrow import clock
+from sparrow.characters import whole
 from sparrow.engine import events as ev
 from sparrow.engine.context import Context, Shared
 from sparrow.engine.graph import Edge, Scope
@@ -230,9 +231,11 @@ class Frame:
 
     def _item(self, job: Job, item: Any) -> Iterator[ev.Event]:
         if type(item) is Chunk:
-            yield from self.streamer.chunk(job.node.id, item.name, item.text, item.final)
+            yield from self.streamer.chunk(job.node.id, item.name, whole(item.text), item.final)
         else:
             kind = type(item)
+            if kind is ev.AgentLog:
+                item.data = whole(item.data)
             if kind is ev.NodeRetry:
                 self.totals.steps += 1
                 self.totals.exceptions += 1
@@ -327,6 +330,7 @@ class Frame:
     def _succeeded(self, job: Job, result: Result) -> Iterator[ev.Event]:
         node = job.node
         self.states[node.id] = "done"
+        result.outputs = whole(result.outputs)
         self.pool.set_all(node.id, result.outputs)
         self.totals.add(result.usage)
         quiet = node.type in ("iteration-start", "loop-start")
@@ -490,9 +494,10 @@ def usage_dict(usage: Usage | None) -> dict[str, Any] | None:
 def as_node_error(error: BaseException) -> NodeError:
     """Return any error as a NodeError: its text, and the type a client is shown."""
     if isinstance(error, NodeError):
+        error.args, error.outputs = (whole(str(error)),), whole(error.outputs)
         return error
     if isinstance(error, ModelError | PortError):
-        return NodeError(str(error), error.error_type)
+        return NodeError(whole(str(error)), error.error_type)
     if isinstance(error, SparrowError):
         return NodeError(error.message, type(error).__name__)
-    return NodeError(str(error) or type(error).__name__, type(error).__name__)
+    return NodeError(whole(str(error)) or type(error).__name__, type(error).__name__)

@@ -6,6 +6,8 @@ import json
 import re
 from typing import Any
 
+from sparrow.characters import whole
+
 _BARE = re.compile(r"[^,:\[\]{}\n]+")
 _MAX_DEPTH = 100
 # What follows the quote that ends a value; any other quote belongs to the text, whose writer forgot to escape it.
@@ -16,7 +18,7 @@ _AFTER_ITEM = re.compile(r"""\s*(?:[}\]]|$|,\s*(?:["'{}\[\]\d-]|$|true|false|nul
 def loads(text: str) -> Any:
     """Return the value of strict JSON, else of repaired JSON; raise ValueError if there is none."""
     try:
-        return json.loads(text)
+        return whole(json.loads(text))
     except (ValueError, RecursionError):
         pass
     found = extract(text)
@@ -30,14 +32,14 @@ def extract(text: str) -> Any:
     for match in re.finditer(r"[{\[]", text):
         try:
             value, _ = json.JSONDecoder().raw_decode(text, match.start())
-            return value
+            return whole(value)
         except (ValueError, RecursionError):
             break
     start = re.search(r"[{\[]", text)
     if start is None:
         return None
     try:
-        return _Reader(text, start.start()).value(0)
+        return whole(_Reader(text, start.start()).value(0))
     except (IndexError, ValueError, RecursionError):
         return None
 

@@ -195,8 +195,8 @@ def _streamed(target: Target, exchange: Exchange, prompt: list[m.Message]) -> Re
     try:
         for data in sse.events(chunks):
             try:
-                event = _decode(data)
-            except msgspec.DecodeError:
+                event = sse.value(data)
+            except ValueError:
                 raise m.ModelBadRequestError(
                     f"[{target.provider}] The stream holds an event that is not JSON: "
                     f"{data[:120].decode('utf-8', 'replace')}") from None

@@ -206,8 +206,8 @@ def whole(target: Target, exchange: Exchange, prompt: list[m.Message]) -> Iterat
 def decode_object(target: Target, exchange: Exchange, data: bytes) -> dict[str, Any]:
     """Decode a JSON object; say what the server sent instead of one."""
     try:
-        reply = _decode(data)
-    except msgspec.DecodeError:
+        reply = sse.value(data)
+    except ValueError:
         reply = None
     if not isinstance(reply, dict):
         kind = exchange.headers.get("content-type", "no content type").partition(";")[0]
@@ -230,8 +230,8 @@ def streamed(target: Target, exchange: Exchange, prompt: list[m.Message]) -> Ite
                 ended = True
                 break
             try:
-                event = _decode(data)
-            except msgspec.DecodeError:
+                event = sse.value(data)
+            except ValueError:
                 if not data.strip():
                     continue
                 raise m.ModelBadRequestError(

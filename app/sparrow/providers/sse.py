@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
+from typing import Any
 
+import msgspec
+
+from sparrow.characters import whole
+
+_decode = msgspec.json.Decoder().decode
 MAX_EVENT = 16 * 1024 * 1024
 
 
@@ -43,3 +50,14 @@ def events(chunks: Iterable[bytes]) -> Iterator[bytes]:
         data.append(rest[5:].strip())
     if data:
         yield b"\n".join(data)
+
+
+def value(data: bytes) -> Any:
+    """Return the JSON of an event or a reply; raise ValueError if it is none.
+
+    Servers that write token by token may cut a character in two: what is half becomes U+FFFD.
+    """
+    try:
+        return _decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return whole(json.loads(data.decode("utf-8", "replace")))

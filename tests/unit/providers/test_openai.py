@@ -267,3 +267,14 @@ def test_calls_without_index_go_on_by_their_id():
         calls.add({"id": id_, "function": {"name": name, "arguments": arguments}})
     assert [(call.id, call.name, call.arguments) for call in calls.take()] == [
         ("a", "f", '{"x": 1}'), ("b", "f", "{}"), ("c", "f", "{}")]
+
+
+@pytest.mark.parametrize(("data", "text"), [
+    (b'{"t": "\xe6\xb0"}', "\ufffd"), (b'{"t": "\\ud83d"}', "\ufffd"), (b'{"t": "\\ud83d\\ude00"}', "\U0001f600"),
+])
+def test_half_a_character_of_a_stream(data, text):
+    from sparrow.providers import sse
+
+    assert sse.value(data) == {"t": text}
+    with pytest.raises(ValueError, match="Expecting"):
+        sse.value(b"not json \xe6")

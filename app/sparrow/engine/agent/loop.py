@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from sparrow.characters import whole
 from sparrow.engine import jsonrepair
 from sparrow.engine.agent.react import Action, Reader
 from sparrow.messages import Chunk, Message, ToolCall, ToolSpec, Usage
@@ -89,7 +90,7 @@ def _use(name: str, arguments: Any, tools: dict[str, ToolSpec], call: Call) -> s
         if len(names) != 1:
             return f"tool invoke error: the arguments are not a JSON object: {str(arguments)[:200]}"
         arguments = {names[0]: arguments}
-    return call(name, arguments)
+    return whole(call(name, arguments))
 
 
 def function_calling(ask: Ask, call: Call, messages: list[Message], tools: list[ToolSpec],

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from sparrow.characters import whole
+
 _SIGNPOSTS = ("action:", "thought:")
 _FENCED = re.compile(r"```[json]*\s*([\[{].*[\]}])\s*```", re.DOTALL | re.IGNORECASE)
 _LONGEST = 100_000  # characters of one JSON object or fence; what is longer is text
@@ -133,7 +135,7 @@ def _actions(fence: str) -> list[str | Action]:
     found: list[str | Action] = []
     for block in _FENCED.findall(fence):
         try:
-            found.append(_action(json.loads(block, strict=False)))
+            found.append(_action(whole(json.loads(block, strict=False))))
         except ValueError:
             return []
     return found
@@ -143,7 +145,7 @@ def _action(found: Any) -> str | Action:
     """Return the action in some JSON; what names none is text."""
     if isinstance(found, str):
         try:
-            found = json.loads(found, strict=False)
+            found = whole(json.loads(found, strict=False))
         except (ValueError, RecursionError):
             return found
     if isinstance(found, list) and len(found) == 1:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from sparrow.characters import whole
 from sparrow.engine import prompts, template
 from sparrow.engine.context import Context
 from sparrow.engine.models import ask
@@ -160,7 +161,7 @@ def _object_in(text: str) -> dict[str, Any] | None:
     for at, char in enumerate(text[:_LONGEST]):
         if char == "{":
             try:
-                return decoder.raw_decode(text, at)[0]
+                return whole(decoder.raw_decode(text, at)[0])
             except (ValueError, RecursionError):
                 continue
     return None
