@@ -1,7 +1,7 @@
 """The known traps of what Sparrow stands on, and the test that watches each.
 
-`TRAPS` is the table: program, trap, and the tests (file below tests/, name) that fail when Sparrow falls into it. The first test
-here checks that the table names what exists; the others watch settings that no other test looks at.
+`TRAPS` is the table: program, trap, and the tests (file below tests/, name) that fail when Sparrow falls into it. The
+first test here checks that the table names what exists; the others watch settings that no other test looks at.
 """
 
 from __future__ import annotations
@@ -21,14 +21,16 @@ TRAPS = [
     ("supervisord", "gives a program up after three tries, and tells nobody",
      "faults/test_processes.py::test_a_program_that_never_starts_is_fatal_and_said_on_the_health_page"),
     ("supervisord", "few retries, large logs, short time to stop", f"{HERE}::test_the_process_table"),
-    ("supervisord", "a stop reaches the worker's child before it has settled its job", f"{HERE}::test_the_process_table"),
+    ("supervisord", "a stop reaches the worker's child before it has settled its job",
+     f"{HERE}::test_the_process_table"),
     ("supervisord", "knows only that a process exists", "unit/box/test_parts.py::test_health_judges_programs"),
     ("supervisord", "is not watched itself",
      "faults/test_box.py::test_a_killed_supervisord_leaves_nothing_and_starts_again"),
     ("supervisord", "its socket is worth root",
      "faults/test_processes.py::test_others_may_restart_the_api_but_not_stop_it",
      "faults/test_box.py::test_who_may_read_what"),
-    ("redis", "writes to the disk, listens on TCP, dies with its first client", f"{HERE}::test_redis_is_a_hint_in_memory"),
+    ("redis", "writes to the disk, listens on TCP, dies with its first client",
+     f"{HERE}::test_redis_is_a_hint_in_memory"),
     ("redis", "loses its queue", "unit/jobs/test_jobs.py::test_a_lost_redis_loses_no_job",
      "unit/jobs/test_jobs.py::test_a_job_submitted_without_redis_runs_later"),
     ("rq", "loses a job between the queue and the start", "unit/jobs/test_jobs.py::test_a_killed_worker_loses_no_job",
@@ -47,7 +49,8 @@ TRAPS = [
     ("chroma", "a kill during writes",
      "faults/test_processes.py::test_chroma_runs_only_while_it_is_wanted_and_survives_a_kill"),
     ("chroma", "keeps the text of what was deleted", "knowledge/test_console.py::test_deleted_text_is_in_no_file"),
-    ("gunicorn", "each stream holds a thread; recycled workers cut streams", f"{HERE}::test_gunicorn_keeps_its_streams"),
+    ("gunicorn", "each stream holds a thread; recycled workers cut streams",
+     f"{HERE}::test_gunicorn_keeps_its_streams"),
     ("gunicorn", "a client that left ends the answer",
      "api/service/test_follow.py::test_a_client_that_left_does_not_end_the_run",
      "api/service/test_follow.py::test_a_client_that_left_follows_again"),
@@ -68,7 +71,8 @@ TRAPS = [
      "unit/box/test_tls.py::test_it_is_renewed_before_it_expires_and_after_the_clock_has_jumped",
      "unit/box/test_tls.py::test_a_clock_behind_the_build_does_not_make_certificates_of_the_past",
      "unit/box/test_tls.py::test_lifetimes_are_what_browsers_accept"),
-    ("caddy", "asks an authority on the internet, or installs its own", f"{HERE}::test_caddy_has_no_authority_of_its_own"),
+    ("caddy", "asks an authority on the internet, or installs its own",
+     f"{HERE}::test_caddy_has_no_authority_of_its_own"),
     ("caddy", "holds events back in its compressor; keeps asking after the browser left",
      "unit/box/test_caddy.py::test_every_event_of_a_stream_arrives_when_it_is_sent",
      f"{HERE}::test_caddy_has_no_authority_of_its_own"),

@@ -65,8 +65,9 @@ def _describe(operation: Operation, schema_of: dict[str, Any], components: dict[
             "content": {JSON: {"schema": {"$ref": _REFERENCE.format(name="Error")}}}}},
     }
     if operation.refused is not None:
-        described["responses"]["400"] = {"description": "The request was refused.", "content": {JSON: {"schema": {
-            "anyOf": [_schema(operation.refused, schema_of), {"$ref": _REFERENCE.format(name="Error")}]}}}}
+        described["responses"]["400"] = described["responses"]["default"] = {
+            "description": "The request was refused.", "content": {JSON: {"schema": {
+                "anyOf": [_schema(operation.refused, schema_of), {"$ref": _REFERENCE.format(name="Error")}]}}}}
     if operation.public:
         described["security"] = []
     if operation.query is not None:

@@ -117,7 +117,7 @@ class Room:
         """Declare a route; see the module's docstring for how parameters are bound.
 
         `reply` is the type of what a route that builds its own Response answers (beside a stream, if it has one),
-        `refused` that of its 400 where this is not the envelope.
+        `refused` that of its refusals where these are not all the envelope.
         """
 
         def declare(function: Callable) -> Callable:

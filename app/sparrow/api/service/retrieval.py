@@ -52,7 +52,14 @@ class Records(msgspec.Struct):
     records: list[Record]
 
 
-@service.post("/retrieval", tag="datasets", public=True, reply=Records)
+class Refusal(msgspec.Struct):
+    """A refusal in the contract's form."""
+
+    error_code: int
+    error_msg: str
+
+
+@service.post("/retrieval", tag="datasets", public=True, reply=Records, refused=Refusal)
 def retrieval(body: ExternalQuestion) -> Response:
     """Answer another Dify's external knowledge call with a knowledge key."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
