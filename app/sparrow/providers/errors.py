@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from sparrow import messages as m
-from sparrow.providers.wire import WireError
+from sparrow.providers.dial import WireError
 
 _LIMIT = 600
 

@@ -15,9 +15,10 @@ import msgspec
 
 from sparrow import messages as m
 from sparrow.providers import anthropic, catalog, errors, gemini, openai
+from sparrow.providers.dial import Call, Cancelled, WireError
 from sparrow.providers.target import Target
 from sparrow.providers.types import Credential, ModelSpec, Source
-from sparrow.providers.wire import Call, Cancelled, Client, Exchange, WireError
+from sparrow.providers.wire import Client, Exchange
 
 _encode = msgspec.json.Encoder().encode
 # Failures that another credential may not share, and how long the failed one goes to the end of the queue.

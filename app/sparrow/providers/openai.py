@@ -10,8 +10,9 @@ import msgspec
 
 from sparrow import messages as m
 from sparrow.providers import errors, sse, tokens
+from sparrow.providers.dial import WireError
 from sparrow.providers.target import Reply, Target
-from sparrow.providers.wire import Exchange, WireError
+from sparrow.providers.wire import Exchange
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode

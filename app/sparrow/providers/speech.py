@@ -10,9 +10,9 @@ import msgspec
 
 from sparrow import messages as m
 from sparrow.providers import errors, openai
+from sparrow.providers.dial import Call, WireError
 from sparrow.providers.hub import Hub
 from sparrow.providers.target import Target
-from sparrow.providers.wire import Call, WireError
 
 _TEXT_LIMIT = 4000  # characters a text-to-speech call takes
 

@@ -7,8 +7,8 @@ from decimal import Decimal
 from typing import Any
 
 from sparrow import messages as m
+from sparrow.providers.dial import Timeouts
 from sparrow.providers.types import Credential, ModelSpec, ParameterRule, Preset
-from sparrow.providers.wire import Timeouts
 
 Reply = Iterator[m.Chunk]
 

@@ -12,77 +12,26 @@ import select
 import socket
 import threading
 import time
-from base64 import b64encode
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote, urlsplit
+
+from sparrow.providers.dial import (
+    Call,
+    Cancelled,
+    Route,
+    Timeouts,
+    WireError,
+    connect,
+    place,
+    route_of,
+    tls_context,
+    why,
+)
 
 _IDLE_SECONDS = 20.0  # most servers close an idle connection after 5 to 60 s
 _POOL_SIZE = 64
 _HEAD_LIMIT = 64 * 1024
-
-
-class WireError(Exception):
-    """The exchange failed below HTTP: no route, no answer in time, a broken reply."""
-
-    def __init__(self, message: str, *, sent: bool = True):
-        super().__init__(message)
-        self.sent = sent  # False if the server cannot have seen the request
-
-
-class Cancelled(Exception):
-    """The call was closed from this side."""
-
-
-@dataclass(slots=True, frozen=True)
-class Timeouts:
-    """Seconds to connect, to the first byte of the reply, and between two pieces of it."""
-
-    connect: float = 10.0
-    first: float = 300.0
-    idle: float = 120.0
-
-
-@dataclass(slots=True, frozen=True)
-class Route:
-    """Where and how to connect; also the key of the pool. `ca` is PEM text to trust besides the system's."""
-
-    scheme: str
-    host: str
-    port: int
-    verify: bool = True
-    ca: str = ""
-    proxy: str = ""
-
-
-class Call:
-    """The handle of a running call. `close` may come from any thread at any time; the waiting one wakes."""
-
-    __slots__ = ("_lock", "_sock", "closed")
-
-    def __init__(self) -> None:
-        self.closed = False
-        self._sock: socket.socket | None = None
-        self._lock = threading.Lock()
-
-    def attach(self, sock: socket.socket | None) -> None:
-        """Note the socket in use; raise Cancelled if the call is closed already."""
-        with self._lock:
-            self._sock = sock
-            if self.closed and sock is not None:
-                raise Cancelled
-
-    def close(self) -> None:
-        """End the call: the connection is shut down at once."""
-        with self._lock:
-            self.closed = True
-            sock, self._sock = self._sock, None
-            if sock is not None:
-                try:
-                    socket.socket.shutdown(sock, socket.SHUT_RDWR)
-                except OSError:
-                    pass
+_USUAL = Timeouts()
 
 
 class Exchange:
@@ -284,7 +233,7 @@ class Client:
         self._pid = os.getpid()
 
     def open(self, method: str, url: str, headers: dict[str, str], body: bytes | None = None, *,
-             timeouts: Timeouts = Timeouts(), call: Call | None = None, verify: bool = True, ca: str = "",
+             timeouts: Timeouts = _USUAL, call: Call | None = None, verify: bool = True, ca: str = "",
              proxy: str | None = None) -> Exchange:
         """Send a request and return the exchange once its headers are there.
 
@@ -292,14 +241,14 @@ class Client:
         request. Raises WireError with a text for people, or Cancelled if `call` was closed.
         """
         call = call or Call()
-        route, target = _route(url, verify, ca, proxy)
+        route, target = route_of(url, verify, ca, proxy)
         head = _head(method, route, target, headers, body)
         while True:
             sock = self._take(route)
             reused = sock is not None
             try:
                 if sock is None:
-                    sock = self._connect(route, timeouts, call)
+                    sock = connect(route, timeouts, call, lambda: self._context(route))
                 else:
                     call.attach(sock)
                 exchange = Exchange(self, route, sock, call, timeouts)
@@ -317,12 +266,12 @@ class Client:
                 if call.closed:
                     raise Cancelled from None
                 if isinstance(error, TimeoutError):
-                    raise WireError(f"{_place(route)} did not answer within {timeouts.first:g} s") from None
+                    raise WireError(f"{place(route)} did not answer within {timeouts.first:g} s") from None
                 if reused and (isinstance(error, OSError) or not error.sent):
                     continue
                 if isinstance(error, WireError):
-                    raise WireError(f"{_place(route)}: {error}", sent=error.sent) from None
-                raise WireError(f"{_place(route)}: the connection broke ({_why(error)})") from error
+                    raise WireError(f"{place(route)}: {error}", sent=error.sent) from None
+                raise WireError(f"{place(route)}: the connection broke ({why(error)})") from error
 
     def give_back(self, route: Route, keep: socket.socket | None, sock: socket.socket) -> None:
         """Take a connection back after a reply, or close it if it must not be used again."""
@@ -354,99 +303,12 @@ class Client:
                 return sock
             sock.close()  # gone, or something unasked arrived
 
-    def _connect(self, route: Route, timeouts: Timeouts, call: Call) -> socket.socket:
-        via = urlsplit(route.proxy) if route.proxy else None
-        host, port = (via.hostname or "", via.port or 3128) if via else (route.host, route.port)
-        try:
-            sock = _dial(host, port, timeouts.connect, call)
-        except socket.gaierror as error:
-            raise WireError(f"the name {host} cannot be resolved ({error.strerror or error})",
-                            sent=False) from error
-        except TimeoutError:
-            raise WireError(f"no connection within {timeouts.connect:g} s", sent=False) from None
-        except OSError as error:
-            raise WireError(f"cannot connect ({_why(error)})", sent=False) from error
-        if route.scheme != "https":
-            return sock
-        import ssl
-
-        try:
-            if via:
-                _tunnel(sock, route, via)
-            tls = self._context(route.verify, route.ca).wrap_socket(sock, server_hostname=route.host)
-            call.attach(tls)
-            return tls
-        except ssl.SSLCertVerificationError as error:
-            sock.close()
-            raise WireError(f"its certificate is not trusted ({error.verify_message})", sent=False) from error
-        except ssl.SSLError as error:
-            sock.close()
-            raise WireError(f"TLS failed ({error.reason or error}); is it http:// rather than https://?",
-                            sent=False) from error
-        except TimeoutError:
-            sock.close()
-            raise WireError(f"no TLS answer within {timeouts.connect:g} s; is it http:// rather than https://?",
-                            sent=False) from None
-        except BaseException:
-            sock.close()
-            raise
-
-    def _context(self, verify: bool, ca: str) -> Any:
+    def _context(self, route: Route) -> Any:
         with self._lock:
-            context = self._contexts.get((verify, ca))
+            context = self._contexts.get((route.verify, route.ca))
             if context is None:
-                context = self._contexts[verify, ca] = tls_context(verify, ca)
+                context = self._contexts[route.verify, route.ca] = tls_context(route.verify, route.ca)
             return context
-
-
-def tls_context(verify: bool = True, ca: str = "") -> Any:
-    """Make a client's SSL context: the system's authorities and `ca` (PEM text). Costs some 20 ms."""
-    import ssl
-
-    context = ssl.create_default_context()
-    if not context.cert_store_stats()["x509_ca"]:
-        # An interpreter built elsewhere looks for the authorities where this system has none.
-        for path in ("/etc/ssl/certs/ca-certificates.crt", "/etc/ssl/cert.pem"):
-            if os.path.exists(path):
-                context.load_verify_locations(path)
-                break
-    if ca:
-        context.load_verify_locations(cadata=ca)
-    if not verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
-
-
-def _route(url: str, verify: bool, ca: str, proxy: str | None) -> tuple[Route, str]:
-    """Split a URL into the route and the request target."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise WireError(f"“{url}” is not an http or https address", sent=False)
-    try:
-        port = parts.port or (443 if parts.scheme == "https" else 80)
-    except ValueError:
-        raise WireError(f"“{url}” names an impossible port", sent=False) from None
-    if proxy is None:
-        proxy = environment_proxy(parts.scheme, parts.hostname)
-    route = Route(parts.scheme, parts.hostname, port, verify, ca, proxy)
-    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    if proxy and parts.scheme == "http":
-        target = f"http://{parts.netloc}{target}"
-    return route, target
-
-
-def environment_proxy(scheme: str, host: str) -> str:
-    """Return the proxy that HTTPS_PROXY, HTTP_PROXY and NO_PROXY name for a host, or an empty text."""
-    environment = os.environ
-    proxy = environment.get(f"{scheme}_proxy") or environment.get(f"{scheme.upper()}_PROXY") or ""
-    if not proxy or host in ("localhost", "127.0.0.1", "::1"):
-        return ""
-    for rule in (environment.get("no_proxy") or environment.get("NO_PROXY") or "").split(","):
-        rule = rule.strip().lstrip("*").lstrip(".").lower()
-        if rule and (host.lower() == rule or host.lower().endswith("." + rule)):
-            return ""
-    return proxy if "://" in proxy else f"http://{proxy}"
 
 
 def _head(method: str, route: Route, target: str, headers: dict[str, str], body: bytes | None) -> bytes:
@@ -467,54 +329,7 @@ def _head(method: str, route: Route, target: str, headers: dict[str, str], body:
                         sent=False) from None
 
 
-def _dial(host: str, port: int, timeout: float, call: Call) -> socket.socket:
-    last: OSError | None = None
-    for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
-        sock = socket.socket(family, kind, protocol)
-        try:
-            call.attach(sock)
-            sock.settimeout(timeout)
-            sock.connect(address)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            return sock
-        except OSError as error:
-            last = error
-            sock.close()
-            if call.closed:
-                raise Cancelled from None
-        except Cancelled:
-            sock.close()
-            raise
-    raise last or OSError("the name has no address")
-
-
-def _tunnel(sock: socket.socket, route: Route, via: Any) -> None:
-    """Ask an HTTP proxy for a tunnel to the route's host."""
-    lines = [f"CONNECT {route.host}:{route.port} HTTP/1.1", f"host: {route.host}:{route.port}"]
-    if via.username:
-        user = f"{unquote(via.username)}:{unquote(via.password or '')}"
-        lines.append("proxy-authorization: Basic " + b64encode(user.encode()).decode())
-    sock.sendall("\r\n".join(lines).encode() + b"\r\n\r\n")
-    data = b""
-    while b"\r\n\r\n" not in data and len(data) < _HEAD_LIMIT:
-        piece = sock.recv(4096)
-        if not piece:
-            break
-        data += piece
-    if data[9:12] != b"200":
-        raise WireError(f"the proxy {via.hostname} refused the tunnel", sent=False)
-
-
 def _readable(sock: socket.socket) -> bool:
     poll = select.poll()
     poll.register(sock, select.POLLIN | select.POLLHUP | select.POLLERR)
     return bool(poll.poll(0))
-
-
-def _place(route: Route) -> str:
-    return f"{route.scheme}://{route.host}:{route.port}"
-
-
-def _why(error: OSError) -> str:
-    return (error.strerror or str(error) or type(error).__name__).lower()

@@ -213,7 +213,7 @@ class Client:
         timeout = urllib3.Timeout(connect=request.connect_timeout, read=request.read_timeout)
         options: dict[str, Any] = {"timeout": timeout, "maxsize": 1, "retries": False}
         if parts.scheme == "https":
-            from sparrow.providers.wire import tls_context
+            from sparrow.providers.dial import tls_context
 
             pool: Any = urllib3.HTTPSConnectionPool(address, port, ssl_context=tls_context(request.verify),
                                                     assert_hostname=parts.hostname if request.verify else False,
