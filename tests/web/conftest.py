@@ -68,7 +68,16 @@ def box(tmp_path_factory):
 @pytest.fixture(scope="session")
 def manuals(browser, tmp_path_factory) -> dict[str, Path]:
     """The same real manual as a PDF in English and in Chinese: {language: file}."""
-    folder = tmp_path_factory.mktemp("manuals")
+    return _print(browser, tmp_path_factory.mktemp("manuals"))
+
+
+@pytest.fixture(scope="session")
+def excerpts(browser, tmp_path_factory) -> dict[str, Path]:
+    """The first pages of the manuals, for a machine that is emulated."""
+    return _print(browser, tmp_path_factory.mktemp("excerpts"), page_ranges="1-3")
+
+
+def _print(browser, folder: Path, **options: str) -> dict[str, Path]:
     made = {}
     for language, name, tag in (("en", "Debian reference.pdf", "en"), ("zh", "Debian 参考手册.pdf", "zh-cn")):
         source = Path(CHAPTER.format(tag))
@@ -76,7 +85,7 @@ def manuals(browser, tmp_path_factory) -> dict[str, Path]:
             pytest.skip(f"{source} is missing (Debian's debian-reference-{tag})")
         page = browser.new_page()
         page.goto(source.as_uri())
-        page.pdf(path=folder / name, format="A4")
+        page.pdf(path=folder / name, format="A4", **options)
         page.close()
         made[language] = folder / name
     return made

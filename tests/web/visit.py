@@ -93,7 +93,7 @@ def add_documents(page, address: str, name: str, files: list[Path], *, seconds: 
     page.get_by_role("button", name="Preview").click()
     page.get_by_text(re.compile(r"chunks? in the first file")).wait_for()
     page.get_by_role("button", name=re.compile(f"^Index {len(files)}")).click()
-    page.locator("[data-status]").first.wait_for()
+    page.get_by_role("progressbar").or_(page.locator("[data-status]")).first.wait_for()
     shot(page, f"indexing-{name}-en-1440")
     page.locator("[data-status=available]").nth(len(files) - 1).wait_for(timeout=seconds * 1000)
     shot(page, f"documents-{name}-en-1440")

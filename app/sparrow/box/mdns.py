@@ -7,8 +7,7 @@ over IPv4, where every resolver asks, and tells IPv4 and IPv6 addresses. Linux o
 
 from __future__ import annotations
 
-import ipaddress
-import random
+import os
 import socket
 import struct
 import time
@@ -105,7 +104,7 @@ class Responder:
 
     def _claim(self) -> None:
         self._steps = PROBES + 2
-        self._next = time.monotonic() + random.random() * PAUSE
+        self._next = time.monotonic() + os.urandom(1)[0] / 256 * PAUSE
 
     def _handle(self, data: bytes, sender: tuple[str, int], index: int) -> None:
         ident, flags, *counts = struct.unpack_from("!6H", data)
@@ -131,7 +130,7 @@ class Responder:
         """Tell whether a record is what this box would say itself: its own words come back to it."""
         if kind not in (A, AAAA):
             return True
-        return any(ipaddress.ip_address(address).packed == value for found in self._hosts.values() for address in found)
+        return any(_pack(address) == value for found in self._hosts.values() for address in found)
 
     def _probe(self, index: int) -> bytes:
         question = _encode(self.name) + struct.pack("!2H", ANY, _IN | _UNICAST)
@@ -157,12 +156,16 @@ class Responder:
         for address in self._hosts[index]:
             kind = A if "." in address else AAAA
             if kind in kinds or ANY in kinds:
-                yield _record(self.name, kind, marked, ttl, ipaddress.ip_address(address).packed)
+                yield _record(self.name, kind, marked, ttl, _pack(address))
 
     def _send(self, data: bytes, index: int, to: tuple[str, int] = (GROUP, PORT)) -> None:
         where = struct.pack("=i4s4s", index, b"\0" * 4, b"\0" * 4)
         with suppress(OSError):  # no route any more
             self._socket.sendmsg([data], [(socket.IPPROTO_IP, _PKTINFO, where)], 0, to)
+
+
+def _pack(address: str) -> bytes:
+    return socket.inet_pton(socket.AF_INET if "." in address else socket.AF_INET6, address)
 
 
 def _encode(name: str) -> bytes:
