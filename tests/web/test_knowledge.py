@@ -67,7 +67,7 @@ def test_metadata_from_the_field_to_the_filter(base):
     page.get_by_role("button", name="Settings", exact=True).click()
     page.get_by_role("button", name="Add a condition").click()
     for team, found in (("red", False), ("blue", True)):
-        page.get_by_label("Value").fill(team)
+        page.get_by_role("combobox", name="Value").fill(team)
         page.get_by_role("button", name="Search", exact=True).click()
         (page.get_by_test_id("hit").first if found else page.get_by_text("Nothing found")).wait_for()
     visit.shot(page, "knowledge-test-en-1440")

@@ -41,7 +41,7 @@ export function ChunkingForm({ value, form, onChange, estimate }: {
       <Text fz="sm" c="dimmed">{t(`knowledge:chunk.${value.mode}Text`)}{form ? ` ${t('knowledge:chunk.fixed')}` : ''}</Text>
       {value.mode === 'automatic' || value.mode === 'qa' ? null : (
         <SimpleGrid cols={{ base: 1, sm: 3 }}>
-          <TextInput label={t('knowledge:chunk.separator')} value={value.separator} onChange={(event) => set({ separator: event.currentTarget.value })} ff="monospace" />
+          <TextInput label={t('knowledge:chunk.separator')} value={value.separator} onChange={(event) => set({ separator: event.currentTarget.value })} styles={{ input: { fontFamily: 'var(--mantine-font-family-monospace)' } }} />
           <NumberInput label={t('knowledge:chunk.max')} min={50} max={4000} value={value.maxTokens} onChange={(v) => set({ maxTokens: Number(v) || START.maxTokens })} />
           {value.mode === 'custom' ? (
             <NumberInput label={t('knowledge:chunk.overlap')} min={0} max={1000} value={value.overlap} onChange={(v) => set({ overlap: Number(v) || 0 })} />
