@@ -131,6 +131,11 @@ def add_overlay() -> None:
             target.unlink(missing_ok=True)
             shutil.copyfile(source, target)
             target.chmod(0o755 if source.stat().st_mode & 0o100 else 0o644)
+    # OpenRC reads all of its scripts at each start to see who needs whom: those that nothing starts only cost.
+    started = {link.name for link in (ROOT / "etc/runlevels").glob("*/*")} | {"functions.sh"}
+    for script in (ROOT / "etc/init.d").iterdir():
+        if script.name not in started:
+            script.unlink()
 
 
 def add_places() -> None:

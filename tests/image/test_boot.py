@@ -7,11 +7,18 @@ does to the disk of a machine that is off is undone before the next, so that the
 from __future__ import annotations
 
 import hashlib
+import os
+import pty
+import re
 import subprocess
+import threading
+import time
+from pathlib import Path
 
 import pytest
 
-from .box import PATIENCE, Box, Client, break_slot_b, image
+from .box import CODE, PATIENCE, Box, Client, break_slot_b, image, is_clean
+from .builder import ORDINARY, TOP
 
 pytestmark = [pytest.mark.image, pytest.mark.slow, pytest.mark.timeout(1800)]
 
@@ -46,16 +53,56 @@ def data_bytes(machine: Box) -> str:
     return digest.hexdigest()
 
 
-def test_a_broken_slot_falls_back(box):
-    box.boot()
-    text = box.console()
-    assert text.index("starting slot b") < text.index("(slot b). Restarting") < text.index("starting slot a")
-    assert box.run("ls -d /sys/firmware/efi") == "/sys/firmware/efi"
+class Terminal:
+    """A terminal with a command in its foreground."""
+
+    def __init__(self, *command: str | Path):
+        self._us, them = pty.openpty()
+        self.process = subprocess.Popen(["setsid", "--ctty", "--wait", *command], stdin=them, stdout=them, stderr=them)
+        os.close(them)
+        self.text = ""
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def wait(self, pattern: str, patience: float = PATIENCE) -> re.Match:
+        """Wait until the terminal shows a pattern."""
+        deadline = time.monotonic() + patience
+        while not (found := re.search(pattern, self.text)):
+            assert self.process.poll() is None, self.text
+            assert time.monotonic() < deadline, self.text
+            time.sleep(0.2)
+        return found
+
+    def press(self, key: str) -> None:
+        """Press a key."""
+        os.write(self._us, key.encode())
+
+    def _read(self) -> None:
+        try:
+            while data := os.read(self._us, 4096):
+                self.text += data.decode(errors="replace")
+        except OSError:  # the command has ended
+            pass
+
+
+def test_the_verb_run_starts_it_says_where_and_ends_it_at_ctrl_c(box):
+    """With a broken slot to try first, from which it falls back."""
+    terminal = Terminal(TOP / "mkimage.sh", "--offline", "--build-dir", ORDINARY, "run", "--uefi",
+                        "--folder", box.folder, "--memory", "512", "--patience", str(PATIENCE))  # fmt: skip
+    try:
+        address = terminal.wait(r"Sparrow answers at\s+(https://\S+)")[1]
+        terminal.wait("Ctrl-C shuts the machine down")
+        assert re.search(r"Its fingerprint\s+([0-9A-F]{2}:){31}[0-9A-F]{2}", terminal.text)
+        text = box.console()
+        assert text.index("starting slot b") < text.index("(slot b). Restarting") < text.index("starting slot a")
+        client = Client(address)
+        client.set_up(CODE.search(terminal.text)[0])
+        client("POST", "/apps", {"name": "Before the harm", "mode": "chat"})
+    finally:
+        terminal.press("\x03")
+    assert terminal.process.wait(180) == 0
+    assert "Off. Its disk is" in terminal.text
     assert box.environment()["good"] == "a"
-    client = Client(box)
-    client.set_up()
-    client("POST", "/apps", {"name": "Before the harm", "mode": "chat"})
-    box.stop()
+    assert is_clean(box, "data")
 
 
 def test_a_good_slot_becomes_the_good_one_and_a_lost_partition_comes_back(box):
@@ -65,8 +112,9 @@ def test_a_good_slot_becomes_the_good_one_and_a_lost_partition_comes_back(box):
     box.set_environment(**{"try": "b"})
     sfdisk(box, "--delete", DATA)
     box.boot()
+    assert box.run("ls -d /sys/firmware/efi") == "/sys/firmware/efi"
     assert box.run("cat /run/boot/slot") == "b"
-    client = Client(box)
+    client = Client(box.url)
     client.sign_in()
     assert [app["name"] for app in client("GET", "/apps")["data"]] == ["Before the harm"]
     assert box.run("ls /run/boot/problems 2>/dev/null; true") == ""
@@ -97,5 +145,8 @@ def test_a_missing_data_partition_is_said_and_nothing_is_written_in_its_place(bo
     box.start()
     box.wait_problem("The data partition is missing")
     assert box.health()["status"] == "error"
-    box.stop()
+    # And now it hangs: nothing feeds the hardware's watchdog any more.
+    box.run("kill -STOP $(pidof watchdog)")
+    box.wait_for(lambda: {"WATCHDOG", "RESET"} <= box.events(), "the watchdog to restart the box", 300)
+    box.kill()
     assert data_bytes(box) == before

@@ -74,7 +74,7 @@ def manuals(browser, tmp_path_factory) -> dict[str, Path]:
 @pytest.fixture(scope="session")
 def excerpts(browser, tmp_path_factory) -> dict[str, Path]:
     """The first pages of the manuals, for a machine that is emulated."""
-    return _print(browser, tmp_path_factory.mktemp("excerpts"), page_ranges="1-3")
+    return _print(browser, tmp_path_factory.mktemp("excerpts"), page_ranges="1-2")
 
 
 def _print(browser, folder: Path, **options: str) -> dict[str, Path]:
