@@ -77,15 +77,20 @@ def _settings(definition: Definition) -> dict[str, Any] | None:
         return None
     image = upload.get("image") if isinstance(upload.get("image"), dict) else {}
     if upload.get("enabled"):
-        return {"types": upload.get("allowed_file_types") or [], "limit": upload.get("number_limits") or MAX_FILES,
+        limit = _count(upload.get("number_limits"), MAX_FILES)
+        return {"types": upload.get("allowed_file_types") or [], "limit": limit,
                 "extensions": upload.get("allowed_file_extensions") or [],
                 "methods": upload.get("allowed_file_upload_methods") or ["local_file", "remote_url"],
-                "image_limit": image.get("number_limits") or upload.get("number_limits") or MAX_FILES}
+                "image_limit": _count(image.get("number_limits"), limit)}
     if image.get("enabled") and (definition.mode not in GRAPH_MODES or "enabled" not in upload):
-        limit = image.get("number_limits") or 3
+        limit = _count(image.get("number_limits"), 3)
         return {"types": ["image"], "extensions": [], "limit": limit, "image_limit": limit,
                 "methods": image.get("transfer_methods") or ["local_file", "remote_url"]}
     return None
+
+
+def _count(given: Any, default: int) -> int:
+    return given if isinstance(given, int) and given > 0 else default
 
 
 def _of_field(field: dict[str, Any]) -> dict[str, Any]:
@@ -100,7 +105,7 @@ def _check(files: list[File], settings: dict[str, Any]) -> None:
         raise BadRequest(f"Number of image files exceeds the maximum limit {settings['image_limit']}")
     if len(files) > settings["limit"]:
         raise BadRequest(f"Number of files exceeds the maximum limit {settings['limit']}")
-    allowed = {extension.lower().lstrip(".") for extension in settings["extensions"]}
+    allowed = {str(extension).lower().lstrip(".") for extension in settings["extensions"]}
     for file in files:
         extension = (file.extension or "").lstrip(".").lower()
         fits = not settings["types"] or file.type in settings["types"]

@@ -16,7 +16,7 @@ def fields_of_config(config: dict[str, Any]) -> list[dict[str, Any]]:
     found = []
     for item in config.get("user_input_form") or []:
         for kind, control in item.items():
-            if kind != "external_data_tool" and isinstance(control, dict) and control.get("variable"):
+            if kind != "external_data_tool" and _is_field(control):
                 found.append({**control, "type": kind})
     return found
 
@@ -26,9 +26,16 @@ def fields_of_graph(graph: dict[str, Any]) -> list[dict[str, Any]]:
     for node in graph.get("nodes") or []:
         data = node.get("data") or {}
         if data.get("type") == "start":
-            return [field for field in data.get("variables") or [] if isinstance(field, dict)
-                    and field.get("variable") and field.get("type") != "external_data_tool"]
+            found = data.get("variables")
+            return [field for field in (found if isinstance(found, list) else ())
+                    if _is_field(field) and field.get("type") != "external_data_tool"]
     return []
+
+
+def _is_field(field: Any) -> bool:
+    """Tell whether a file's entry can be a field; what cannot is left out, as an unknown key would be."""
+    return isinstance(field, dict) and isinstance(field.get("variable"), str) and bool(field["variable"]) \
+        and isinstance(field.get("type"), str | None)
 
 
 def form(fields: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -54,7 +61,7 @@ def _value(field: dict[str, Any], value: Any) -> Any:
     if kind == "number":
         return _number(name, value)
     if kind == "select":
-        options = field.get("options") or []
+        options = field.get("options") if isinstance(field.get("options"), list) else []
         if value not in options:
             raise _bad(name, f"{name} in input form must be one of the following: {options}")
     elif kind in _TEXT:

@@ -15,7 +15,8 @@ from sparrow.storage.tables.knowledge import app_datasets
 def of_config(config: dict[str, Any]) -> list[str]:
     """Return the knowledge bases of a model_config: of its dataset settings, and of agent tools in old files."""
     datasets = (config.get("dataset_configs") or {}).get("datasets")
-    items = list(datasets.get("datasets") or []) if isinstance(datasets, dict) else []
+    found = datasets.get("datasets") if isinstance(datasets, dict) else None
+    items = list(found) if isinstance(found, list) else []
     items += (config.get("agent_mode") or {}).get("tools") or []
     found = [item["dataset"] for item in items if isinstance(item, dict) and isinstance(item.get("dataset"), dict)]
     wanted = [one.get("id") for one in found if one.get("enabled", True)]

@@ -120,7 +120,8 @@ def _without_secrets(content: dict[str, Any], include_secret: bool) -> dict[str,
         if kind == "tool":
             data.pop("credential_id", None)
         elif kind == "agent":
-            for parameter in (data.get("agent_parameters") or {}).values():
+            parameters = data.get("agent_parameters")
+            for parameter in parameters.values() if isinstance(parameters, dict) else ():
                 _drop_credentials(parameter.get("value") if isinstance(parameter, dict) else None)
         elif kind == "trigger-webhook":
             data.update({name: "" for name in ("webhook_url", "webhook_debug_url") if name in data})

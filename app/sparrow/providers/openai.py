@@ -29,7 +29,9 @@ def chat_body(target: Target, messages: list[m.Message], *, parameters: dict[str
     if target.completion:
         body["prompt"] = "\n".join(filter(None, (message.text() for message in messages)))
     else:
-        body["messages"] = [wire_message(message) for message in messages]
+        # A turn that failed has an empty answer, which some servers refuse.
+        body["messages"] = [wire_message(message) for message in messages
+                            if message.content or message.tool_calls or message.role != "assistant"]
         if tools:
             body["tools"] = [{"type": "function", "function": {
                 "name": tool.name, "description": tool.description,

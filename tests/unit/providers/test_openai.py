@@ -278,3 +278,8 @@ def test_half_a_character_of_a_stream(data, text):
     assert sse.value(data) == {"t": text}
     with pytest.raises(ValueError, match="Expecting"):
         sse.value(b"not json \xe6")
+
+
+def test_an_answer_that_failed_is_not_sent_again(ask, fake):
+    ask([m.Message("user", "one"), m.Message("assistant", ""), m.Message("user", "two")])
+    assert [message["role"] for message in fake.requests[-1]["body"]["messages"]] == ["user", "user"]

@@ -41,7 +41,7 @@ class Assigner(Node):
 
     def writes_any(self, selectors: Iterable[tuple[str, ...]]) -> bool:
         """Tell whether one of its targets is among the selectors."""
-        targets = {tuple(item.get("variable_selector") or ()) for item in self.items}
+        targets = {tuple(map(str, item.get("variable_selector") or ())) for item in self.items}
         return any(tuple(selector[:2]) in targets for selector in selectors)
 
     def steps(self, context: Context) -> Iterator[Any]:

@@ -197,8 +197,10 @@ def _nearest(base: dict[str, Any], model: Embedder, vector, limit: int, allowed:
     with db.read() as tx:
         serials = None
         if allowed is not None:
-            serials = set(tx.execute(sa.select(u.serial).where(
-                u.dataset_id == base["id"], u.uses.like("v%"), u.document_id.in_(list(allowed)))).scalars())
+            names, serials = list(allowed), set()
+            for at in range(0, len(names), _IN):  # a statement takes only so many values
+                serials.update(tx.execute(sa.select(u.serial).where(
+                    u.dataset_id == base["id"], u.uses.like("v%"), u.document_id.in_(names[at:at + _IN]))).scalars())
             few = True
         else:
             few = tx.execute(sa.select(u.serial).where(u.dataset_id == base["id"]).limit(1).offset(EXACT_BELOW)
