@@ -76,7 +76,7 @@ class Graph:
         for identity, item in raw.items():
             try:
                 nodes[identity] = make(identity, item["data"])
-            except (TypeError, ValueError, KeyError, AttributeError) as error:
+            except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError) as error:
                 title = item["data"].get("title") or identity
                 raise GraphError(f"node {title} ({identity}): {error}") from None
         owners = {identity: _owner(identity, raw) for identity in nodes}
@@ -139,7 +139,7 @@ def _connect(edges: Any, scopes: dict[str | None, Scope], owners: dict[str, str 
 def _entry(container: Node, scope: Scope) -> str | None:
     """Return the node a container begins with; older files have no start node of their own."""
     wanted = container.data.get("start_node_id")
-    if wanted in scope.nodes:
+    if isinstance(wanted, str) and wanted in scope.nodes:
         return wanted
     for identity, node in scope.nodes.items():
         if node.type in ("iteration-start", "loop-start"):

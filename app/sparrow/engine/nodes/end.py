@@ -27,7 +27,10 @@ class End(Node):
         for _, selector in self.wanted:
             if parts:
                 parts.append("\n")
-            parts.append(selector)
+            if len(selector) > 1:  # one that names nothing streams nothing
+                parts.append(selector)
+        while parts and parts[-1] == "\n":
+            parts.pop()
         return tuple(parts)
 
     def run(self, context: Context) -> Result:
