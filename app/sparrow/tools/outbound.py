@@ -127,7 +127,7 @@ def resolve(host: str, port: int) -> str:
     """Return the first address of a host that may be called; every one of them is checked."""
     try:
         rows = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
+    except (OSError, ValueError) as error:
         raise PortError(f"The name {host} cannot be resolved: {error}", _FAILED) from error
     checked = [check(host, row[4][0]) for row in rows]
     return checked[0]
@@ -188,12 +188,16 @@ class Client:
             if not (request.follow_redirects and target and reply.status in (301, 302, 303, 307, 308)):
                 return reply
             reply.close()
-            old, url = url, urljoin(url, target)
+            try:
+                old, url = urlsplit(url)[:2], urljoin(url, target)
+                new = urlsplit(url)[:2]
+            except ValueError:
+                raise PortError(f"It leads to what is no address: {target[:200]}", _FAILED) from None
             if reply.status == 303 or (reply.status in (301, 302) and method == "POST"):
                 method, body = "GET", None
                 for name in ("content-type", "content-length"):
                     headers.discard(name)
-            if urlsplit(old)[:2] != urlsplit(url)[:2]:
+            if old != new:
                 for name in ("authorization", "cookie", *request.secret_headers):
                     headers.discard(name)
         raise PortError("Exceeded maximum allowed redirects.", _FAILED)
@@ -202,11 +206,11 @@ class Client:
               cancel: Cancel) -> Reply:
         import urllib3
 
-        parts = urlsplit(url)
         try:
+            parts = urlsplit(url)
             port = parts.port or (443 if parts.scheme == "https" else 80)
-        except ValueError:
-            raise PortError(f"{url} names an impossible port", _FAILED) from None
+        except ValueError as error:
+            raise PortError(f"{url[:200]} is no address: {error}", _FAILED) from None
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise PortError("The URL must start with http:// or https://", _FAILED)
         address = resolve(parts.hostname, port)

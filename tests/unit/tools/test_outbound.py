@@ -79,6 +79,15 @@ def test_a_redirect_is_checked_too(url, monkeypatch):
         send(loop(url))
 
 
+@pytest.mark.parametrize("place", ["http://[", "http://[x]/", "http://127.0.0.1:99999/", "http://127.0.0.1:x/",
+                                   "http://a..b/", f"http://{'a' * 70}.example/"])
+def test_what_is_no_address_is_said(url, place):
+    with pytest.raises(PortError):
+        send(place)
+    with pytest.raises(PortError):
+        send(f"{url}/to?{place}")
+
+
 def loop(url):
     return f"{url}/to?" + "/to?" * 12 + "/x"
 
