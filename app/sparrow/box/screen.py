@@ -245,7 +245,7 @@ class Screen:
             self._draw()
 
     def _addresses_changed(self) -> None:
-        with suppress(BlockingIOError):
+        with suppress(OSError):  # all is read, or the kernel says that there was too much to keep
             while self.link.recv(65536):
                 pass
         found = _addresses(self.settings)

@@ -29,7 +29,9 @@ def use(data: str) -> None:
     if not path.is_dir():
         raise Unavailable(f"There is no folder {path}.")
     try:  # its ports
-        os.environ.update(json.loads((run_dir(path) / ".lock").read_text())["environment"])
+        with open(run_dir(path) / ".lock") as file:
+            if os.fstat(file.fileno()).st_uid == os.geteuid():  # anybody can make a folder in /tmp
+                os.environ.update(json.load(file)["environment"])
     except (OSError, ValueError, KeyError):
         pass  # it does not run now
     os.environ["SPARROW_DATA_DIR"] = str(path)

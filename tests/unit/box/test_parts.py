@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import os
 import socket
 import subprocess
 import sys
 import threading
+from types import SimpleNamespace
 
 import pytest
 
 from sparrow import settings
-from sparrow.box import addresses, health, logs, screen_text, supervisor
+from sparrow.box import addresses, health, logs, screen, screen_text, supervisor
 from sparrow.cli import build, main, place
 from sparrow.errors import Unavailable
 
@@ -249,3 +251,29 @@ def _time_help() -> float:
 def test_a_socket_path_is_never_too_long(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_RUNTIME_DIR", "/tmp/" + "deep/" * 30)
     assert len(str(place.run_dir(tmp_path) / "supervisor.sock")) <= 100
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make files of others")
+def test_the_notes_of_somebody_else_are_not_believed(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    for name in ("DATA_DIR", "RUN_DIR", "DEV", "REDIS_SERVER"):
+        monkeypatch.setenv(f"SPARROW_{name}", "")
+    notes = place.run_dir(tmp_path) / ".lock"
+    notes.parent.mkdir()
+    notes.write_text('{"environment": {"SPARROW_REDIS_SERVER": "/tmp/evil"}}')
+    os.chown(notes, 65534, 65534)
+    place.use(str(tmp_path))
+    assert os.environ["SPARROW_REDIS_SERVER"] == ""
+    os.chown(notes, 0, 0)
+    place.use(str(tmp_path))
+    assert os.environ["SPARROW_REDIS_SERVER"] == "/tmp/evil"
+    settings.reset()
+
+
+def test_the_screen_lives_on_when_the_kernel_drops_news_of_addresses():
+    def lost(_size):
+        raise OSError(errno.ENOBUFS, "No buffer space available")
+
+    found = screen._addresses(settings.load({}))
+    screen.Screen._addresses_changed(SimpleNamespace(
+        link=SimpleNamespace(recv=lost), settings=settings.load({}), addresses=found))
