@@ -102,6 +102,12 @@ class Settings:
         return self.data_dir / "backups"
 
     @property
+    def temp_dir(self) -> Path:
+        """Files of a moment, such as what a browser is just sending: not in memory, which is small. Emptied at the
+        start."""
+        return self.data_dir / "tmp"
+
+    @property
     def log_dir(self) -> Path:
         """The small rotated logs that survive a reboot; the rings are in `run_dir/log`."""
         return self.data_dir / "log"

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import os
 
 import pytest
 
 from sparrow.api.web import PUBLIC_LIMIT
 from sparrow.apps import app as apps
+from sparrow.storage import files
 
 
 class Endless(io.RawIOBase):
@@ -54,3 +57,13 @@ def test_a_visitor_may_send_what_an_app_takes_and_no_more(app):
     reply = http.post("/api/files/upload", headers=headers, environ_overrides=told)
     assert (reply.status_code, reply.json["code"], body.taken) == (413, "file_too_large", 0)
     assert "101 MB" in reply.json["message"]
+
+
+@pytest.mark.parametrize(("number", "answer"), [(errno.ENOSPC, (507, "disk_full")), (errno.EROFS, (503, "read_only"))])
+def test_a_full_or_broken_disk_is_named(admin, monkeypatch, number, answer):
+    def save(*_args, **_kwargs):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(files, "save", save)
+    reply = admin.post("/files/upload", data={"file": (io.BytesIO(b"x"), "a.txt")})
+    assert (reply.status_code, reply.json["code"]) == answer

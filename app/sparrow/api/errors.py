@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import re
 
@@ -20,6 +21,7 @@ def install(app: Flask) -> None:
     app.register_error_handler(SparrowError, _sparrow)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(DBAPIError, _database)
+    app.register_error_handler(OSError, _system)
     app.register_error_handler(Exception, _unexpected)
 
 
@@ -66,10 +68,25 @@ def _database(error: DBAPIError) -> Response:
         return envelope("conflict", "This is in conflict with something that exists already.", 409)
     log.error("%s %s: %s", request.method, request.path, error.orig)
     if "full" in text or "no space" in text:
-        return envelope("disk_full", "The disk is full. Delete documents or backups, or use a larger disk.", 507)
+        return _disk_full()
     if "readonly" in text or "read-only" in text:
-        return envelope("read_only", "The data partition is read-only: it has a fault. See the health page.", 503)
+        return _read_only()
     return envelope("database_error", "The database could not do this just now. Try again.", 503)
+
+
+def _system(error: OSError) -> Response:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+        log.error("%s %s: %s", request.method, request.path, error)
+        return _read_only() if error.errno == errno.EROFS else _disk_full()
+    return _unexpected(error)
+
+
+def _disk_full() -> Response:
+    return envelope("disk_full", "The disk is full. Delete documents or backups, or use a larger disk.", 507)
+
+
+def _read_only() -> Response:
+    return envelope("read_only", "The data partition is read-only: it has a fault. See the health page.", 503)
 
 
 def _unexpected(error: Exception) -> Response:

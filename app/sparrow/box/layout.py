@@ -29,6 +29,7 @@ _DATA = {
     "config": ("sparrow-api", SHARED, 0o2770),
     "config/wanted": ("sparrow-api", SHARED, 0o2770),
     "backups": ("sparrow-api", SHARED, 0o2770),
+    "tmp": ("sparrow-api", SHARED, 0o2770),
     "chroma": ("sparrow-chroma", "sparrow-chroma", 0o700),
     "tls": ("sparrow-screen", "sparrow-caddy", 0o2750),
     "log": ("sparrow-screen", SHARED, 0o2750),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 import socket
 import sys
 import time
@@ -27,6 +28,8 @@ _CODE_ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 def prepare(settings: Settings) -> None:
     """Make what the programs expect to find. Raises Unavailable with what to do."""
     layout.make(settings)
+    for path in settings.temp_dir.iterdir():  # of a power cut
+        shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
     if not configuration(settings).is_file():
         raise Unavailable(f"{configuration(settings)} is missing. SPARROW_HOME_DIR must name the folder of "
                           "supervisord.conf and caddy/.")
@@ -59,6 +62,7 @@ def environment(settings: Settings) -> dict[str, str]:
     result.update(
         users,
         HOME=str(settings.run_dir),
+        TMPDIR=str(settings.temp_dir),
         PYTHONUNBUFFERED="1",
         PYTHONUTF8="1",
         OPENBLAS_NUM_THREADS="1",  # numpy would else start a thread a core, with stacks of its own

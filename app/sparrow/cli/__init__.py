@@ -40,6 +40,8 @@ def main(arguments: list[str] | None = None) -> int:
     if not hasattr(given, "run"):
         getattr(given, "parser", parser).print_help()
         return 2
+    if os.geteuid() == 0 and not getattr(given, "own_modes", False):
+        os.umask(0o007)  # what root makes among the data, the group of the API and the worker must be able to change
     try:
         if getattr(given, "data", None) and not getattr(given, "own_data", False):
             from sparrow.cli import place

@@ -33,7 +33,7 @@ def register(commands) -> None:
         "supervise", help="run the box (its init calls this)",
         description="Make the folders, the certificate and the pages of the box, then become supervisord. "
                     "For a machine that is not a box, see `sparrow dev`.")
-    command.set_defaults(run=_supervise)
+    command.set_defaults(run=_supervise, own_modes=True)
 
     command = commands.add_parser("version", help="print the versions of Sparrow and what it is built on")
     command.set_defaults(run=_version)

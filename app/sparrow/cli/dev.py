@@ -35,7 +35,7 @@ def register(commands) -> None:
     command.add_argument("--host", default="127.0.0.1", metavar="ADDRESS",
                          help="the address to listen on (default: 127.0.0.1; 0.0.0.0 for the whole network)")
     command.add_argument("--foreground", action="store_true", help="also show what the programs write")
-    command.set_defaults(run=_dev, own_data=True)
+    command.set_defaults(run=_dev, own_data=True, own_modes=True)
 
 
 def _dev(given: argparse.Namespace) -> int:

@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import pytest
 
 from sparrow import settings
-from sparrow.box import addresses, health, logs, screen, screen_text, supervisor
+from sparrow.box import addresses, health, layout, logs, screen, screen_text, supervise, supervisor
 from sparrow.cli import build, main, place
 from sparrow.errors import Unavailable
 
@@ -277,3 +277,15 @@ def test_the_screen_lives_on_when_the_kernel_drops_news_of_addresses():
     found = screen._addresses(settings.load({}))
     screen.Screen._addresses_changed(SimpleNamespace(
         link=SimpleNamespace(recv=lost), settings=settings.load({}), addresses=found))
+
+
+def test_what_is_being_sent_waits_on_the_disk_and_not_in_memory(tmp_path):
+    """The box's /tmp is memory: an upload of half a gigabyte has no room there."""
+    found = settings.load({"SPARROW_DATA_DIR": str(tmp_path / "data"), "SPARROW_RUN_DIR": str(tmp_path / "run"),
+                           "SPARROW_DEV": "1"})
+    layout.make(found)
+    (found.temp_dir / "left").mkdir()
+    (found.temp_dir / "left" / "upload").write_text("of a power cut")
+    supervise.prepare(found)
+    assert os.listdir(found.temp_dir) == []
+    assert supervise.environment(found)["TMPDIR"] == str(found.temp_dir)
