@@ -220,3 +220,23 @@ def test_the_embedded_model_is_the_packages_own(tmp_path):
     assert tokenizer.encode(texts) == [package._tokenizer.encode(text) for text in texts]
     assert (ours * theirs).sum(axis=1).min() > 0.999
     assert np.allclose(np.linalg.norm(ours, axis=1), 1, atol=1e-4)
+
+
+def test_navigation_of_a_page_is_not_indexed(tmp_path):
+    page = tmp_path / "page.html"
+    page.write_text(
+        '<body class="toc"><div class="navheader"><a href="1">Prev</a> <a href="2">Next</a></div>'
+        '<div class="toc"><p><b>Table of Contents</b></p><ul><li><a href="#a">1. Pumps</a></li>'
+        '<li><a href="#b">2. Valves and what they are for</a></li></ul></div>'
+        '<h1>1. Pumps</h1><p>The pump runs.</p><div class="navigation">A paragraph that only '
+        '<a href="x">mentions</a> a link stays.</div></body>')
+    found = [event.text for event in parse.read(page, "page.html") if isinstance(event, Block)]
+    assert found == ["1. Pumps", "The pump runs.", "A paragraph that only mentions a link stays."]
+
+
+@pytest.mark.parametrize(("heading", "title"), [
+    ("6.3.2. Filesystem permissions", "Filesystem permissions"), ("第 7 章 软件包", "软件包"),
+    ("Chapter 6. Network", "Network"), ("附录 A. 高级打包", "高级打包"), ("2024 年度报告", "2024 年度报告"),
+    ("7 days", "7 days"), ("A-40/2B manual", "A-40/2B manual"), ("Part numbers", "Part numbers")])
+def test_a_heading_is_embedded_without_its_number(heading, title):
+    assert chunk.context([heading], "Text.") == f"{title}{chunk.TITLE_END}{heading}\nText."

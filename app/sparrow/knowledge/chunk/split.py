@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 
 import msgspec
@@ -14,6 +15,10 @@ from .sentences import pack
 from .tokens import estimate
 
 TITLE_END = "\x1e"  # after the title in the text of `context`; cleaning leaves none in a passage
+# A heading's number ("6.3.2. ", "Chapter 6. ", "第 6 章 "): nobody asks for it, and it blurs the title's vector.
+_NUMBER = re.compile(
+    r"\A\s*(?:(?:chapter|section|appendix|part)\s+(?:\d+|[ivxlc]+|[a-z])\b[.:：]?|第\s*[\d一二三四五六七八九十百]+\s*[章节篇部条]"
+    r"|附录\s*[A-Z\d]*[.:：]?|[A-Z]?\d*(?:\.\d+)+[.)]?|\d+[.:：、)）])\s+(?=\S)", re.I)
 _SMALL = 0.12  # share of the limit below which a section is joined with the next one under the same parent
 
 
@@ -42,12 +47,13 @@ def chunks(blocks: Iterable[Block], rule: Rule, doc_form: str = "text_model") ->
 
 
 def context(chunk_heading: list[str], content: str) -> str:
-    """Return the text that is embedded and indexed: the nearest heading, TITLE_END, the headings above the passage
-    where it does not begin with them, the passage.
+    """Return the text that is embedded and indexed: the nearest heading without its number, TITLE_END, the headings
+    above the passage where it does not begin with them, the passage.
     """
-    lead = [title for title in chunk_heading if title and title not in content[:len(title) + 40]]
+    title = _NUMBER.sub("", chunk_heading[-1]) if chunk_heading else ""
+    lead = [name for name in chunk_heading if name and name not in content[:len(name) + 40]]
     text = " > ".join(lead) + "\n" + content if lead else content
-    return chunk_heading[-1] + TITLE_END + text if chunk_heading and chunk_heading[-1] else text
+    return title + TITLE_END + text if title else text
 
 
 def children(text: str, segmentation: Segmentation) -> list[str]:

@@ -16,6 +16,8 @@ _SKIP = frozenset(("script", "style", "noscript", "template", "svg", "head", "if
 _BLOCK = frozenset(("p", "div", "section", "article", "main", "ul", "ol", "dl", "dd", "dt", "blockquote",
                     "figure", "figcaption", "address", "header", "footer", "aside", "body", "html", "tr", "td",
                     "th", "details", "summary", "center", "fieldset", "hr", "table", "tbody", "thead", "caption"))
+_NAVIGATION = frozenset(("toc", "navheader", "navfooter", "navbar", "navigation", "doc-toc", "breadcrumb",
+                         "breadcrumbs", "pagination", "sphinxsidebar", "table-of-contents"))
 _DECLARED = re.compile(rb"<meta[^>]+charset\s*=\s*[\"']?\s*([\w.:-]+)", re.I)
 _MAX_NODES = 5_000_000
 
@@ -66,6 +68,19 @@ def _main(tree):
     return body
 
 
+def _navigates(element) -> bool:
+    """Tell whether an element only leads elsewhere: it is called a table of contents or the like, and is of links.
+
+    Its titles would answer every question, with nothing behind them.
+    """
+    attributes = element.attributes
+    names = " ".join(attributes.get(key) or "" for key in ("class", "id", "role")).lower().split()
+    if _NAVIGATION.isdisjoint(names):
+        return False
+    links = sum(len(link.text(deep=True) or "") for link in element.css("a"))
+    return links > 0.5 * len((element.text(deep=True) or "").strip())
+
+
 def _walk(root, place_kind: str, place: str, base: list[str]) -> Iterator[Block]:
     """Go through the tree without recursion: a hostile page may be nested a million deep."""
     headings = HeadingPath()
@@ -96,6 +111,8 @@ def _walk(root, place_kind: str, place: str, base: list[str]) -> Iterator[Block]
             inline.append(item.text_content or "")
             continue
         if tag is None or tag in _SKIP or tag.startswith("-") or tag == "_comment":
+            continue
+        if item is not root and _navigates(item):
             continue
         if tag in ("h1", "h2", "h3", "h4", "h5", "h6"):
             yield from flush()

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 CANDIDATES = 60
 # What the keyword score (1: all words of the question are there) adds to the spread cosine (0..1): chosen on the
 # tuning half of tests/knowledge/quality. Names and codes are asked for by their letters, questions by their meaning.
-KEYWORD_SHARE, KEYWORD_SHARE_EXACT = 0.7, 2.5
+KEYWORD_SHARE, KEYWORD_SHARE_EXACT = 0.5, 1.2
 EXACT_BELOW = 2000  # vectors: below this NumPy is faster than asking another process
 _IN = 500
 
