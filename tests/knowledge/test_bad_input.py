@@ -154,6 +154,13 @@ def test_ten_thousand_pages(base):
     assert "QX-7777" in found.content
 
 
+def test_pages_that_all_have_one_like_line_are_read(base):
+    document_id = put(base, ("slips.pdf", pdf([f"Slip {number} is for part QX-{number}." for number in range(30)])))[0]
+    indexing.run(document_id)
+    assert documents.get(base, document_id)["indexing_status"] == "completed"
+    assert "QX-17" in retrieve("QX-17", [base], None)[0].content
+
+
 def test_scanned_pages_are_told_one_by_one(base):
     some, all_ = put(base, ("some.pdf", pdf(["Words here.", "", "More words.", "", ""])), ("all.pdf", pdf(["", ""])))
     indexing.run(some)

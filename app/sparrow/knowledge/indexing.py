@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -233,7 +234,8 @@ class _Work:
         if not path.exists():
             raise parse.ParseError("The original file is missing. Upload the document again.", code="file_missing")
         limit = settings.get().max_upload_mb << 20
-        yield from parse.read(path, file["name"], pictures, max_bytes=limit)
+        # A worker's child has no thread but the database's, which the parser does not use.
+        yield from parse.read(path, file["name"], pictures, max_bytes=limit, fork=threading.active_count() <= 2)
 
     # The second half: embed and store.
 

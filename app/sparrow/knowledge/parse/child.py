@@ -15,9 +15,8 @@ MEMORY = 768 << 20  # bytes of data the parser may allocate
 CPU_SECONDS = 900
 
 
-def main() -> int:
-    """Parse the file named by the arguments; return 0 unless the caller made a mistake."""
-    path, name, folder = sys.argv[1:4]
+def main(path: str, name: str, folder: str) -> int:
+    """Parse a file (pictures go to a folder, "" for none) onto standard output; return 0."""
     _limit()
     import msgspec
 
@@ -27,7 +26,7 @@ def main() -> int:
 
     tags = {Block: "block", Notice: "notice", Progress: "progress", Image: "image"}
     encode = msgspec.json.Encoder().encode
-    out = sys.stdout.buffer
+    out = os.fdopen(1, "wb", closefd=False)
     try:
         source = Path(path)
         for event in parser_of(source, name)(source, Pictures(folder) if folder else None):
@@ -63,4 +62,4 @@ def _limit() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(*sys.argv[1:4]))

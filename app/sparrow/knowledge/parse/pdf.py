@@ -63,10 +63,13 @@ def parse(path: Path, images) -> Iterator[Event]:
         if lines is None:
             damaged.append(number + 1)
             continue
-        lines = [line for at, line in enumerate(lines)
-                 if not (at in (0, 1, len(lines) - 2, len(lines) - 1) and _shape(line.text) in repeated)]
-        if sum(len(line.text) for line in lines) < 8 and _has_picture(document, number):
+        kept = [line for at, line in enumerate(lines)
+                if not (at in (0, 1, len(lines) - 2, len(lines) - 1) and _shape(line.text) in repeated)]
+        scanned = sum(len(line.text) for line in kept) < 8 and _has_picture(document, number)
+        if scanned:
             empty.append(number + 1)
+        if scanned or kept:  # else what looks like a running head is all the page has: labels, slips
+            lines = kept
         yield from _blocks(lines, str(number + 1), body, sizes, outline.get(number, []), headings)
         if number % 10 == 9 or number == total - 1:
             yield Progress(number + 1, total)
