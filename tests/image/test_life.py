@@ -220,7 +220,8 @@ class TestLater:
         visit.ask(page, *visit.CHINESE, seconds=300)
         visit.open_citation(page)
         page.goto(f"{box.url}/apps/{owner.app}/logs")
-        page.get_by_text(visit.ENGLISH[0]).first.wait_for()
+        page.get_by_role("row").last.get_by_role("button").click()  # the oldest conversation
+        page.get_by_role("dialog").get_by_text(re.compile(visit.ENGLISH[1])).first.wait_for()
         visit.call(box.url, owner.key)
         assert page.problems == []
 
