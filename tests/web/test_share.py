@@ -65,7 +65,7 @@ def test_picture_speech_and_follow_ups(console, visitor):
     visit.shot(visitor, "share-en-1440")
     visit.assert_sound(visitor)
     visitor.get_by_role("button", name="Earlier conversations").click()
-    visitor.get_by_role("button", name="What?").click()
+    visitor.get_by_role("dialog").get_by_role("button", name="What?").first.click()
     visitor.get_by_role("img", name="pump.png").wait_for()
 
 

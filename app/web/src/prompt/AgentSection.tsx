@@ -1,16 +1,20 @@
-import { NumberInput, Select, SimpleGrid, Switch, Text } from '@mantine/core';
+import { ActionIcon, Button, Group, NumberInput, Select, SimpleGrid, Switch, Text } from '@mantine/core';
+import { IconPlus, IconX } from '@tabler/icons-react';
+import { useState } from 'react';
 import { useTranslation } from '@/i18n';
 
 import { Section } from '@/ui/states';
 
 import type { SectionProps } from './InstructionSection';
 import css from './Prompt.module.css';
+import { ToolPicker } from './ToolPicker';
 
-interface AgentTool {
+export interface AgentTool {
   enabled?: boolean;
   tool_name?: string;
   tool_label?: string;
   provider_name?: string;
+  provider_id?: string;
   [key: string]: unknown;
 }
 
@@ -28,6 +32,7 @@ export function AgentSection({ config, change }: SectionProps) {
   const agent = (config.agent_mode ?? {}) as AgentMode;
   const set = (patch: Partial<AgentMode>) => change({ agent_mode: { enabled: true, ...agent, ...patch } });
   const tools = agent.tools ?? [];
+  const [picking, setPicking] = useState(false);
   return (
     <Section id="agent" title={t('prompt:agent.title')} description={t('prompt:agent.text')}>
       <SimpleGrid cols={{ base: 1, sm: 2 }}>
@@ -43,11 +48,16 @@ export function AgentSection({ config, change }: SectionProps) {
         />
         <NumberInput label={t('prompt:agent.rounds')} min={1} max={99} value={agent.max_iteration ?? 10} onChange={(value) => set({ max_iteration: Number(value) || 10 })} />
       </SimpleGrid>
-      {tools.length > 0 ? (
-        <div style={{ marginTop: 16 }}>
-          <Text fz="sm" fw={550} mb={8}>
-            {t('prompt:agent.tools')}
-          </Text>
+      <div style={{ marginTop: 16 }}>
+          <Group justify="space-between" mb={8}>
+            <Text fz="sm" fw={550}>
+              {t('prompt:agent.tools')}
+            </Text>
+            <Button size="xs" variant="default" leftSection={<IconPlus size={16} />} aria-label={t('prompt:agent.pick')} onClick={() => setPicking(true)}>
+              {t('action.add')}
+            </Button>
+          </Group>
+          {tools.length === 0 ? <Text fz="sm" c="dimmed">{t('prompt:agent.noTools')}</Text> : null}
           {tools.map((tool, index) => (
             <div key={`${tool.tool_name ?? ''}-${index}`} className={css.row}>
               <Switch
@@ -61,10 +71,13 @@ export function AgentSection({ config, change }: SectionProps) {
               <Text fz="xs" c="dimmed" ml="auto" pr="sm">
                 {tool.provider_name}
               </Text>
+              <ActionIcon aria-label={t('prompt:agent.remove', { name: tool.tool_label ?? tool.tool_name ?? '?' })} onClick={() => set({ tools: tools.filter((_, i) => i !== index) })}>
+                <IconX size={16} />
+              </ActionIcon>
             </div>
           ))}
-        </div>
-      ) : null}
+      </div>
+      {picking ? <ToolPicker tools={tools} onChange={(next) => set({ tools: next })} onClose={() => setPicking(false)} /> : null}
     </Section>
   );
 }

@@ -16,6 +16,7 @@ import { Failed, RowSkeletons } from '@/ui/states';
 
 import { AgentSection } from './AgentSection';
 import { CompletionPanel } from './CompletionPanel';
+import { FeatureSection } from './FeatureSection';
 import { InstructionSection } from './InstructionSection';
 import { KnowledgeSection } from './KnowledgeSection';
 import { ModelSection } from './ModelSection';
@@ -95,6 +96,7 @@ export default function PromptPage() {
           <KnowledgeSection {...sections} mode={app.mode} />
           {app.mode === 'agent-chat' ? <AgentSection {...sections} /> : null}
           {app.mode === 'completion' ? null : <OpenerSection {...sections} />}
+          <FeatureSection {...sections} mode={app.mode} />
         </div>
       </div>
       <section className={css.try} aria-label={t('prompt:try.title')}>

@@ -1,6 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 
 import { http } from '@/api/http';
+import type { components } from '@/api/schema';
 import { currentLanguage } from '@/i18n';
 
 export type ToolKind = 'builtin' | 'api' | 'mcp' | 'workflow';
@@ -31,6 +32,7 @@ export interface ToolProvider {
   description: Words;
   authorized: boolean;
   tools: Tool[];
+  credentials_schema: ToolParameter[];
   error: string | null;
 }
 
@@ -57,8 +59,16 @@ export interface DocumentRead {
   warnings: string[];
 }
 
-interface Stored {
-  id: string;
+type Schemas = components['schemas'];
+export type StoredApi = Schemas['ApiTool'];
+export type StoredMcp = Schemas['McpTool'];
+export type StoredWorkflow = Schemas['WorkflowTool'];
+export type ToolCredential = Schemas['ToolCredential'];
+
+interface Bodies {
+  api: Schemas['SaveApiTool'];
+  mcp: Schemas['SaveMcpTool'];
+  workflow: Schemas['SaveWorkflowTool'];
 }
 
 export function words(text: Words, fallback: string): string {
@@ -71,15 +81,21 @@ export function useTools() {
 
 export const toolApi = {
   read: (body: { schema?: string; url?: string; base_url?: string }) => http.post<DocumentRead>('/tool-providers/api/schema', body),
-  addApi: (body: { name: string; schema: string; base_url: string; source: string; credentials: ApiCredentials }) =>
-    http.post<Stored>('/tool-providers/api', body),
-  addMcp: (body: { name: string; server_identifier: string; server_url: string; headers: Record<string, string> }) =>
-    http.post<Stored>('/tool-providers/mcp', body),
-  addWorkflow: (body: { workflow_app_id: string; name: string; label: string; description: string }) =>
-    http.post<Stored>('/tool-providers/workflow', body),
+  /** Stores a new tool, or changes the one with this id. */
+  save: <K extends keyof Bodies>(kind: K, id: string | undefined, body: Bodies[K]) =>
+    id ? http.put(`/tool-providers/${kind}/${id}`, body) : http.post(`/tool-providers/${kind}`, body),
+  get: (provider: ToolProvider) => http.get<StoredApi | StoredMcp | StoredWorkflow>(`/tool-providers/${provider.type}/${provider.id}`),
+  programs: () => http.get<{ data: string[] }>('/tool-providers/mcp/programs'),
   remove: (provider: ToolProvider, id: string) => http.delete(`/tool-providers/${provider.type}/${id}`),
   refresh: (id: string) => http.post(`/tool-providers/mcp/${id}/refresh`, {}),
   test: (provider: ToolProvider, tool: string, parameters: Record<string, string>) =>
     http.post<Tried>('/tools/test', { provider_type: provider.type, provider_id: provider.id, tool_name: tool, parameters }),
   workflows: () => http.get<{ data: { id: string; name: string; published: boolean }[] }>('/apps', { mode: 'workflow', limit: 100 }),
+};
+
+export const credentialApi = {
+  list: (provider: string) => http.get<{ data: ToolCredential[] }>(`/tool-providers/builtin/${provider}/credentials`),
+  save: (provider: string, id: string | undefined, body: Schemas['SaveToolCredential']) =>
+    id ? http.put(`/tool-providers/builtin/${provider}/credentials/${id}`, body) : http.post(`/tool-providers/builtin/${provider}/credentials`, body),
+  remove: (provider: string, id: string) => http.delete(`/tool-providers/builtin/${provider}/credentials/${id}`),
 };
