@@ -21,14 +21,11 @@ export function ToolPicker({ tools, onChange, onClose }: { tools: AgentTool[]; o
   const shown = rows.filter(({ provider, tool }) => `${words(provider.label, provider.name)} ${words(tool.label, tool.name)} ${words(tool.description, '')}`.toLowerCase().includes(wanted));
   const toggle = (provider: ToolProvider, tool: Tool) => {
     const same = is(provider, tool);
-    if (tools.some(same)) return onChange(tools.filter((item) => !same(item)));
-    return onChange([
-      ...tools,
-      {
-        enabled: true, provider_id: provider.id, provider_name: provider.name, provider_type: provider.type, tool_name: tool.name,
-        tool_label: words(tool.label, tool.name), tool_parameters: Object.fromEntries(tool.parameters.filter((p) => p.form === 'form').map((p) => [p.name, p.default ?? ''])),
-      },
-    ]);
+    const added = {
+      enabled: true, provider_id: provider.id, provider_name: provider.name, provider_type: provider.type, tool_name: tool.name,
+      tool_label: words(tool.label, tool.name), tool_parameters: Object.fromEntries(tool.parameters.filter((p) => p.form === 'form').map((p) => [p.name, p.default ?? ''])),
+    };
+    onChange(tools.some(same) ? tools.filter((item) => !same(item)) : [...tools, added]);
   };
   return (
     <Modal opened onClose={onClose} size="lg" title={t('prompt:agent.pick')} closeButtonProps={{ 'aria-label': t('action.close') }}>
