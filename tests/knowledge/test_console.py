@@ -6,6 +6,8 @@ import io
 
 import pytest
 
+from sparrow.jobs import tidy
+
 TEXT = """# Pump A-40/2B manual
 
 ## Pressure
@@ -96,6 +98,19 @@ def test_deleted_text_is_in_no_file(admin, dataset, sqlite_database):
     assert ask(admin, dataset, "launch word") == []
     found = [path for path in sqlite_database.rglob("*") if path.is_file()
              and b"rumpelstil" in path.read_bytes().lower()]
+    assert found == []
+
+
+def test_text_of_changed_passages_is_tidied_away(admin, dataset, sqlite_database):
+    document = upload(admin, dataset, "pump.md", TEXT.encode())
+    path = f"/datasets/{dataset['id']}/documents/{document['id']}/segments"
+    first = admin.post(path, json={"segments": [{"content": "The launch word is Rumpelstilzchen-77."}]}).json[0]
+    second = admin.post(path, json={"segments": [{"content": "The other word is Kasperl-99."}]}).json[0]
+    assert admin.delete(f"{path}/{first['id']}").status_code == 200
+    assert admin.patch(f"{path}/{second['id']}", json={"content": "There is no other word."}).status_code == 200
+    tidy.run_job({}, None)
+    found = [path for path in sqlite_database.rglob("*") if path.is_file()
+             and (b"rumpelstil" in path.read_bytes().lower() or b"kasperl" in path.read_bytes().lower())]
     assert found == []
 
 
