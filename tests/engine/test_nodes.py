@@ -325,6 +325,14 @@ def test_a_missing_jinja_variable_fails_the_prompt():
     assert (found.status, found.error) == ("failed", "Variable v not found")
 
 
+def test_reasoning_set_apart_is_still_in_the_stream():
+    """Dify 1.14 parts them when the node ends; what a client shows meanwhile has the tags."""
+    model = llm("m", "<<say:Hello>><<think:hm hm>>", reasoning_format="separated")
+    events = play(graph([START, model, end("e", said=["m", "text"], thought=["m", "reasoning_content"])], "s>m m>e"))
+    assert text_of(events) == "<think>hm hm</think>Hello\nhm hm"  # the second output after a newline
+    assert events[-1].outputs == {"said": "Hello", "thought": "hm hm"}
+
+
 def test_text_set_apart_from_reasoning_has_no_blank_edges():
     found = one(llm("m", "<<say:\n\nHello\n \n\nyou\n>><<think:hm>>", reasoning_format="separated"))
     assert found.outputs["text"] == "Hello\n\nyou"

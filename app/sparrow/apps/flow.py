@@ -123,10 +123,6 @@ def _follow(turn: Turn, events, variables: ports.Variables, kept: trail.Trail) -
             turn.emit("workflow_started", **run, data={
                 "id": turn.run_id, "workflow_id": turn.definition.version_id, "inputs": event.inputs,
                 "created_at": int(turn.started), "reason": event.reason})
-        elif kind is ev.ReasoningChunk:
-            turn.emit("reasoning_chunk", **run, data={
-                "message_id": turn.message_id if chat else None, "reasoning": event.text, "node_id": event.node_id,
-                "is_final": event.is_final})
         elif kind is ev.Citations:
             turn.resources = [{**resource, "position": number} for number, resource in enumerate(
                 [*turn.resources, *_resources(event.resources)], 1)]

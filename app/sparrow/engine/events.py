@@ -142,15 +142,6 @@ class TextChunk:
 
 
 @dataclass(slots=True)
-class ReasoningChunk:
-    """A piece of separated reasoning of an LLM node that the open answer refers to."""
-
-    text: str
-    node_id: str
-    is_final: bool = False
-
-
-@dataclass(slots=True)
 class IterationStarted:
     """An iteration node begins; `id` is its execution, `length` the number of items."""
 
@@ -310,7 +301,7 @@ class Citations:
 
 
 Event = (
-    RunStarted | RunFinished | RunPaused | NodeStarted | NodeFinished | NodeRetry | TextChunk | ReasoningChunk
+    RunStarted | RunFinished | RunPaused | NodeStarted | NodeFinished | NodeRetry | TextChunk
     | IterationStarted | IterationNext | IterationCompleted | LoopStarted | LoopNext | LoopCompleted | AgentLog
     | HumanInputRequired | HumanInputFilled | HumanInputTimeout | VariableUpdated | Citations
 )

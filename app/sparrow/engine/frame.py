@@ -239,8 +239,6 @@ class Frame:
             if kind is ev.NodeRetry:
                 self.totals.steps += 1
                 self.totals.exceptions += 1
-            elif kind is ev.ReasoningChunk and not self.streamer.refers_to(job.node.id):
-                return
             yield item
 
     def _attempts(self, job: Job) -> Iterator[Any]:

@@ -65,12 +65,6 @@ class Streamer:
         stream.closed = stream.closed or final
         return self.flush()
 
-    def refers_to(self, node: str) -> bool:
-        """Tell whether the session that streams now shows something of a node."""
-        if self._active is None:
-            return False
-        return any(isinstance(part, tuple) and part[0] == node for part in self._active.segments)
-
     def edge_taken(self, edge: int) -> list[TextChunk]:
         """Open the sessions this edge was the last obstacle of; return what may go out now."""
         if not self._pending:

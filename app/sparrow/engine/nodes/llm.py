@@ -23,7 +23,7 @@ no explanation, no code fence. Use null for what you do not know, and never leav
 </schema>"""
 
 _GAPS = re.compile(r"\n\s*\n")
-_NEXT = "\0"  # between two thoughts
+_THOUGHT = re.compile(r"<think[^>]*>(.*?)</think>", re.IGNORECASE | re.DOTALL)
 
 
 class Llm(Node):
@@ -87,23 +87,21 @@ class Llm(Node):
         if self.schema is not None:
             response_format = self._structure(messages, info)
         reply = Reply()
-        splitter = _Splitter(self.separated)
+        told = _Told()
         for chunk in chat(context, self.ref, messages, parameters=parameters, stop=stop,
                           response_format=response_format):
             reply.add(chunk)
-            for reasoning, text in splitter.feed(chunk.reasoning, chunk.text):
-                yield ev.ReasoningChunk(text, self.id) if reasoning else Chunk("text", text)
-        for reasoning, text in splitter.end():
-            yield ev.ReasoningChunk(text, self.id) if reasoning else Chunk("text", text)
-        if splitter.reasoned:
-            yield ev.ReasoningChunk("", self.id, True)
+            for text in told.feed(chunk.reasoning, chunk.text):
+                yield Chunk("text", text)
+        for text in told.end():
+            yield Chunk("text", text)
         reply.settle()
         usage = reply.usage_dict()
-        text = "".join(splitter.text)
+        text, reasoning = "".join(told.text), ""
         if self.separated:
-            text = _GAPS.sub("\n\n", text).strip()
+            text, reasoning = _set_apart(text)
         outputs: dict[str, Any] = {
-            "text": text, "reasoning_content": splitter.thoughts(), "usage": usage,
+            "text": text, "reasoning_content": reasoning, "usage": usage,
             "finish_reason": reply.finish_reason,
         }
         if self.schema is not None:
@@ -144,68 +142,35 @@ class Llm(Node):
         return found
 
 
-class _Splitter:
-    """Parts reasoning from text, whether it comes in its own field or in `<think>` tags."""
+def _set_apart(text: str) -> tuple[str, str]:
+    """Return a text without its thoughts, and the thoughts. Like Dify's, the stream has had both."""
+    thoughts = "\n".join(thought.strip() for thought in _THOUGHT.findall(text))
+    return _GAPS.sub("\n\n", _THOUGHT.sub("", text)).strip(), thoughts
 
-    def __init__(self, separated: bool):
-        self.separated = separated
+
+class _Told:
+    """What a model told, with tags around what it reasoned in a field of its own."""
+
+    def __init__(self):
         self.text: list[str] = []
-        self.reasoning: list[str] = []
-        self.reasoned = False
         self._open = False
-        self._held = ""
 
-    def feed(self, reasoning: str, text: str) -> Iterator[tuple[bool, str]]:
-        """Yield (is reasoning, text) pieces."""
-        if not self.separated:
-            if reasoning:
-                yield self._say(reasoning if self._open else f"<think>\n{reasoning}")
-                self._open = True
-            if text:
-                if self._open:
-                    self._open = False
-                    text = f"\n</think>{text}"
-                yield self._say(text)
-            return
+    def feed(self, reasoning: str, text: str) -> Iterator[str]:
+        """Yield the pieces of a chunk."""
         if reasoning:
-            yield self._think(reasoning)
+            yield self._say(reasoning if self._open else f"<think>\n{reasoning}")
+            self._open = True
         if text:
-            yield from self._tags(text)
+            if self._open:
+                self._open = False
+                text = f"\n</think>{text}"
+            yield self._say(text)
 
-    def _tags(self, text: str) -> Iterator[tuple[bool, str]]:
-        text = self._held + text
-        self._held = ""
-        while text:
-            tag = "</think>" if self._open else "<think>"
-            before, found, after = text.partition(tag)
-            if not found:
-                keep = next((size for size in range(len(tag) - 1, 0, -1) if text.endswith(tag[:size])), 0)
-                self._held = text[len(text) - keep:] if keep else ""
-                before, after = text[:len(text) - keep], ""
-            if before:
-                yield self._think(before) if self._open else self._say(before)
-            if found:
-                if self._open:
-                    self.reasoning.append(_NEXT)
-                self._open = not self._open
-            text = after
-
-    def end(self) -> Iterator[tuple[bool, str]]:
-        """Yield what was held back."""
-        if self._held:
-            yield self._think(self._held) if self._open else self._say(self._held)
-        elif self._open and not self.separated:
+    def end(self) -> Iterator[str]:
+        """Yield the tag that is still open."""
+        if self._open:
             yield self._say("\n</think>")
 
-    def thoughts(self) -> str:
-        """Return the reasoning as a node's output: one paragraph for each time the model thought."""
-        return "\n".join(filter(None, (thought.strip() for thought in "".join(self.reasoning).split(_NEXT))))
-
-    def _say(self, text: str) -> tuple[bool, str]:
+    def _say(self, text: str) -> str:
         self.text.append(text)
-        return False, text
-
-    def _think(self, text: str) -> tuple[bool, str]:
-        self.reasoned = True
-        self.reasoning.append(text)
-        return True, text
+        return text
