@@ -131,8 +131,8 @@ def test_a_program_that_never_starts_is_fatal_and_said_on_the_health_page(tmp_pa
     broken.chmod(0o755)
     with Stack(tmp_path / "data", SPARROW_SUPERVISORD_CONF=str(tmp_path / "table.conf"),
                SPARROW_REDIS_SERVER=str(broken)) as stack:
-        until(lambda: stack.programs()["redis"]["statename"] == "FATAL", "FATAL", 15)
-        until(lambda: stack.status() == (200, "degraded"), "degraded", 5)
+        until(lambda: stack.programs()["redis"]["statename"] == "FATAL", "FATAL", 30)
+        until(lambda: stack.status() == (200, "degraded"), "degraded", 30)
         facts = json.loads(stack.command("health", "--json").stdout)
         problem = next(p for p in facts["problems"] if p["what"] == "redis")
         assert "given up" in problem["message"]
