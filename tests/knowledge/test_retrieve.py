@@ -44,6 +44,24 @@ def test_a_small_base_beside_a_large_one_scores_the_same(library):
     assert none == []
 
 
+def test_the_index_may_grow_between_two_counts(library):
+    """The number of rows is remembered for a moment, the frequency of a word for another."""
+    from sparrow.knowledge import keyword
+    from sparrow.storage import db
+
+    base = library("growing", {"0.md": "The valve is stuck."})
+    keyword._frequency.clear()
+    keyword._rows = (0.0, 0)
+    with db.read() as tx:
+        keyword._size(tx)
+    for number in range(1, 4):
+        base = library(f"growing {number}", {"a.md": "The valve is stuck."})
+    keyword._frequency.clear()
+    with db.read() as tx:
+        found = keyword.search(tx, [base], "valve", 10)
+    assert len(found) == 1 and found[0][1] >= 0
+
+
 def test_a_title_weighs_as_much_as_a_long_text(library):
     from sparrow.knowledge.retrieve import retrieve
 

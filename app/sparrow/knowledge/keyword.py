@@ -164,6 +164,7 @@ def _idf(rows: int, count: int) -> float:
     """Return the weight of a term that is in `count` of `rows` rows, as FTS5 computes it."""
     if not count:  # a word no text has may be a mistake: it does not count in full
         return 0.8 * math.log(2 * rows + 1)
+    rows = max(rows, count)  # the two are remembered at different moments while the index grows
     return max(math.log((rows - count + 0.5) / (count + 0.5)), 1e-6)
 
 
