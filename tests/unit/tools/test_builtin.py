@@ -1,7 +1,7 @@
 """The built-in tools, through the engine's port."""
 
-import contextlib
 import base64
+import contextlib
 import hashlib
 import hmac
 import json
