@@ -87,7 +87,7 @@ def make_ext4(part: partitions.Partition) -> Path:
     fixed = f"hash_seed={part.id},lazy_itable_init=0,lazy_journal_init=0,nodiscard,root_owner=0:0"
     grow = f",resize={GROWS_TO * partitions.MIB // 4096}" if part.name == "data" else ""
     stage.run(
-        "mke2fs", "-q", "-F", "-t", "ext4", "-b", "4096", "-I", "256", "-m", "1", "-J", f"size={JOURNAL[part.name]}",
+        "mke2fs", "-q", "-F", "-t", "ext4", "-b", "4096", "-I", "256", "-m", "0", "-J", f"size={JOURNAL[part.name]}",
         "-O", "^orphan_file,^metadata_csum_seed", "-L", part.label, "-U", part.id, "-E", fixed + grow, target,
         env={**os.environ, "E2FSPROGS_FAKE_TIME": str(stage.EPOCH)},
     )  # fmt: skip

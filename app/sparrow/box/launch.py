@@ -20,6 +20,7 @@ from pathlib import Path
 from sparrow import settings as _settings
 from sparrow.errors import SparrowError, Unavailable
 from sparrow.settings import Settings
+from sparrow.storage import reserve
 
 PATIENCE = 30.0  # seconds a program waits; then it ends, and supervisord tries again
 _PR_SET_PDEATHSIG = 1
@@ -82,6 +83,7 @@ def chroma(settings: Settings) -> None:
 def api(settings: Settings) -> None:
     """Bring the database up to date if needed, then become gunicorn."""
     wait("the data folder", lambda: _writable(settings.db_dir))
+    reserve.keep(settings.db_dir)
     _share_database(settings)
     if not _migrated(settings):
         done = subprocess.run([sys.executable, "-P", "-m", "sparrow.cli", "migrate"], check=False)

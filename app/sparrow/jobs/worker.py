@@ -17,7 +17,7 @@ from sparrow import clock, settings
 from sparrow.apps import schedule
 from sparrow.jobs import claim, kinds, run, tidy
 from sparrow.knowledge import sources
-from sparrow.storage import db, migrate, queue
+from sparrow.storage import db, migrate, queue, reserve
 from sparrow.storage.tables.jobs import jobs
 
 log = logging.getLogger(__name__)
@@ -114,6 +114,7 @@ def _dispatch_forever(rq_queue) -> None:
 
 def _look(rq_queue, looked: float) -> float:
     """Do what is due in the table; return when it was last looked at for the jobs of other workers."""
+    reserve.keep(settings.get().db_dir)
     if clock.monotonic() - looked > PATIENCE / 2:
         looked = clock.monotonic()
         claim.renew(run.owner)
