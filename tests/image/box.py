@@ -155,6 +155,6 @@ class Client:
         )  # fmt: skip
         try:
             with self._opener.open(request, timeout=60) as reply:
-                return json.load(reply)
+                return json.loads(reply.read() or b"null")
         except urllib.error.HTTPError as error:
             raise AssertionError(f"{method} {path}: {error.code} {error.read().decode()}") from None
