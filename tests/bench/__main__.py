@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from tests.bench import measures
-from tests.bench.stack import ROOT, HostStack, ImageStack
+from tests.bench.stack import BUILD, HostStack, ImageStack
 
 
 def main() -> None:
@@ -17,9 +17,9 @@ def main() -> None:
     where.add_argument("--host", action="store_true", help="measure the stack of the virtual environment")
     where.add_argument("--image", action="store_true", help="measure the built root file system")
     parser.add_argument("--only", default="", help="names of measurements, separated by commas")
-    parser.add_argument("--json", type=Path, default=ROOT / "build" / "bench.json", help="where to write the figures")
+    parser.add_argument("--json", type=Path, default=BUILD / "bench.json", help="where to write the figures")
     arguments = parser.parse_args()
-    built = (ROOT / "build" / "stages" / "root").is_dir()
+    built = (BUILD / "stages" / "root").is_dir()
     stack = (ImageStack if arguments.image or (built and not arguments.host) else HostStack)()
     only = set(arguments.only.split(",")) - {""}
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
 from tests.bench import workflows
-from tests.bench.stack import ROOT, Console, Stack
+from tests.bench.stack import BUILD, ROOT, Console, ImageStack, Stack
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,8 @@ class Row:
 
 
 def run(stack: Stack, only: set[str]) -> Iterator[Row]:
-    """Yield the figures. `only` limits them to some of: size, start, memory, idle, chat, workflow, ingest, flat."""
+    """Yield the figures. `only` limits them to some of: size, start, memory, idle, chat, workflow, ingest,
+    guest, flat."""
     def wanted(name: str) -> bool:
         return not only or name in only
 
@@ -54,7 +55,7 @@ def run(stack: Stack, only: set[str]) -> Iterator[Row]:
         before = stack.cpu_seconds()
         time.sleep(60)
         yield Row("idle CPU over 60 s", (stack.cpu_seconds() - before) / 60 * 100, "%", 0.3)
-    if only and not only & {"chat", "workflow", "ingest", "flat"}:
+    if only and not only & {"chat", "workflow", "ingest", "guest", "flat"}:
         return
     with FakeModel() as model:
         console = Console(stack)
@@ -69,14 +70,17 @@ def run(stack: Stack, only: set[str]) -> Iterator[Row]:
             yield from memory(stack, "after the load and the ingest", 340)
         if "flat" in only:  # takes minutes: only when asked for
             yield from flat(stack, console)
+    if wanted("guest") and isinstance(stack, ImageStack):
+        stack.stop()
+        yield from guest(stack)
 
 
 def sizes() -> Iterator[Row]:
     """Yield the sizes of what `mkimage.sh build` made, where it has."""
     for pattern, goal in (("*.img.zst", 150), ("*.qcow2", None)):
-        for path in sorted((ROOT / "build" / "output").glob(pattern)):
+        for path in sorted((BUILD / "output").glob(pattern)):
             yield Row(f"size of {path.name}", path.stat().st_size / 1e6, "MB", goal)
-    for path in sorted((ROOT / "build" / "stages").glob("*/*.squashfs")):
+    for path in sorted((BUILD / "stages").glob("*/*.squashfs")):
         yield Row(f"size of {path.name}", path.stat().st_size / 1e6, "MB")
 
 
@@ -84,6 +88,22 @@ def memory(stack: Stack, when: str, goal: float) -> Iterator[Row]:
     """Yield PSS by program and in total."""
     for name, megabytes in stack.memory().items():
         yield Row(f"PSS {when}: {name}", megabytes, "MB", goal if name == "total" else None)
+
+
+def guest(stack: Stack) -> Iterator[Row]:
+    """Yield what is used of the memory of a virtual machine of 512 MB, 30 s after it has become healthy."""
+    sys.path.insert(0, str(ROOT / "rootfs" / "vm"))
+    from machine import Machine
+
+    image = next((BUILD / "output").glob("*.img"))
+    with Machine(image, stack.folder, memory=512, shell=True) as machine:
+        machine.start()
+        machine.wait_healthy(900)
+        time.sleep(30)
+        facts = dict(line.split()[:2] for line in machine.run("cat /proc/meminfo").splitlines())
+        total, free = int(facts["MemTotal:"]), int(facts["MemAvailable:"])
+        yield Row("used in a booted guest of 512 MB", (total - free) * 1024 / 1e6, "MB")
+        machine.stop()
 
 
 class FakeModel:

@@ -20,6 +20,7 @@ from pathlib import Path
 from tests.conftest import PASSWORD, free_port
 
 ROOT = Path(__file__).resolve().parents[2]
+BUILD = Path(os.environ.get("BUILD_DIR", ROOT / "build"))
 TICK = os.sysconf("SC_CLK_TCK")
 _PROGRAMS = (("gunicorn: master", "api master"), ("gunicorn", "api"), ("caddy", "caddy"), ("redis-server", "redis"),
              ("chroma", "chroma"), ("screen", "screen"), ("worker", "worker"), ("superv", "supervisord"))
