@@ -10,7 +10,7 @@ import pytest
 from tests.fake_llm import FakeLLM
 from tests.web import visit
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(280)]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
 
 MANUAL = """# Pump A-40
 
@@ -47,7 +47,7 @@ def test_answer_with_a_citation_that_opens_the_passage(journey):
     page.get_by_test_id("citation").first.click()
     source = page.get_by_test_id("source")
     source.get_by_text("manual 手册.md").wait_for()
-    assert source.locator("mark").count() > 0
+    source.locator("mark").first.wait_for()
     visit.shot(page, "citation-en-1440")
     page.keyboard.press("Escape")
     assert page.problems == []

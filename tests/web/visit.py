@@ -83,7 +83,7 @@ def connect(page, address: str, provider: str, base_url: str, model: str) -> Non
     page.get_by_role("article", name=re.compile(provider)).get_by_text(model).first.wait_for()
 
 
-def add_documents(page, address: str, name: str, files: list[Path], *, seconds: int = 90) -> None:
+def add_documents(page, address: str, name: str, files: list[Path], *, seconds: int = 240) -> None:
     """Make a knowledge base of some files and wait until all can be searched."""
     page.goto(f"{address}/knowledge?create=1")
     page.get_by_label("Name").fill(name)

@@ -2,6 +2,7 @@ import i18next from 'i18next';
 import { initReactI18next, useTranslation as useNamespaces } from 'react-i18next';
 
 import type en from './locales/en';
+import { setCatalogue } from './ui/serverText';
 
 export type Language = 'zh' | 'en';
 
@@ -39,8 +40,9 @@ async function load(language: Language): Promise<void> {
   }
 }
 
-function mark(language: Language): void {
+async function mark(language: Language): Promise<void> {
   document.documentElement.lang = language === 'zh' ? 'zh-CN' : 'en';
+  setCatalogue(language === 'zh' ? (await import('./locales/server.zh.json')).default : null);
 }
 
 export async function startI18n(): Promise<void> {
@@ -56,7 +58,7 @@ export async function startI18n(): Promise<void> {
   });
   await load(language);
   await i18next.changeLanguage(language);
-  mark(language);
+  await mark(language);
 }
 
 /** Switches the language everywhere and remembers it on this device. */
@@ -64,7 +66,7 @@ export async function switchLanguage(language: Language): Promise<void> {
   await load(language);
   await i18next.changeLanguage(language);
   localStorage.setItem(STORE, language);
-  mark(language);
+  await mark(language);
 }
 
 export function currentLanguage(): Language {

@@ -9,6 +9,7 @@ import { currentLanguage, serverLanguage, switchLanguage, type Language } from '
 import { ago, bytes } from '@/ui/format';
 import { Page } from '@/ui/Page';
 import { LANGUAGES } from '@/ui/Preferences';
+import { serverText } from '@/ui/serverText';
 import { Failed, RowSkeletons, Section } from '@/ui/states';
 
 import { ChangePassword } from './ChangePassword';
@@ -50,7 +51,7 @@ function HealthSection() {
         {problems?.length ? (
           <Alert color={status === 'error' ? 'brick' : 'sparrow'} icon={<IconAlertTriangle size={20} />}>
             <List fz="sm" spacing={4}>
-              {problems.map((p, i) => <List.Item key={i}>{p.detail ? `${p.message} (${p.detail})` : p.message}</List.Item>)}
+              {problems.map((p, i) => <List.Item key={i}>{p.detail ? `${serverText(p.message)} (${p.detail})` : serverText(p.message)}</List.Item>)}
             </List>
           </Alert>
         ) : null}

@@ -4,6 +4,7 @@ import { useTranslation } from '@/i18n';
 
 import css from '@/chat/Chat.module.css';
 import type { Step } from '@/chat/turns';
+import { serverText } from '@/ui/serverText';
 
 const ICONS = { running: IconLoader2, succeeded: IconCheck, failed: IconAlertTriangle, exception: IconAlertTriangle, stopped: IconPlayerPause, paused: IconPlayerPause };
 
@@ -22,7 +23,7 @@ export function Trace({ steps, open }: { steps: Step[]; open?: boolean }) {
               <Icon size={14} aria-label={t(`flow:status.${step.status}`)} color={step.status === 'failed' ? 'var(--mantine-color-error)' : 'var(--sp-accent)'} /> {step.title || step.type}
               <Text span fz="xs" c="dimmed" ml={8}>{step.elapsed === undefined ? '' : `${step.elapsed.toFixed(2)} s`}</Text>
             </summary>
-            {step.error ? <Text fz="xs" c="var(--mantine-color-error)">{step.error}</Text> : null}
+            {step.error ? <Text fz="xs" c="var(--mantine-color-error)">{serverText(step.error)}</Text> : null}
             {step.inputs ? <pre aria-label={t('flow:inputs')}>{JSON.stringify(step.inputs, null, 2)}</pre> : null}
             {step.processData ? <pre aria-label={t('flow:process')}>{JSON.stringify(step.processData, null, 2)}</pre> : null}
             {step.outputs ? <pre aria-label={t('flow:outputs')}>{JSON.stringify(step.outputs, null, 2)}</pre> : null}

@@ -1,6 +1,7 @@
 import { useTranslation } from '@/i18n';
 
 import { useCodeText } from '@/ui/errors';
+import { serverText } from '@/ui/serverText';
 
 /** The code of what a provider refused, by the status its message names: each has its own remedy. */
 export function cause(message: string): string {
@@ -18,7 +19,7 @@ export function useRunErrorText(): (error: { code: string; message: string } | u
     if (!error) return t('error.unknown');
     const own = byCode(cause(error.message)) || byCode(error.code);
     // The provider's own words follow: they name the key, the model or the limit.
-    if (own && error.message) return `${own} (${error.message})`;
-    return own || error.message || t('error.unknown');
+    if (own && error.message) return `${own} (${serverText(error.message)})`;
+    return own || serverText(error.message) || t('error.unknown');
   };
 }

@@ -4,6 +4,7 @@ import { currentLanguage, useTranslation } from '@/i18n';
 import type { Doc } from '@/api/types';
 import { useCodeText } from '@/ui/errors';
 import { count } from '@/ui/format';
+import { serverText, translated } from '@/ui/serverText';
 
 import { isWorking, progress } from './api';
 
@@ -27,18 +28,12 @@ function ranges(pages: number[]): string {
   return out.length > 12 ? `${out.slice(0, 12).join(', ')}, …` : out.join(', ');
 }
 
-/** What went wrong with a document, in the reader's language; the server's own words where there are none. */
+/** What went wrong with a document, in the reader's language. */
 function useProblemText() {
-  const { t } = useTranslation();
   const byCode = useCodeText();
   return (doc: Doc): string => {
     const said = doc.error ?? '';
-    if (currentLanguage() === 'en' || !doc.error_code) return said;
-    if (doc.error_code === 'index_too_large') {
-      const [need = '', chunks = '', limit = ''] = said.match(/\d+/g) ?? [];
-      return t('knowledge:memory.refused', { need, chunks, limit });
-    }
-    return byCode(doc.error_code) || said;
+    return translated(said) ?? ((currentLanguage() === 'en' ? '' : byCode(doc.error_code ?? '')) || said);
   };
 }
 
@@ -75,7 +70,7 @@ export function DocumentState({ doc }: { doc: Doc }) {
         <Text key={notice.code} fz="xs" c="dimmed" maw={360}>
           {notice.code === 'pages_without_text' || notice.code === 'pages_damaged'
             ? t(`knowledge:notice.${notice.code}`, { pages: ranges(notice.pages ?? []), count: notice.pages?.length ?? 0, total: notice.total ?? 0 })
-            : notice.message}
+            : serverText(notice.message)}
         </Text>
       ))}
     </Stack>

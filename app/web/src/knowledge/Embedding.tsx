@@ -7,6 +7,7 @@ import type { Dataset } from '@/api/types';
 import { localised, useModels } from '@/models/api';
 import { useConfirm } from '@/ui/confirm';
 import { count } from '@/ui/format';
+import { serverText } from '@/ui/serverText';
 import { Section } from '@/ui/states';
 import { useAct } from '@/ui/useAct';
 
@@ -59,7 +60,7 @@ export function Embedding({ dataset }: { dataset: Dataset }) {
             <Text fz="sm">{t('knowledge:embedding.running', { name: running.model })}</Text>
             <Progress value={running.total ? (100 * running.done) / running.total : 0} animated={!failed} color={failed ? 'brick' : undefined} aria-label={t('knowledge:embedding.title')} />
             <Text fz="xs" c="dimmed" className="sp-num">{count(running.done)}/{count(running.total)}</Text>
-            {failed ? <Alert color="brick" role="alert">{running.error ?? t('knowledge:embedding.failed')}</Alert> : null}
+            {failed ? <Alert color="brick" role="alert">{serverText(running.error ?? t('knowledge:embedding.failed'))}</Alert> : null}
             <Group gap="xs">
               {failed ? <Button size="xs" loading={again.isPending} onClick={() => again.mutate()}>{t('action.retry')}</Button> : null}
               <Button size="xs" variant="default" loading={stop.isPending} onClick={() => stop.mutate()}>{t('knowledge:embedding.stop')}</Button>

@@ -7,6 +7,7 @@ import { useNavigate } from 'react-router';
 
 import { useErrorText } from '@/ui/errors';
 import { count } from '@/ui/format';
+import { serverText } from '@/ui/serverText';
 import { useAct } from '@/ui/useAct';
 
 import { knowledgeApi } from './api';
@@ -51,7 +52,7 @@ export default function ImportDataset({ close }: { close: () => void }) {
     if (job && !ended) void knowledgeApi.stopImport(job).catch(() => undefined);
     close();
   };
-  const problem = start.error ? text(start.error) : ended ? (state.data.error ?? t('knowledge:import.stopped')) : null;
+  const problem = start.error ? text(start.error) : ended ? serverText(state.data.error ?? t('knowledge:import.stopped')) : null;
   return (
     <Modal opened onClose={stop} closeOnClickOutside={!busy} title={t('knowledge:import.title')} closeButtonProps={{ 'aria-label': t('action.close') }}>
       <Stack>

@@ -11,6 +11,7 @@ import type { Step } from '@/chat/turns';
 import { useFrameApp } from '@/studio/AppFrame';
 import { CodeBlock } from '@/ui/Copy';
 import { ago, count, dateTime } from '@/ui/format';
+import { serverText } from '@/ui/serverText';
 import { Empty, Failed, RowSkeletons } from '@/ui/states';
 
 const STATES = ['running', 'succeeded', 'partial-succeeded', 'failed', 'stopped', 'paused'] as const;
@@ -70,7 +71,7 @@ export function RunDrawer({ appId, runId, onClose }: { appId: string; runId: str
               {dateTime(run.data.created_at)} · {run.data.elapsed_time.toFixed(2)} s · {t('chat:usage', { tokens: count(run.data.total_tokens) })}
             </Text>
           </Group>
-          {run.data.error ? <Alert color="brick" icon={<IconAlertTriangle size={20} />} style={{ overflowWrap: 'anywhere' }}>{run.data.error}</Alert> : null}
+          {run.data.error ? <Alert color="brick" icon={<IconAlertTriangle size={20} />} style={{ overflowWrap: 'anywhere' }}>{serverText(run.data.error)}</Alert> : null}
           <div>
             <Text fw={600} mb={6}>{t('flow:inputs')}</Text>
             <CodeBlock label={t('flow:inputs')} code={JSON.stringify(run.data.inputs, null, 2)} />

@@ -8,6 +8,7 @@ import type { Credential, Provider } from '@/api/types';
 import { Secret } from '@/ui/Secret';
 import { useErrorText } from '@/ui/errors';
 import { done } from '@/ui/notify';
+import { serverText } from '@/ui/serverText';
 import { useAct } from '@/ui/useAct';
 
 import { localised, modelApi, type ModelInput } from './api';
@@ -115,7 +116,7 @@ export function ConnectProvider({ provider, credential, onClose }: { provider: P
           </Group>
           {test.error || (test.data && !test.data.ok) ? (
             <Alert color="brick" icon={<IconPlugConnectedX size={20} />} title={t('models:connect.failed')} role="alert">
-              {test.error ? text(test.error) : (test.data.error ?? t('error.unknown'))}
+              {test.error ? text(test.error) : serverText(test.data.error ?? t('error.unknown'))}
             </Alert>
           ) : null}
           {test.data?.ok ? (

@@ -7,6 +7,7 @@ import { useNavigate } from 'react-router';
 
 import type { ImportResult } from '@/api/types';
 import { useErrorText } from '@/ui/errors';
+import { serverText } from '@/ui/serverText';
 import { useAct } from '@/ui/useAct';
 
 import { appApi, MAX_DSL_BYTES, refreshApps } from './api';
@@ -36,7 +37,7 @@ export function ImportApp({ open, onClose }: { open: boolean; onClose: () => voi
       void navigate(`/apps/${answer.app_id}`);
     } else if (answer.status === 'failed') {
       setResult(null);
-      setProblem(answer.error || t('studio:import.invalid'));
+      setProblem(serverText(answer.error) || t('studio:import.invalid'));
     } else {
       setResult(answer);
     }
@@ -81,7 +82,7 @@ export function ImportApp({ open, onClose }: { open: boolean; onClose: () => voi
                     {warning.title ?? warning.code}
                   </Text>
                   <Text fz="sm" c="dimmed">
-                    {warning.message}
+                    {serverText(warning.message)}
                   </Text>
                 </List.Item>
               ))}

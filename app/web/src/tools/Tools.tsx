@@ -7,6 +7,7 @@ import { useTranslation } from '@/i18n';
 import { useConfirm } from '@/ui/confirm';
 import { done } from '@/ui/notify';
 import { Page } from '@/ui/Page';
+import { serverText } from '@/ui/serverText';
 import { CardSkeletons, Failed } from '@/ui/states';
 import { useAct } from '@/ui/useAct';
 
@@ -106,7 +107,7 @@ function Card({ provider, onTry, onEdit }: { provider: ToolProvider; onTry: () =
         </Group>
         {provider.error ? (
           <Alert color="brick" p="xs">
-            {provider.error}
+            {serverText(provider.error)}
           </Alert>
         ) : (
           <Text c="dimmed" fz="sm" lineClamp={3}>

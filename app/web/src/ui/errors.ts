@@ -3,6 +3,8 @@ import { useTranslation } from '@/i18n';
 import { ApiError } from '@/api/http';
 import en from '@/locales/en/errors.json';
 
+import { serverText, translated } from './serverText';
+
 type Code = keyof typeof en;
 
 /** The reader's words for an error code; empty for codes that have none. */
@@ -20,10 +22,10 @@ export function useErrorText(): (error: unknown) => string {
     if (error.status === 0) return t('error.network');
     if (error.status === 413) return t('error.tooLarge');
     if (error.status === 429) return t('error.tooMany', { seconds: error.retryAfter ?? 10 });
-    // The server speaks English; in another language its codes are said in that language where possible.
+    // The server's sentence says most; where it has no translation, its code may have one.
     const own = byCode(error.code);
-    if (own && (i18n.language !== 'en' || !error.message)) return own;
-    if (error.message) return error.message;
+    if (own && (!error.message || (i18n.language !== 'en' && !translated(error.message)))) return own;
+    if (error.message) return serverText(error.message);
     if (error.status >= 502 && error.status <= 504) return t('error.starting');
     if (error.status === 404) return t('error.notFound');
     if (error.status >= 500) return t('error.server');
