@@ -53,7 +53,7 @@ def delete(app_id: str, key_id: str) -> None:
 def authenticate(token: str) -> Row | None:
     """Return the app that a key opens, or None."""
     with db.read() as tx:
-        row = tx.execute(_APP_OF_KEY, {"token_hash": _hash(token)}).first()
+        row = _APP_OF_KEY.first(tx, {"token_hash": _hash(token)})
     if row is None:
         return None
     if row.key_used_at is None or clock.now() - row.key_used_at > _USED_EVERY:
@@ -62,9 +62,9 @@ def authenticate(token: str) -> Row | None:
     return row
 
 
-_APP_OF_KEY = (sa.select(apps, app_keys.c.id.label("key_id"), app_keys.c.last_used_at.label("key_used_at"))
-               .join(app_keys, app_keys.c.app_id == apps.c.id)
-               .where(app_keys.c.token_hash == sa.bindparam("token_hash")))
+_APP_OF_KEY = db.Lookup(
+    sa.select(apps, app_keys.c.id.label("key_id"), app_keys.c.last_used_at.label("key_used_at"))
+    .join(app_keys, app_keys.c.app_id == apps.c.id).where(app_keys.c.token_hash == sa.bindparam("token_hash")))
 
 
 def _hash(token: str) -> str:

@@ -10,7 +10,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import cache
 from typing import Any
 
@@ -42,18 +42,23 @@ class Live:
         self.done = False
         self._events: list[Event] = []
         self._changed = threading.Condition()
+        self._listeners = 0
 
     def emit(self, event: Event) -> None:
         """Tell every listener, now and later."""
-        with self._changed:
-            self._events.append(event)
-            self._changed.notify_all()
+        self._events.append(event)
+        self._tell()
 
     def finish(self) -> None:
         """Tell listeners that nothing follows."""
-        with self._changed:
-            self.done = True
-            self._changed.notify_all()
+        self.done = True
+        self._tell()
+
+    def _tell(self) -> None:
+        # A listener counts itself before it looks, this looks for listeners after the change: none misses it.
+        if self._listeners:
+            with self._changed:
+                self._changed.notify_all()
 
     def stop(self) -> None:
         """Ask the run to end; it does at its next chunk or node, within a second."""
@@ -75,21 +80,33 @@ class Live:
 
     def wait(self) -> None:
         """Return when the run has ended."""
-        with self._changed:
+        if self.done:
+            return
+        with self._listening():
             self._changed.wait_for(lambda: self.done)
 
     def listen(self, start: int = 0) -> Iterator[list[Event]]:
         """Yield the events from `start` on in batches as they come; an empty batch is a ping."""
         position = start
         while True:
-            with self._changed:
+            with self._listening():
                 self._changed.wait_for(lambda at=position: self.done or len(self._events) > at, PING_SECONDS)
-                batch, done = self._events[position:], self.done
+                done = self.done  # before the events, which come before it
+                batch = self._events[position:]
             position += len(batch)
             if batch or not done:
                 yield batch
             if done:
                 return
+
+    @contextmanager
+    def _listening(self) -> Iterator[None]:
+        with self._changed:
+            self._listeners += 1
+            try:
+                yield
+            finally:
+                self._listeners -= 1
 
 
 _live: dict[str, Live] = {}

@@ -12,7 +12,7 @@ _s = _settings.get()
 
 bind = f"unix:{_s.api_socket}"
 umask = 0o007  # the socket and all files: this user and its group
-worker_class = "gthread"
+worker_class = "sparrow.api.serving.Worker"
 workers = _s.api_workers
 threads = _s.api_threads  # each open stream holds one until it ends
 worker_tmp_dir = str(_s.run_dir / "api")  # the heartbeat file must be in memory

@@ -8,6 +8,7 @@ import threading
 from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -97,6 +98,17 @@ def tls_context(verify: bool = True, ca: str = "") -> Any:
 
 def route_of(url: str, verify: bool, ca: str, proxy: str | None) -> tuple[Route, str]:
     """Split a URL into the route and the request target."""
+    scheme, host, port, netloc, target = _split(url)
+    if proxy is None:
+        proxy = environment_proxy(scheme, host)
+    if proxy and scheme == "http":
+        target = f"http://{netloc}{target}"
+    return Route(scheme, host, port, verify, ca, proxy), target
+
+
+@lru_cache(256)
+def _split(url: str) -> tuple[str, str, int, str, str]:
+    """Return scheme, host, port, network location and target; raise WireError."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise WireError(f"“{url}” is not an http or https address", sent=False)
@@ -104,13 +116,8 @@ def route_of(url: str, verify: bool, ca: str, proxy: str | None) -> tuple[Route,
         port = parts.port or (443 if parts.scheme == "https" else 80)
     except ValueError:
         raise WireError(f"“{url}” names an impossible port", sent=False) from None
-    if proxy is None:
-        proxy = environment_proxy(parts.scheme, parts.hostname)
-    route = Route(parts.scheme, parts.hostname, port, verify, ca, proxy)
-    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    if proxy and parts.scheme == "http":
-        target = f"http://{parts.netloc}{target}"
-    return route, target
+    return (parts.scheme, parts.hostname, port, parts.netloc,
+            (parts.path or "/") + (f"?{parts.query}" if parts.query else ""))
 
 
 def environment_proxy(scheme: str, host: str) -> str:

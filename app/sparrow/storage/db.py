@@ -16,10 +16,11 @@ import logging
 import os
 import threading
 import time
+from collections import namedtuple
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -35,7 +36,9 @@ log = logging.getLogger(__name__)
 SQLITE_MINIMUM = (3, 51, 3)
 BUSY_TIMEOUT_MS = 20_000
 SOON_SECONDS = 0.05
+_AWAKE_SECONDS = 1.0  # how long the thread that syncs looks for more before it has to be woken
 _BATCH_MAX = 64  # writers that share one commit
+_READERS = 4  # read connections kept open
 _NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs"}
 
 
@@ -49,7 +52,7 @@ _local = threading.local()  # .write: the connection of this thread's open write
 
 
 class _SQLite:
-    """One file, one write connection, a small pool of read-only ones."""
+    """One file, one write connection, a few read-only ones that are kept open between reads."""
 
     def __init__(self, url: sa.URL):
         path = Path(url.database or "")
@@ -57,6 +60,7 @@ class _SQLite:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._readers = _sqlite_engine(url, query_only=True)
         self._writers = _sqlite_engine(url, query_only=False)
+        self._resting: list[Connection] = []
         self._lock = threading.Lock()
         self._count = threading.Lock()
         self._waiting = 0
@@ -67,13 +71,22 @@ class _SQLite:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        with self._readers.connect() as connection:
-            raw = connection.connection.dbapi_connection
+        try:
+            connection = self._resting.pop()
+        except IndexError:
+            connection = self._readers.connect()
+        raw = connection.connection.dbapi_connection
+        sound = False
+        try:
             raw.execute("BEGIN")  # one snapshot for all statements of the block
-            try:
-                yield connection
-            finally:
-                raw.execute("COMMIT")
+            yield connection
+            sound = True
+        finally:
+            raw.execute("COMMIT")
+            if sound and len(self._resting) < _READERS:
+                self._resting.append(connection)
+            else:
+                connection.close()
 
     @contextmanager
     def write(self, soon: bool = False) -> Iterator[Connection]:
@@ -90,10 +103,10 @@ class _SQLite:
             raw = connection.connection.dbapi_connection
             try:
                 if not first:
-                    raw.execute("SAVEPOINT member")
+                    self._run(raw, "SAVEPOINT member")
                 yield connection
                 if not first:
-                    raw.execute("RELEASE member")
+                    self._run(raw, "RELEASE member")
                 batch.members += 1
             except BaseException:
                 self._undo(raw, first)
@@ -102,9 +115,11 @@ class _SQLite:
                 raise
             if self._waiting == 0 or batch.members >= _BATCH_MAX:
                 self._commit()
+            elif batch.done is None:
+                batch.done = threading.Event()
         finally:
             self._lock.release()
-        while not batch.done.wait(0.02):
+        while batch.done is not None and not batch.done.wait(0.02):
             # The writer this batch was left open for gave up (an interrupt): finish it ourselves.
             with self._lock:
                 if self._batch is batch and self._waiting == 0:
@@ -122,7 +137,7 @@ class _SQLite:
             if self._full is soon:
                 raw.execute("PRAGMA synchronous=" + ("NORMAL" if soon else "FULL"))
                 self._full = not soon
-            raw.execute("BEGIN IMMEDIATE")
+            self._run(raw, "BEGIN IMMEDIATE")
             self._batch = _Batch(soon)
         return self._connection, self._batch
 
@@ -133,8 +148,8 @@ class _SQLite:
                 raw.execute("ROLLBACK")
             return
         try:
-            raw.execute("ROLLBACK TO member")
-            raw.execute("RELEASE member")
+            self._run(raw, "ROLLBACK TO member")
+            self._run(raw, "RELEASE member")
         except Exception as error:  # a full disk or an I/O error has already rolled back the whole transaction
             self._fail(error)
 
@@ -142,25 +157,30 @@ class _SQLite:
         batch, self._batch = self._batch, None
         raw = self._connection.connection.dbapi_connection
         try:
-            raw.execute("COMMIT")
+            self._run(raw, "COMMIT")
         except Exception as error:
             with suppress(Exception):
                 raw.execute("ROLLBACK")
-            batch.error = error
+            batch.settle(error)
+            return
+        if batch.soon:
+            self._tail.sync_soon()
         else:
-            if batch.soon:
-                self._tail.sync_soon()
-            else:
-                self._tail.synced()
-        batch.done.set()
+            self._tail.synced()
+        batch.settle()
+
+    def _run(self, raw, sql: str) -> None:
+        try:
+            raw.execute(sql)
+        except self._writers.dialect.loaded_dbapi.Error as error:
+            raise _wrapped(error, sql, self._writers.dialect) from error
 
     def _fail(self, error: Exception) -> None:
         batch, self._batch = self._batch, None
         with suppress(Exception):
             self._connection.connection.dbapi_connection.execute("ROLLBACK")
         if batch is not None:
-            batch.error = error
-            batch.done.set()
+            batch.settle(error)
 
     def dispose(self) -> None:
         with self._lock:
@@ -168,6 +188,8 @@ class _SQLite:
             if self._connection is not None:
                 self._connection.close()
                 self._connection = None
+        while self._resting:
+            self._resting.pop().close()
         self._readers.dispose()
         self._writers.dispose()
 
@@ -183,9 +205,15 @@ class _Batch:
 
     def __init__(self, soon: bool):
         self.soon = soon
-        self.done = threading.Event()
+        self.done: threading.Event | None = None  # made by the first member that leaves the commit to another
         self.error: Exception | None = None
         self.members = 0
+
+    def settle(self, error: Exception | None = None) -> None:
+        """Tell the members how it ended."""
+        self.error = error
+        if self.done is not None:
+            self.done.set()
 
 
 class _Tail:
@@ -196,13 +224,16 @@ class _Tail:
         self._changed = threading.Condition()
         self._due: float | None = None
         self._thread: threading.Thread | None = None
+        self._asleep = False
         self._closed = False
 
     def sync_soon(self) -> None:
         """Note a commit that has not reached the disk."""
-        with self._changed:
-            if self._due is None:
-                self._due = time.monotonic() + SOON_SECONDS
+        if self._due is not None:
+            return
+        self._due = time.monotonic() + SOON_SECONDS
+        if self._thread is None or self._asleep:
+            with self._changed:
                 if self._thread is None:
                     self._thread = threading.Thread(target=self._work, daemon=True, name="wal")
                     self._thread.start()
@@ -221,15 +252,23 @@ class _Tail:
             self._sync()
 
     def _work(self) -> None:
+        idle_since = time.monotonic()
         while True:
-            with self._changed:
-                while (due := self._due) is None and not self._closed:  # read once: `synced` takes no lock
-                    self._changed.wait()
-                if self._closed or due is None:
-                    return
-                pause = due - time.monotonic()
-            if pause > 0:
-                time.sleep(pause)
+            now, due = time.monotonic(), self._due
+            if due is not None:
+                idle_since = due
+            elif now - idle_since > _AWAKE_SECONDS:
+                with self._changed:
+                    self._asleep = True
+                    while self._due is None and not self._closed:
+                        self._changed.wait()
+                    self._asleep = False
+                idle_since = time.monotonic()
+            if self._closed:
+                return
+            if due is None or due > now:
+                time.sleep(SOON_SECONDS if due is None else due - now)
+                continue
             with self._changed:
                 due, self._due = self._due, None
             if due is not None:
@@ -321,27 +360,67 @@ def write(*, soon: bool = False) -> Iterator[Connection]:
 
 
 class Prepared:
-    """An INSERT or UPDATE compiled once, for the few statements of every request: SQLAlchemy's way to the cursor
-    takes four times as long as SQLite itself. All its parameters are given at each call."""
+    """A statement compiled once, for the few of every request: SQLAlchemy's way to the cursor takes four times as long
+    as SQLite itself. All its parameters are given at each call."""
 
-    def __init__(self, statement: sa.sql.dml.UpdateBase):
+    def __init__(self, statement: sa.sql.expression.Executable):
         self._statement = statement
-        self._ready: dict[str, tuple[str, list[tuple[str, Any]], bool]] = {}
+        self._ready: dict[str, _Ready] = {}
 
     def __call__(self, tx: Connection, values: dict[str, Any]) -> None:
         """Execute with these values in an open write transaction."""
-        ready = self._ready.get(tx.dialect.name) or self._compile(tx, values)
-        sql, binds, positional = ready
-        given = [(name, values[name] if process is None else process(values[name])) for name, process in binds]
-        tx.exec_driver_sql(sql, tuple(value for _, value in given) if positional else dict(given))
+        self._execute(tx, values)
 
-    def _compile(self, tx: Connection, values: dict[str, Any]):
-        compiled = self._statement.compile(dialect=tx.dialect, column_keys=list(values))
+    def _execute(self, tx: Connection, values: dict[str, Any]) -> tuple[_Ready, Any]:
+        ready = self._ready.get(tx.dialect.name) or self._compile(tx, values)
+        given = [values[name] if process is None else process(values[name]) for name, process in ready.binds]
+        if tx.dialect.name != "sqlite":
+            return ready, tx.exec_driver_sql(ready.sql, dict(zip(ready.names, given, strict=True)))
+        try:
+            return ready, tx.connection.dbapi_connection.execute(ready.sql, given)
+        except tx.dialect.loaded_dbapi.Error as error:
+            raise _wrapped(error, ready.sql, tx.dialect) from error
+
+    def _compile(self, tx: Connection, values: dict[str, Any]) -> _Ready:
+        dialect = tx.dialect
+        compiled = self._statement.compile(dialect=dialect, column_keys=list(values))
         names = compiled.positiontup if compiled.positional else list(compiled.binds)
-        binds = [(name, compiled.binds[name].type.dialect_impl(tx.dialect).bind_processor(tx.dialect))
-                 for name in names]
-        ready = self._ready[tx.dialect.name] = (str(compiled), binds, bool(compiled.positional))
+        binds = [(name, compiled.binds[name].type.dialect_impl(dialect).bind_processor(dialect)) for name in names]
+        columns = getattr(self._statement, "selected_columns", ())
+        processors = [column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns]
+        row = namedtuple("Row", [column.key for column in columns]) if processors else None
+        ready = self._ready[dialect.name] = _Ready(str(compiled), names, binds, processors, row)
         return ready
+
+
+class Lookup(Prepared):
+    """A SELECT of one row at most, prepared in the same way."""
+
+    def first(self, tx: Connection, values: dict[str, Any]) -> Any:
+        """Return the row, with its columns as attributes, or None."""
+        if tx.dialect.name != "sqlite":
+            return tx.execute(self._statement, values).first()
+        ready, result = self._execute(tx, values)
+        found = result.fetchone()
+        if found is None:
+            return None
+        return ready.row._make([value if process is None else process(value)
+                                for process, value in zip(ready.processors, found, strict=True)])
+
+
+class _Ready(NamedTuple):
+    """A statement in the words of one database."""
+
+    sql: str
+    names: list[str]
+    binds: list[tuple[str, Any]]
+    processors: list[Any]
+    row: type | None
+
+
+def _wrapped(error: Exception, sql: str, dialect: sa.Dialect) -> Exception:
+    """Return an error of the driver as SQLAlchemy would have raised it."""
+    return sa.exc.DBAPIError.instance(sql, None, error, dialect.loaded_dbapi.Error, dialect=dialect)
 
 
 def dialect() -> str:

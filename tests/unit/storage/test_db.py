@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from sparrow import settings
 from sparrow.storage import db, migrate
 from sparrow.storage.tables.account import settings as table
+from sparrow.storage.tables.apps import apps
 
 
 def put(tx, name, value=1):
@@ -113,7 +114,9 @@ def test_nobody_returns_before_the_commit(sqlite_database):
     assert len(names()) == 80
 
 
-def test_a_write_that_need_not_wait_is_seen_at_once_and_on_the_disk_soon(sqlite_database, monkeypatch):
+@pytest.mark.parametrize("awake", [0.0, 60.0])  # the thread has to be woken, or looks by itself
+def test_a_write_that_need_not_wait_is_seen_at_once_and_on_the_disk_soon(sqlite_database, monkeypatch, awake):
+    monkeypatch.setattr(db, "_AWAKE_SECONDS", awake)
     synced = threading.Event()
     fdatasync = os.fdatasync
 
@@ -128,12 +131,17 @@ def test_a_write_that_need_not_wait_is_seen_at_once_and_on_the_disk_soon(sqlite_
     assert names() == {"soon"}
     assert synced.wait(5), "nobody else wrote, so the thread brings it to the disk"
     synced.clear()
+    time.sleep(0.2)
+    with db.write(soon=True) as tx:
+        put(tx, "again")
+    assert synced.wait(5)
+    synced.clear()
     with db.write(soon=True) as tx:
         put(tx, "carried")
     with db.write() as tx:
         assert tx.exec_driver_sql("PRAGMA synchronous").scalar() == 2, "an acknowledged write keeps its fsync"
         put(tx, "full")
-    assert names() == {"soon", "carried", "full"}
+    assert names() == {"soon", "again", "carried", "full"}
     assert not synced.wait(0.3), "the commit with an fsync carried the one before it"
 
 
@@ -171,6 +179,54 @@ def test_prepared_statements_write_what_sqlalchemy_writes(database):
         rows = tx.execute(sa.select(table).order_by(table.c.name)).all()
     assert [(row.name, row.value, row.updated_at) for row in rows] == [
         ("a", {"中": [1, None]}, 0.5), ("b", "100% :of 'it'", 1.5)]
+
+
+def test_a_lookup_reads_what_sqlalchemy_reads(database):
+    lookup = db.Lookup(sa.select(apps, table.c.value.label("other")).join(table, table.c.name == apps.c.name)
+                       .where(apps.c.name == sa.bindparam("name")))
+    with db.write() as tx:
+        put(tx, "a", [1])
+        tx.execute(apps.insert().values(id="1", name="a", mode="chat", site={"中": True}, created_at=0.5,
+                                        updated_at=1.5))
+    for _ in range(2):
+        with db.read() as tx:
+            found = lookup.first(tx, {"name": "a"})
+            assert lookup.first(tx, {"name": "b"}) is None
+            assert tuple(found) == (*tx.execute(sa.select(apps)).one(), [1])
+        assert (found.site, found.enable_api, found.source, found.other) == ({"中": True}, True, None, [1])
+
+
+def test_prepared_statements_fail_as_sqlalchemy_does(database):
+    insert = db.Prepared(table.insert())
+    with db.write() as tx:
+        insert(tx, {"name": "a", "value": 1, "updated_at": 0.5})
+    with pytest.raises(sa.exc.IntegrityError), db.write() as tx:
+        insert(tx, {"name": "a", "value": 2, "updated_at": 0.5})
+    with pytest.raises(sa.exc.DBAPIError, match=r"read-?only"), db.read() as tx:
+        insert(tx, {"name": "b", "value": 2, "updated_at": 0.5})
+
+
+def test_a_refused_commit_is_an_error_of_the_database_and_the_next_one_works(sqlite_database):
+    with db.write() as tx:
+        raw = tx.connection.dbapi_connection
+    raw.set_authorizer(lambda action, word, *_: (action, word) == (22, "COMMIT"))  # 22: SQLITE_TRANSACTION; 1: deny
+    with pytest.raises(sa.exc.DBAPIError, match="not authorized"), db.write() as tx:
+        put(tx, "a")
+    raw.set_authorizer(None)
+    assert names() == set()
+    with db.write() as tx:
+        put(tx, "b")
+    assert names() == {"b"}
+
+
+def test_a_reader_that_failed_leaves_nothing_behind(database):
+    for _ in range(40):  # more than there may be connections
+        with pytest.raises(ZeroDivisionError), db.read() as tx:
+            tx.execute(sa.select(table)).first()
+            raise ZeroDivisionError
+    with db.write() as tx:
+        put(tx, "a")
+    assert names() == {"a"}
 
 
 def test_reads_do_not_write(database):
@@ -238,6 +294,7 @@ WRITER = r"""
 import os, sys, threading
 from sparrow.storage import db
 from sparrow.storage.tables.account import settings as table
+from sparrow.storage.tables.apps import apps
 def work(k):
     n = 0
     while True:

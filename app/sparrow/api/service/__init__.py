@@ -1,6 +1,6 @@
 """The service API under /v1: what Dify's clients call, with keys of apps or of the knowledge bases."""
 
-from flask import Response
+from flask import Response, request
 
 from sparrow.api.service.room import ServiceRoom
 from sparrow.api.service.who import require_key
@@ -12,7 +12,8 @@ service = ServiceRoom("service", "/v1", guard=require_key)
 def allow_every_page(response: Response) -> Response:
     """Let pages of other sites call: what opens the API is the key in a header, never a cookie."""
     response.headers["Access-Control-Allow-Origin"] = "*"
-    response.headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type, X-Trace-Id"
-    response.headers["Access-Control-Allow-Methods"] = "GET, POST, PUT, PATCH, DELETE, OPTIONS"
+    if request.method == "OPTIONS":
+        response.headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type, X-Trace-Id"
+        response.headers["Access-Control-Allow-Methods"] = "GET, POST, PUT, PATCH, DELETE, OPTIONS"
     response.headers["Access-Control-Expose-Headers"] = "X-Conversation-Id, Retry-After"
     return response

@@ -62,13 +62,14 @@ class StopPayload(msgspec.Struct):
 @service.post("/chat-messages", tag=TAG, stream=True, reply=shapes.Reply)
 def create_chat_message(body: ChatRequestPayload) -> Response:
     """Send a message; the answer streams or comes whole."""
-    _needs_chat(app())
+    called = app()
+    _needs_chat(called)
     streaming = body.response_mode == "streaming"
     return answer(run.chat(Order(
-        app(), end_user(body.user), body.inputs, query=body.query, files=body.files or [], source=source(),
+        called, end_user(body.user), body.inputs, query=body.query, files=body.files or [], source=source(),
         conversation_id=body.conversation_id, parent_message_id=body.parent_message_id,
         auto_name=body.auto_generate_name, version_id=body.workflow_id or None, streaming=streaming,
-        base_url=base_url())), streaming, first_ping=app().mode in GRAPH_MODES)
+        base_url=base_url())), streaming, first_ping=called.mode in GRAPH_MODES)
 
 
 @service.post("/completion-messages", tag=TAG, stream=True, reply=shapes.Reply)
