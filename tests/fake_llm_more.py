@@ -91,6 +91,20 @@ def _refuse(c: Connection, p: Plan) -> bool:
     return bool(p.fault) and transport_fault(c, p.fault, p.fault_arg)
 
 
+def _thoughts_missing(messages: list[dict]) -> str:
+    """Return Anthropic's complaint of a tool call that came back without the signed thoughts before it."""
+    for message in messages:
+        blocks = message["content"] if isinstance(message["content"], list) else []
+        if message["role"] == "assistant" and any(block["type"] == "tool_use" for block in blocks):
+            kinds = [block["type"] for block in blocks]
+            if kinds[0] not in ("thinking", "redacted_thinking"):
+                return f"Expected `thinking` or `redacted_thinking`, but found `{kinds[0]}`"
+            if any(block["type"] == "thinking" and block.get("signature") != f"signed {block['thinking']}"
+                   for block in blocks):
+                return "Invalid `signature` in `thinking` block"
+    return ""
+
+
 def anthropic(server: FakeLLM, c: Connection, body: dict) -> None:
     """Answer Anthropic's messages call."""
     messages = []
@@ -107,15 +121,18 @@ def anthropic(server: FakeLLM, c: Connection, body: dict) -> None:
             messages.append({"role": message["role"], "content": content})
     p = plan(messages, body.get("tools"), server.counters, answers=server.answers,
              model=body.get("model") or "")
-    if not body.get("max_tokens"):
-        return c.json({"type": "error", "error": {"type": "invalid_request_error",
-                                                  "message": "max_tokens: Field required"}}, 400)
+    problem = "" if body.get("max_tokens") else "max_tokens: Field required"
+    if body.get("thinking"):
+        problem = problem or _thoughts_missing(body["messages"])
+    if problem:
+        return c.json({"type": "error", "error": {"type": "invalid_request_error", "message": problem}}, 400)
     if _refuse(c, p):
         return None
     stop = {"stop": "end_turn", "tool_calls": "tool_use", "length": "max_tokens"}.get(p.finish, p.finish)
     blocks: list[dict[str, Any]] = []
     if p.reason:
-        blocks.append({"type": "thinking", "thinking": p.reason, "signature": "x"})
+        blocks.append({"type": "thinking", "thinking": p.reason, "signature": f"signed {p.reason}"})
+        blocks.append({"type": "redacted_thinking", "data": "hidden"})
     if p.text:
         blocks.append({"type": "text", "text": p.text})
     blocks += [{"type": "tool_use", "id": f"call_{i + 1}", "name": call["name"],
@@ -140,9 +157,12 @@ def anthropic(server: FakeLLM, c: Connection, body: dict) -> None:
             for piece in p.chunks:
                 event("content_block_delta", index=i, delta={"type": "text_delta", "text": piece})
         elif block["type"] == "thinking":
-            event("content_block_start", index=i, content_block={"type": "thinking", "thinking": ""})
+            event("content_block_start", index=i, content_block={"type": "thinking", "thinking": "", "signature": ""})
             for piece in PIECES.findall(p.reason):
                 event("content_block_delta", index=i, delta={"type": "thinking_delta", "thinking": piece})
+            event("content_block_delta", index=i, delta={"type": "signature_delta", "signature": block["signature"]})
+        elif block["type"] == "redacted_thinking":
+            event("content_block_start", index=i, content_block=block)
         else:
             event("content_block_start", index=i, content_block=block | {"input": {}})
             text = json.dumps(block["input"], ensure_ascii=False)
@@ -181,6 +201,8 @@ def gemini(server: FakeLLM, c: Connection, body: dict, model: str, call: str) ->
              "totalTokenCount": p.prompt_tokens + p.completion_tokens}
     thoughts = [{"text": p.reason, "thought": True}] if p.reason else []
     calls = [{"functionCall": {"name": t["name"], "args": json.loads(t["arguments"])}} for t in p.tool_calls]
+    if calls and p.reason:
+        calls[0]["thoughtSignature"] = f"signed {p.reason}"
 
     def reply(parts: list[dict], **more: Any) -> dict:
         return {"candidates": [{"index": 0, "content": {"role": "model", "parts": parts}} | more],

@@ -25,11 +25,16 @@ class Part:
 
 @dataclass(slots=True)
 class ToolCall:
-    """A call the model asks for; `arguments` is the JSON text as the model wrote it (may be invalid)."""
+    """A call the model asks for; `arguments` is the JSON text as the model wrote it (may be invalid).
+
+    `thought` is what the provider wants to see again, unchanged, when the call's result goes back to it (signed
+    thoughts); only the provider that made it reads it.
+    """
 
     id: str
     name: str
     arguments: str
+    thought: Any = None
 
 
 @dataclass(slots=True)

@@ -17,6 +17,8 @@ _decode = msgspec.json.Decoder().decode
 _FINISH = {"end_turn": "stop", "stop_sequence": "stop", "max_tokens": "length", "tool_use": "tool_calls",
            "refusal": "content_filter"}
 
+_THOUGHTS = ("thinking", "redacted_thinking")
+
 
 def endpoint(target: Target, stream: bool) -> tuple[str, dict[str, str]]:
     """Return the address and headers of a call."""
@@ -93,6 +95,8 @@ def _content(message: m.Message) -> list[dict[str, Any]]:
         content = [{"type": "text", "text": message.content}] if message.content else []
     else:
         content = [part for part in map(_part, message.content) if part]
+    # Thoughts come first, as they came: with thinking switched on, a tool's result is refused without them.
+    content[:0] = [block for call in message.tool_calls for block in call.thought or ()]
     for call in message.tool_calls:
         try:
             given = _decode(call.arguments or "{}")
@@ -135,16 +139,19 @@ def _whole(target: Target, exchange: Exchange, prompt: list[m.Message]) -> Reply
     data = openai.decode_object(target, exchange, exchange.read())
     if data.get("type") == "error":
         raise errors.from_object(target.provider, data.get("error"))
-    text, reasoning, calls = "", "", []
+    text, reasoning, calls, thoughts = "", "", [], []
     for block in data.get("content") or []:
         kind = block.get("type")
         if kind == "text":
             text += block.get("text") or ""
-        elif kind == "thinking":
+        elif kind in _THOUGHTS:
+            thoughts.append(block)
             reasoning += block.get("thinking") or ""
         elif kind == "tool_use":
             calls.append(m.ToolCall(block.get("id") or "", block.get("name") or "",
                                     _encode(block.get("input") or {}).decode()))
+    if calls:
+        calls[0].thought = thoughts
     text, calls, finish = _answer(text, calls, data.get("stop_reason"))
     yield m.Chunk(text, reasoning, calls, finish, _usage(target, data.get("usage") or {}, prompt, text))
 
@@ -159,6 +166,7 @@ def _answer(text: str, calls: list[m.ToolCall], reason: str | None) -> tuple[str
 def _streamed(target: Target, exchange: Exchange, prompt: list[m.Message]) -> Reply:
     chunks = exchange.chunks()
     calls: dict[int, m.ToolCall] = {}
+    thoughts: dict[int, dict[str, Any]] = {}
     usage: dict[str, Any] = {}
     written: list[str] = []
     reason = None
@@ -179,13 +187,19 @@ def _streamed(target: Target, exchange: Exchange, prompt: list[m.Message]) -> Re
                     yield m.Chunk(text)
                 elif thinking := delta.get("thinking"):
                     written.append(thinking)
+                    if event.get("index") in thoughts:
+                        thoughts[event["index"]]["thinking"] += thinking
                     yield m.Chunk("", thinking)
+                elif delta.get("signature") and event.get("index") in thoughts:
+                    thoughts[event["index"]]["signature"] = delta["signature"]
                 elif delta.get("partial_json") and event.get("index") in calls:
                     calls[event["index"]].arguments += delta["partial_json"]
             elif kind == "content_block_start":
                 block = event.get("content_block") or {}
                 if block.get("type") == "tool_use":
                     calls[event.get("index", 0)] = m.ToolCall(block.get("id") or "", block.get("name") or "", "")
+                elif block.get("type") in _THOUGHTS:
+                    thoughts[event.get("index", 0)] = {"thinking": ""} | block if block["type"] == "thinking" else block
                 elif block.get("text"):
                     written.append(block["text"])
                     yield m.Chunk(block["text"])
@@ -210,6 +224,8 @@ def _streamed(target: Target, exchange: Exchange, prompt: list[m.Message]) -> Re
         raise m.ModelConnectionError(f"[{target.provider}] The stream ended before the answer did")
     for call in calls.values():
         call.arguments = call.arguments or "{}"
+    for call in list(calls.values())[:1]:
+        call.thought = list(thoughts.values())
     text, ready, finish = _answer("", list(calls.values()), reason)
     if text:
         yield m.Chunk(text)

@@ -133,7 +133,8 @@ def _parts(message: m.Message) -> list[dict[str, Any]]:
             given_args = _decode(call.arguments or "{}")
         except msgspec.DecodeError:
             given_args = {"arguments": call.arguments}
-        parts.append({"functionCall": {"name": call.name, "args": given_args}})
+        parts.append({"functionCall": {"name": call.name, "args": given_args}}
+                     | ({"thoughtSignature": call.thought} if call.thought else {}))
     return parts
 
 
@@ -166,7 +167,8 @@ class _State:
             for part in (candidate.get("content") or {}).get("parts") or []:
                 if call := part.get("functionCall"):
                     self.calls.append(m.ToolCall(call.get("id") or f"call_{secrets.token_hex(8)}",
-                                                 call.get("name") or "", _encode(call.get("args") or {}).decode()))
+                                                 call.get("name") or "", _encode(call.get("args") or {}).decode(),
+                                                 part.get("thoughtSignature")))
                 elif part.get("thought"):
                     thoughts += part.get("text") or ""
                 else:

@@ -60,6 +60,30 @@ def test_tools(ask, fake, provider, model, stream):
 
 
 @pytest.mark.parametrize(("provider", "model"), BOTH)
+@pytest.mark.parametrize("stream", [True, False])
+def test_signed_thoughts_go_back_with_the_result_of_the_tool(ask, fake, provider, model, stream):
+    thinking = {"thinking_budget": 2000} if provider == "anthropic" else {}
+    chunks = ask('<<reason:let us see>><<tool:weather:{"city": "北京"}>><<tool:weather:{"city": "Oslo"}>>', provider,
+                 model, tools=[WEATHER], stream=stream, parameters=dict(thinking))
+    calls = chunks[-1].tool_calls
+    assert len(calls) == 2
+    answer = ask([m.Message("user", "weather?"), m.Message("assistant", "I look", tool_calls=calls),
+                  *(m.Message("tool", "sunny", tool_call_id=call.id, name="weather") for call in calls)],
+                 provider, model, tools=[WEATHER], stream=stream, parameters=dict(thinking))
+    assert text(answer).startswith("tool said: sunny")
+    body = fake.requests[-1]["body"]
+    if provider == "anthropic":
+        said = body["messages"][1]["content"]
+        assert said[:2] == [{"type": "thinking", "thinking": "let us see", "signature": "signed let us see"},
+                            {"type": "redacted_thinking", "data": "hidden"}]
+        assert [block["type"] for block in said[2:]] == ["text", "tool_use", "tool_use"]
+    else:
+        first, second = (part for part in body["contents"][1]["parts"] if "functionCall" in part)
+        assert first["thoughtSignature"] == "signed let us see"
+        assert "thoughtSignature" not in second
+
+
+@pytest.mark.parametrize(("provider", "model"), BOTH)
 def test_pictures(ask, fake, provider, model):
     picture = m.Part("image", "data:image/png;base64,AAAA")
     chunks = ask([m.Message("user", [picture, m.Part("text", "see")])], provider, model)
