@@ -12,7 +12,7 @@ import pytest
 
 from sparrow.engine import events as ev
 from sparrow.engine.graph import GraphError
-from sparrow.engine.ports import Cancel, Form, FormResult, Ports
+from sparrow.engine.ports import Cancel, Form, FormResult, PortError, Ports
 from sparrow.engine.run import resume, run
 from sparrow.messages import Chunk
 from tests.engine.flow import SYSTEM, LocalCode, code, end, graph, llm, node, play, text_of
@@ -243,6 +243,43 @@ def test_a_container_with_a_fail_branch_takes_one_way():
     assert play(flow([]), {"l": [1]})[-1].outputs == {"r": [1]}
     last = play(flow([]), {"l": [0]})[-1]
     assert (last.status, list(last.outputs)) == ("partial-succeeded", ["m"])
+
+
+def test_a_retrieval_does_not_hold_up_a_stop():
+    cancel, begun, ended = Cancel(), threading.Event(), threading.Event()
+
+    class Slow:
+        def retrieve(self, request, cancel):
+            begun.set()
+            ended.wait(20)
+            return []
+
+    def stop():
+        begun.wait(10)
+        cancel.cancel()
+
+    flow = graph([node("start", "start", variables=[]),
+                  node("find", "knowledge-retrieval", query_variable_selector=["sys", "query"], dataset_ids=["d"]),
+                  end("end", found=["find", "result"])], "start>find find>end")
+    threading.Thread(target=stop).start()
+    events = play(flow, system={"query": "pumps"}, cancel=cancel, ports=Ports(knowledge=Slow()))
+    assert not ended.is_set()
+    ended.set()
+    assert (events[-1].status, events[-1].error) == ("stopped", "Stopped by user.")
+    assert not any(isinstance(event, ev.NodeFinished) and event.node_id == "find" and event.status == "succeeded"
+                   for event in events)
+
+
+def test_a_retrieval_fails_with_its_own_error():
+    class Broken:
+        def retrieve(self, request, cancel):
+            raise PortError("the base is gone", "NotFound")
+
+    flow = graph([node("start", "start", variables=[]),
+                  node("find", "knowledge-retrieval", query_variable_selector=["sys", "query"], dataset_ids=["d"]),
+                  end("end", found=["find", "result"])], "start>find find>end")
+    last = play(flow, system={"query": "pumps"}, ports=Ports(knowledge=Broken()))[-1]
+    assert (last.status, last.error) == ("failed", "the base is gone")
 
 
 def test_a_stopped_reply_does_not_pass_for_a_whole_one():

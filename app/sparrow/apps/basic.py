@@ -21,7 +21,7 @@ from sparrow.apps import (
 from sparrow.apps import usage as usages
 from sparrow.apps.live import Live
 from sparrow.apps.order import Turn
-from sparrow.engine.ports import Cancel, RetrievalRequest
+from sparrow.engine.ports import Cancel, PortError, RetrievalRequest
 from sparrow.messages import Message, ModelRef, Usage
 
 
@@ -82,10 +82,16 @@ def retrieve(turn: Turn, cancel: Cancel) -> str | None:
     settings = {**config, "reranking_enable": config.get("reranking_enable", config.get("reranking_enabled", False))}
     if not config.get("score_threshold_enabled"):
         settings["score_threshold"] = None
-    passages = knowledge.retrieve(RetrievalRequest(
+    request = RetrievalRequest(
         query, ids, config=settings, filter_mode=config.get("metadata_filtering_mode") or "disabled",
         filter_conditions=config.get("metadata_filtering_conditions"),
-        filter_model=config.get("metadata_model_config"), user=turn.order.user.session_id), cancel)
+        filter_model=config.get("metadata_model_config"), user=turn.order.user.session_id)
+    try:
+        passages = cancel.outrun(lambda: knowledge.retrieve(request, cancel))
+    except PortError:
+        if cancel.cancelled:
+            return ""
+        raise
     if (turn.definition.content.get("retriever_resource") or {}).get("enabled", True):
         turn.resources = citations.of(passages)
     return "\n".join(passage.get("content") or "" for passage in passages)

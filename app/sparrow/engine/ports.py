@@ -15,10 +15,13 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeVar
 
 from sparrow.engine.files import File
 from sparrow.messages import ChatModel, Message, ToolSpec
+
+
+T = TypeVar("T")
 
 
 class PortError(Exception):
@@ -73,6 +76,32 @@ class Cancel:
         with contextlib.suppress(Exception):
             callback()
         return lambda: None
+
+    def outrun(self, work: Callable[[], T]) -> T:
+        """Return what `work` returns, or raise PortError when the run is stopped before: for work that knows no stop
+        button itself, which is left to end in a thread of its own."""
+        done = threading.Event()
+        found: list[tuple[Any, BaseException | None]] = []
+
+        def run() -> None:
+            try:
+                found.append((work(), None))
+            except BaseException as error:
+                found.append((None, error))
+            done.set()
+
+        forget = self.on_cancel(done.set)
+        try:
+            threading.Thread(target=run, name="outrun", daemon=True).start()
+            done.wait()
+        finally:
+            forget()
+        if not found:
+            raise PortError("stopped", "Stopped")
+        value, error = found[0]
+        if error is not None:
+            raise error
+        return value
 
     def child(self) -> tuple[Cancel, Callable[[], None]]:
         """Return a button that this one presses too, and a function that takes them apart."""

@@ -42,7 +42,8 @@ class KnowledgeRetrieval(Node):
             _filled(data.get("metadata_filtering_conditions"), context), data.get("metadata_model_config"),
             attachments, context.user,
         )
-        return Result({"result": context.need("knowledge").retrieve(request, context.cancel)}, inputs)
+        knowledge, cancel = context.need("knowledge"), context.cancel
+        return Result({"result": cancel.outrun(lambda: knowledge.retrieve(request, cancel))}, inputs)
 
 
 def _filled(conditions: Any, context: Context) -> dict[str, Any] | None:
