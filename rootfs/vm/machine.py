@@ -343,7 +343,10 @@ class Shell:
 
     def _send(self, text: str) -> None:
         self._check()
-        self._socket.sendall(text.encode())
+        try:
+            self._socket.sendall(text.encode())
+        except TimeoutError:
+            raise MachineError("The guest's shell takes nothing") from None
 
     def _until(self, pattern: str, deadline: float) -> re.Match | None:
         while not (found := re.search(pattern, self._buffer)):

@@ -191,7 +191,7 @@ class TestStick:
         assert taken["size"] == excerpts["zh"].stat().st_size
         box.unplug()
         box.wait_for(lambda: place not in client("GET", "/places")["data"], "the stick to be gone", 120)
-        assert box.run("ls /media") == ""
+        box.wait_for(lambda: box.run("ls /media") == "", "its folder to be gone", 60)
 
 
 @pytest.mark.browser

@@ -83,7 +83,7 @@ def chroma(settings: Settings) -> None:
 def api(settings: Settings) -> None:
     """Bring the database up to date if needed, then become gunicorn."""
     wait("the data folder", lambda: _writable(settings.db_dir))
-    reserve.keep(settings.db_dir)
+    reserve.keep(settings.db_dir, patience=0)
     _share_database(settings)
     if not _migrated(settings):
         done = subprocess.run([sys.executable, "-P", "-m", "sparrow.cli", "migrate"], check=False)

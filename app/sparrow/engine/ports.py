@@ -20,7 +20,6 @@ from typing import Any, Literal, Protocol, TypeVar
 from sparrow.engine.files import File
 from sparrow.messages import ChatModel, Message, ToolSpec
 
-
 T = TypeVar("T")
 
 
