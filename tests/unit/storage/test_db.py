@@ -206,6 +206,17 @@ def test_prepared_statements_fail_as_sqlalchemy_does(database):
         insert(tx, {"name": "b", "value": 2, "updated_at": 0.5})
 
 
+def test_text_with_a_nul_is_kept_as_the_database_can(database):
+    insert = db.Prepared(table.insert())
+    with db.write() as tx:
+        put(tx, "a\0b", "in JSON \0 too")
+        insert(tx, {"name": "c\0", "value": 1, "updated_at": 0.0})
+    with db.read() as tx:
+        row = tx.execute(sa.select(table).where(table.c.name == "a\0b")).one()
+    assert row.name.replace("\0", "") == "ab"
+    assert row.value == "in JSON \0 too"
+
+
 def test_a_refused_commit_is_an_error_of_the_database_and_the_next_one_works(sqlite_database):
     with db.write() as tx:
         raw = tx.connection.dbapi_connection

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from sparrow.engine import schema
 from sparrow.engine.context import Context
-from sparrow.engine.nodes.base import Node, Result
+from sparrow.engine.nodes.base import Node, NodeError, Result
 
 
 class Start(Node):
@@ -13,9 +14,21 @@ class Start(Node):
 
     kind = "root"
 
+    def setup(self, data: dict[str, Any]) -> None:
+        """Read the schemas of variables that are objects."""
+        self.schemas: dict[str, Any] = {}
+        variables = data.get("variables")
+        for item in variables if isinstance(variables, list) else ():
+            if isinstance(item, dict) and item.get("type") == "json_object" and item.get("json_schema"):
+                self.schemas[str(item.get("variable"))] = item["json_schema"]
+
     def run(self, context: Context) -> Result:
         """Return the start variables."""
         values = dict(context.pool.nodes.get(self.id) or {})
+        for name, wanted in self.schemas.items():
+            found = schema.problem(wanted, values[name]) if values.get(name) else None  # {} passes in Dify too
+            if found:
+                raise NodeError(f"JSON object for '{name}' does not match schema: {found}", "ValueError")
         return Result(values, values)
 
 
