@@ -9,12 +9,13 @@ import mimetypes
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from sparrow import clock
 from sparrow.apps import filebox
 from sparrow.apps.order import Order
 from sparrow.apps.prepared import Definition
 from sparrow.dsl.document import GRAPH_MODES
 from sparrow.engine.files import File, is_file_dict
-from sparrow.errors import BadRequest, NotFound
+from sparrow.errors import BadRequest, NotFound, TooManyRequests
 from sparrow.ids import is_uuid
 from sparrow.storage import files as storage
 
@@ -27,6 +28,11 @@ DOCUMENT = {"txt", "markdown", "md", "mdx", "pdf", "html", "htm", "xlsx", "xls",
 # Megabytes, as Dify's clients read them in /parameters.
 LIMITS = {"image": 10, "document": 15, "audio": 50, "video": 100, "custom": 15}
 MAX_FILES = 10
+# Bytes that one visitor, and all of one app's page, may upload in a day: nobody knows them, and a pass is had for the
+# asking. Visitors are refused, the admin and holders of a key are not.
+DAY = 86_400.0
+VISITOR_DAY = 300 << 20
+PAGE_DAY = 3 << 30
 
 
 def of_message(order: Order, definition: Definition) -> list[File]:
@@ -56,6 +62,15 @@ def of_inputs(order: Order, definition: Definition, values: dict[str, Any]) -> d
             values[name] = [_file(order, item) for item in value]
             _check(values[name], _of_field(field))
     return values
+
+
+def check_visitor(app_id: str, session_id: str) -> None:
+    """Raise TooManyRequests when a visitor, or the visitors together, have uploaded enough for a day."""
+    since = clock.now() - DAY
+    if (storage.stored_since(since, app_id, session_id) >= VISITOR_DAY
+            or storage.stored_since(since, app_id) >= PAGE_DAY):
+        raise TooManyRequests("Enough files have been uploaded here for today. Try again tomorrow.",
+                              code="upload_quota", retry_after=3600.0)
 
 
 def kind_of(extension: str, mime_type: str) -> str:

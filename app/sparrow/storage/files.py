@@ -84,6 +84,15 @@ def _settle(source: Path, file_id: str, name: str, size: int, digest: str, mime_
     return row
 
 
+def stored_since(moment: float, app_id: str, created_by: str | None = None) -> int:
+    """Return how many bytes were uploaded to an app (by one user, if given) since then."""
+    where = [files.c.app_id == app_id, files.c.created_at >= moment]
+    if created_by is not None:
+        where.append(files.c.created_by == created_by)
+    with db.read() as tx:
+        return int(tx.execute(sa.select(sa.func.coalesce(sa.func.sum(files.c.size), 0)).where(*where)).scalar_one())
+
+
 def get(file_id: str) -> sa.RowMapping:
     """Return the row of a file; raise NotFound."""
     with db.read() as tx:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 import requests
 
+from sparrow.apps import attachment
+
 from .conftest import MODEL, flow_app
 from .test_chat_features import Client
 
@@ -57,6 +59,23 @@ def test_visitors_see_only_what_is_theirs(live, page):
     assert other.call("GET", f"/messages?conversation_id={body['conversation_id']}").status_code == 404
     key = Client(live, live.new_key(app_id), "somebody else entirely")
     assert key.call("GET", "/conversations?user=somebody else entirely").json()["data"] == []
+
+
+def test_visitors_upload_so_much_in_a_day(live, page, monkeypatch):
+    visitor, app_id = page
+
+    def upload(client):
+        return client.call("POST", "/files/upload", files={"file": ("a.txt", b"x" * 100)}, data={"user": "u"})
+
+    monkeypatch.setattr(attachment, "VISITOR_DAY", 150)
+    assert [upload(visitor).status_code for _ in range(3)] == [201, 201, 429]
+    refused = upload(visitor)
+    assert (refused.json()["code"], refused.headers["Retry-After"]) == ("upload_quota", "3600")
+    other = Visitor(live, app_id)
+    assert upload(other).status_code == 201
+    monkeypatch.setattr(attachment, "PAGE_DAY", 250)
+    assert upload(Visitor(live, app_id)).status_code == 429
+    assert upload(Client(live, live.new_key(app_id), "u")).status_code == 201
 
 
 @pytest.mark.parametrize("token", ["", "x", "a.b.c", "ü.x.y", "Bearer"])

@@ -12,7 +12,7 @@ from sparrow.api.service.who import app, end_user, source
 from sparrow.api.site import site
 from sparrow.api.site.visitor import open_app
 from sparrow.api.web import OK, Result
-from sparrow.apps import conversation, message, more, passport
+from sparrow.apps import attachment, conversation, message, more, passport
 from sparrow.errors import NotFound
 from sparrow.ids import is_uuid
 
@@ -107,6 +107,13 @@ def _pin(conversation_id: str, pinned: bool) -> Result:
 
 # The rest is the service API's own, under the names that web pages use.
 _run: dict[str, Any] = {"tag": TAG, "stream": True}
+@site.post("/files/upload", status=201, files=("file",), tag=TAG)
+def upload(form: files.UploadForm) -> shapes.Upload:
+    """Upload a file to send with a message or run, so much in a day."""
+    attachment.check_visitor(app().id, end_user(None).session_id)
+    return files.upload(form)
+
+
 site.get("/parameters", tag=TAG)(about.parameters)
 site.get("/meta", tag=TAG)(about.meta)
 site.post("/chat-messages", **_run, reply=shapes.Reply)(chat.create_chat_message)
@@ -121,7 +128,6 @@ site.post("/conversations/<conversation_id>/name", tag=TAG)(conversations.rename
 site.get("/messages", tag=TAG)(conversations.list_messages)
 site.post("/messages/<message_id>/feedbacks", tag=TAG)(conversations.rate_message)
 site.get("/messages/<message_id>/suggested-questions", tag=TAG)(conversations.suggest)
-site.post("/files/upload", status=201, files=("file",), tag=TAG)(files.upload)
 site.post("/audio-to-text", files=("file",), tag=TAG)(audio.audio_to_text)
 site.post("/text-to-audio", tag=TAG)(audio.text_to_audio)
 site.get("/form/human_input/<token>", tag=TAG)(forms.get_form)
