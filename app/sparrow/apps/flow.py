@@ -192,6 +192,7 @@ def _pause(turn: Turn, event: ev.RunPaused, variables: ports.Variables, kept: tr
             "error": None, "elapsed_time": event.elapsed, "total_tokens": event.total_tokens,
             "total_steps": event.total_steps, "created_at": int(turn.started), "finished_at": None,
             "paused_nodes": event.paused_nodes, "reasons": event.reasons}}
+    followup.title(turn)  # once the run goes on, the conversation is no longer new
     from sparrow.apps import form
 
     form.look_again(turn.run_id, [reason["form_id"] for reason in event.reasons if reason.get("form_id")])

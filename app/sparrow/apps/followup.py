@@ -30,11 +30,16 @@ Reply with nothing but a JSON array of this form:
 
 
 def after(turn: Turn) -> None:
-    """Read the answer aloud if the app does; give a new conversation a title by the model, if the client wants one.
-
-    The answer is complete already. A refused message keeps its first words as the title: no model may see it.
-    """
+    """Read the answer aloud if the app does; give a new conversation a title. The answer is complete already."""
     voice.after(turn)
+    title(turn)
+
+
+def title(turn: Turn) -> None:
+    """Give a new conversation a title by the model, if the client wants one.
+
+    A refused message keeps its first words as the title: no model may see it.
+    """
     new = turn.conversation_id and turn.conversation is None
     if new and turn.order.auto_name and turn.query and not turn.refused:
         live.later(_title, turn)

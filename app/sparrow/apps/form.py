@@ -129,19 +129,20 @@ def _go_on(taken: _Taken | None) -> None:
     results = {row.id: FormResult("timeout") if row.status == "timeout" else FormResult(
         "submitted", row.answer["action"], row.answer["inputs"]) for row in taken.forms}
     try:
-        turn = _turn(taken.run)
+        turn = _turn(taken.run, next((row.definition.get("base_url") for row in taken.forms), None) or "")
     except SparrowError as error:  # its version was deleted meanwhile
         trail.fail(taken.run.id, error.message)
         return
     flow.resume(turn, taken.run.state, results, taken.position)
 
 
-def _turn(run: Row) -> Turn:
+def _turn(run: Row, base_url: str) -> Turn:
     app = apps.get(run.app_id)
     row = version.get(app.id, run.version_id)
     definition = prepared.Definition(row.id, app.mode, version.filled(row), row.created_at)
     found = user.names({run.end_user_id})[run.end_user_id]
-    order = Order(app, found, {}, source=run.created_from, debug=run.triggered_from == "debugging")
+    order = Order(app, found, {}, source=run.created_from, debug=run.triggered_from == "debugging",
+                  base_url=base_url)
     turn = Turn(order, definition, {}, [], Live(app.id, found.id, run_id=run.id), run_id=run.id,
                 started=run.created_at)
     if run.message_id:

@@ -37,6 +37,7 @@ class Variables:
     """Conversation variables: their values when the run began, and what it changed."""
 
     def __init__(self, turn: Turn):
+        self._conversation_id = turn.conversation_id
         stored = {variable["name"]: variable for variable in (turn.conversation.variables or []
                                                               if turn.conversation is not None else [])}
         self._all = []
@@ -57,8 +58,11 @@ class Variables:
         return {variable["name"]: variable["value_type"] for variable in self._all}
 
     def save(self, name: str, value: Any) -> None:
-        """Keep a new value; `write` stores it with the rest of what the run leaves."""
+        """Keep a new value at once: others see it while the run goes on, and it survives a run that dies."""
         self._changed[name] = value
+        if self._conversation_id:
+            with db.write(soon=True) as tx:
+                self.write(tx, self._conversation_id)
 
     def write(self, tx, conversation_id: str) -> None:
         """Store the variables. A run beside this one keeps what only it changed."""
@@ -87,7 +91,8 @@ class Forms:
         """Store a form that waits to be filled."""
         form_id, token = ids.new_id(), ids.token("", 22)
         definition = {"form_content": request.content, "inputs": request.inputs, "user_actions": request.actions,
-                      "resolved_default_values": request.resolved_default_values, "node_title": request.node_title}
+                      "resolved_default_values": request.resolved_default_values, "node_title": request.node_title,
+                      "base_url": self._turn.order.base_url}  # of the client that began the run, when it goes on
         with db.write() as tx:
             tx.execute(forms.insert().values(
                 id=form_id, app_id=self._turn.order.app.id, run_id=self._turn.run_id, node_id=request.node_id,

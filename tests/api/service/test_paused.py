@@ -8,7 +8,7 @@ import time
 import requests
 import sqlalchemy as sa
 
-from sparrow.apps import form
+from sparrow.apps import form, ports
 from sparrow.apps import live as runs
 from sparrow.storage import db
 from sparrow.storage.tables.conversations import conversations
@@ -93,3 +93,57 @@ def test_nodes_are_written_while_a_slow_one_runs(live):
     assert last_run(app_id, ("running",))
     runs.stop(next(iter(runs._live)), app_id)
     runs.wait_for_all()
+
+
+def test_a_run_that_goes_on_knows_the_clients_address_and_names_its_conversation(live, monkeypatch):
+    known = []
+    of = ports.of
+    monkeypatch.setattr(ports, "of", lambda turn, variables: known.append(turn.order.base_url) or of(turn, variables))
+    app_id = chatflow(live, [node("s", "start", variables=[]), ask("h"), node("a", "answer", answer="done")],
+                      ("s", "h", "source"), ("h", "a", "yes"))
+    assert start(live, app_id, "chat-messages", query="which pump?")["event"] == "workflow_paused"
+    asked = [request["body"]["messages"][-1]["content"] for request in wait_for(lambda: live.fake.requests)]
+    assert any(text.startswith("Give this conversation a title") and "which pump?" in text for text in asked)
+    form.submit(waiting()["h"], {}, "yes")
+    last_run(app_id)
+    assert known == [live.url, live.url]
+
+
+def test_a_conversation_variable_is_stored_while_the_run_goes_on(live):
+    assign = node("v", "assigner", version="2", items=[{
+        "variable_selector": ["conversation", "mood"], "input_type": "constant", "operation": "set", "value": "sunny"}])
+    app_id = chatflow(
+        live, [node("s", "start", variables=[]), assign, say("m", "<<first:6000>>"),
+               node("a", "answer", answer="{{#m.text#}}")],
+        ("s", "v", "source"), ("v", "m", "source"), ("m", "a", "source"),
+        conversation_variables=[{"id": "00000000-0000-0000-0000-000000000001", "name": "mood", "value_type": "string",
+                                 "value": "grey", "description": ""}])
+    threading.Thread(target=start, args=(live, app_id, "chat-messages"), kwargs={"query": "x"}, daemon=True).start()
+
+    def stored():
+        with db.read() as tx:
+            found = tx.execute(sa.select(conversations.c.variables)).scalar()
+        return found and [(item["name"], item["value"]) for item in found]
+
+    assert wait_for(stored) == [("mood", "sunny")]
+    assert runs.count() == 1, "the run goes on"
+    runs.stop(next(iter(runs._live)), app_id)
+    runs.wait_for_all()
+    assert stored() == [("mood", "sunny")]
+
+
+def chatflow(live, nodes, *edges, **more):
+    app_id = live.admin.post("/apps", json={"name": "t", "mode": "advanced-chat"}).json["id"]
+    graph = {"nodes": nodes, "edges": [
+        {"id": f"{one}-{other}-{handle}", "source": one, "target": other, "sourceHandle": handle}
+        for one, other, handle in edges]}
+    assert live.admin.post(f"/apps/{app_id}/workflows/draft", json={"graph": graph, **more}).status_code == 200
+    assert live.admin.post(f"/apps/{app_id}/workflows/publish", json={}).status_code == 200
+    return app_id
+
+
+def wait_for(look):
+    until = time.monotonic() + 5
+    while not (found := look()) and time.monotonic() < until:
+        time.sleep(0.05)
+    return found
