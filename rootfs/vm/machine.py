@@ -123,8 +123,11 @@ class Machine:
         """Switch the machine on."""
         if not self.disk.exists():
             self.create_disk()
-        if self.shell and "sparrow.shell" not in self.environment().get("options", ""):
-            self.set_environment(options="sparrow.shell=ttyS1")
+        words = ["sparrow.shell=ttyS1"] if self.shell else []
+        # On a busy host an emulated timer is late now and then, at which Linux would give up.
+        words += ["no_timer_check"] if find_accelerator() != "kvm" else []
+        if words and self.environment().get("options") != " ".join(words):
+            self.set_environment(options=" ".join(words))
         self._sockets = Path(tempfile.mkdtemp(prefix="sparrow-vm-"))  # short: socket paths have a limit
         for guest, host in self.ports.items():
             self.ports[guest] = host or free_port()
