@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import socket
 import threading
+import time
 
 import pytest
 from gunicorn.config import Config
 from gunicorn.glogging import Logger
+from gunicorn.workers import gthread
 from gunicorn.workers.gthread import TConn
 
 from sparrow.api import serving
+from sparrow.errors import SparrowError
 
 REQUEST = b"GET /%d HTTP/1.1\r\nHost: box\r\n\r\n"
 
@@ -24,7 +27,10 @@ def served():
     worker.tpool = worker.get_thread_pool()
 
     def application(environ, start_response):
-        path = environ["PATH_INFO"].encode()
+        try:
+            path = environ["PATH_INFO"].encode() + environ["wsgi.input"].read()
+        except SparrowError as error:
+            path = str(error.status).encode()
         start_response("200 OK", [("Content-Length", str(len(path)))])
         return [path]
 
@@ -84,3 +90,37 @@ def test_a_stopping_worker_lets_go(served, monkeypatch):
     worker.alive = False
     near.sendall(REQUEST % 1)
     assert worker.handle(connection) is False  # the answer said "Connection: close"
+
+
+def answer_to(served, *pieces: bytes, pause: float = 0.0) -> bytes:
+    """Send the head of a request and a body in pieces; return the whole answer."""
+    worker, connection, near = served
+    thread = threading.Thread(target=worker.handle, args=(connection,))
+    near.sendall(b"POST / HTTP/1.1\r\nHost: box\r\nConnection: close\r\nContent-Length: 10\r\n\r\n")
+    thread.start()
+    for piece in pieces:
+        near.sendall(piece)
+        time.sleep(pause)
+    thread.join(10)
+    assert not thread.is_alive()
+    connection.sock.shutdown(socket.SHUT_WR)
+    answer = b""
+    while piece := near.recv(65536):
+        answer += piece
+    return answer
+
+
+def test_a_body_may_take_its_time(served):
+    assert answer_to(served, b"01234", b"56789", pause=0.1).endswith(b"/0123456789")
+
+
+def test_a_body_that_trickles_is_given_up(served, monkeypatch):
+    monkeypatch.setattr(serving, "GRACE_SECONDS", 0.3)
+    monkeypatch.setattr(gthread, "DEFAULT_WORKER_DATA_TIMEOUT", 0.1)
+    assert answer_to(served, b"0", b"1", b"2", b"3", pause=0.2).endswith(b"408")
+
+
+def test_what_came_of_a_body_buys_time_for_the_rest(served, monkeypatch):
+    monkeypatch.setattr(serving, "GRACE_SECONDS", 0.3)
+    monkeypatch.setattr(serving, "BYTES_PER_SECOND", 2)
+    assert answer_to(served, b"0123", b"4567", b"89", pause=0.4).endswith(b"/0123456789")

@@ -178,6 +178,17 @@ def test_security_headers(front):
     assert "default-src 'none'" in _get(front, "/files/x.html")[1]["content-security-policy"]
 
 
+def test_a_small_body_is_handed_on_when_all_of_it_is_there(front):
+    connection = http.client.HTTPConnection("127.0.0.1", front[0], timeout=20)
+    connection.putrequest("POST", "/console/api/login")
+    connection.putheader("Content-Length", "200")
+    connection.endheaders()
+    for _ in range(4):
+        connection.send(b"x" * 50)
+        time.sleep(0.3)
+    assert json.loads(connection.getresponse().read())["seconds"] < 0.3  # no thread of the API has waited
+
+
 def test_a_large_upload_is_streamed_and_a_too_large_one_refused(front):
     connection = http.client.HTTPConnection("127.0.0.1", front[0], timeout=20)
     connection.putrequest("POST", "/console/api/files/upload")
