@@ -1,7 +1,8 @@
 """Every sentence that the server may say to somebody at the console has a Chinese translation.
 
 The sentences are found in the code: the first argument of each error that reaches a client, of what the engine's
-nodes, the providers and the tools fail with, of the warnings of an import and the problems of the health page.
+nodes, the providers and the tools fail with, of the warnings of an import, the problems of the health page and what
+the built-in tools say they do.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ CATALOGUE = ROOT / "app/web/src/locales/server.zh.json"
 # Roots of the errors whose text is shown, and what else carries one: {name: which argument it is}.
 ERRORS = {"SparrowError", "PortError", "NodeError", "ModelError", "ConditionError", "TemplateError",
           "CodeExecutionError", "WireError"}
-CARRIERS = {"Warning": 1, "_bad": 1, "_problem": 2}
+CARRIERS = {"Warning": 1, "_bad": 1, "_problem": 2, "Tool": 2}
 # Said in other places than the console: at a shell, or to programs, whose words are Dify's.
 ELSEWHERE = ("cli/", "settings.py", "storage/db.py", "storage/migrate.py", "box/binaries.py", "box/launch.py",
              "box/layout.py", "box/supervise.py", "api/service/datasets", "api/service/openai.py",

@@ -28,13 +28,26 @@ class Match:
 def create(app_id: str, question: str, answer: str, *, message_id: str | None = None) -> Row:
     """Store an annotation; return it."""
     _check(question, answer)
-    moment, annotation_id = clock.now(), ids.new_id()
-    vector = _vector(apps.get(app_id), question)
+    return _store(app_id, [(question, answer)], message_id)[0]
+
+
+def create_many(app_id: str, pairs: list[tuple[str, str]]) -> None:
+    """Store annotations, all or none."""
+    for question, answer in pairs:
+        _check(question, answer)
+    _store(app_id, pairs)
+
+
+def _store(app_id: str, pairs: list[tuple[str, str]], message_id: str | None = None) -> list[Row]:
+    moment, settings = clock.now(), apps.get(app_id).annotation_reply or {}
+    questions = [question for question, _ in pairs]
+    vectors = _embed(settings, questions) if settings.get("enabled") else [None] * len(pairs)
+    made = [{"id": ids.new_id(), "app_id": app_id, "message_id": message_id, "question": question, "answer": answer,
+             "vector": vector, "hit_count": 0, "created_at": moment, "updated_at": moment}
+            for (question, answer), vector in zip(pairs, vectors, strict=True)]
     with db.write() as tx:
-        tx.execute(annotations.insert().values(
-            id=annotation_id, app_id=app_id, message_id=message_id, question=question, answer=answer, vector=vector,
-            hit_count=0, created_at=moment, updated_at=moment))
-        return _get(tx, app_id, annotation_id)
+        tx.execute(annotations.insert(), made)
+        return [_get(tx, app_id, row["id"]) for row in made[:1]]
 
 
 def find(app_id: str, *, keyword: str = "", offset: int = 0, limit: int = 20) -> tuple[list[Row], int]:
@@ -45,7 +58,8 @@ def find(app_id: str, *, keyword: str = "", offset: int = 0, limit: int = 20) ->
                             annotations.c.answer.icontains(keyword, autoescape=True)))
     with db.read() as tx:
         total = tx.execute(sa.select(sa.func.count()).select_from(annotations).where(*where)).scalar_one()
-        rows = tx.execute(sa.select(annotations).where(*where).order_by(annotations.c.created_at.desc())
+        rows = tx.execute(sa.select(annotations).where(*where)
+                          .order_by(annotations.c.created_at.desc(), annotations.c.id)
                           .offset(offset).limit(limit)).all()
     return rows, total
 
@@ -53,7 +67,8 @@ def find(app_id: str, *, keyword: str = "", offset: int = 0, limit: int = 20) ->
 def change(app_id: str, annotation_id: str, question: str, answer: str) -> Row:
     """Replace question and answer; return the annotation."""
     _check(question, answer)
-    vector = _vector(apps.get(app_id), question)
+    settings = apps.get(app_id).annotation_reply or {}
+    vector = _embed(settings, [question])[0] if settings.get("enabled") else None
     with db.write() as tx:
         _get(tx, app_id, annotation_id)
         tx.execute(annotations.update().where(annotations.c.id == annotation_id).values(
@@ -85,9 +100,19 @@ def enable(app_id: str, *, provider: str, model: str, score_threshold: float) ->
 
 
 def disable(app_id: str) -> None:
-    """Switch annotation reply off."""
+    """Switch annotation reply off; its settings stay for the next time."""
+    settings = {**(apps.get(app_id).annotation_reply or {}), "enabled": False}
     with db.write() as tx:
-        tx.execute(table.update().where(table.c.id == app_id).values(annotation_reply={"enabled": False}))
+        tx.execute(table.update().where(table.c.id == app_id).values(annotation_reply=settings))
+
+
+def reply(app_id: str) -> dict[str, Any]:
+    """Return how an app's annotations are matched: whether at all, from which score on, by which model."""
+    stored = apps.get(app_id).annotation_reply or {}
+    model = stored.get("embedding_model") or {}
+    return {"enabled": bool(stored.get("enabled")), "score_threshold": float(stored.get("score_threshold", 0.9)),
+            "embedding_provider_name": model.get("embedding_provider_name") or "",
+            "embedding_model_name": model.get("embedding_model_name") or ""}
 
 
 def match(app: Row, query: str, source: str) -> Match | None:
@@ -127,11 +152,6 @@ def _get(tx, app_id: str, annotation_id: str) -> Row:
 def _check(question: str, answer: str) -> None:
     if not question.strip() or not answer.strip():
         raise BadRequest("question and answer must not be empty")
-
-
-def _vector(app: Row, question: str) -> str | None:
-    settings = app.annotation_reply or {}
-    return _embed(settings, [question])[0] if settings.get("enabled") else None
 
 
 def _embed(settings: dict[str, Any], texts: list[str]) -> list[str]:

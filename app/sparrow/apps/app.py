@@ -82,6 +82,12 @@ def tags(app_ids: list[str]) -> dict[str, list[str]]:
     return found
 
 
+def all_tags() -> list[str]:
+    """Return every tag that an app has."""
+    with db.read() as tx:
+        return list(tx.execute(sa.select(app_tags.c.name).distinct().order_by(app_tags.c.name)).scalars())
+
+
 def tag(app_id: str, names: list[str]) -> None:
     """Set an app's tags."""
     get(app_id)

@@ -13,7 +13,7 @@ declare module 'i18next' {
   }
 }
 
-const NAMESPACES = ['common', 'access', 'auth', 'box', 'chat', 'errors', 'flow', 'knowledge', 'logs', 'models', 'prompt', 'share', 'studio', 'tools', 'versions'] as const;
+const NAMESPACES = ['common', 'access', 'annotations', 'auth', 'box', 'chat', 'errors', 'flow', 'knowledge', 'logs', 'models', 'prompt', 'share', 'studio', 'tools', 'versions'] as const;
 
 /** Texts of every namespace: `t('action.save')` is of common, `t('auth:login.title')` of auth. */
 export function useTranslation() {

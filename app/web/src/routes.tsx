@@ -54,6 +54,7 @@ export const router = createBrowserRouter([
                 page('flow', () => import('./canvas/FlowPage')),
                 page('access', () => import('./access/AccessPage')),
                 page('logs', () => import('./logs/LogsPage')),
+                page('annotations', () => import('./annotations/AnnotationsPage')),
                 page('versions', () => import('./versions/VersionsPage')),
               ]),
               page('/knowledge', () => import('./knowledge/KnowledgeList')),

@@ -149,6 +149,12 @@ def list_apps(query: AppQuery) -> AppList:
                    query.page, total)
 
 
+@console.get("/app-tags", tag="apps")
+def list_app_tags() -> list[str]:
+    """List the tags of all apps."""
+    return apps.all_tags()
+
+
 @console.post("/apps", status=201)
 def create_app(body: CreateApp) -> App:
     """Create an app."""

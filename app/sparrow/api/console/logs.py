@@ -1,4 +1,4 @@
-"""What happened: conversations, messages, runs and their nodes; the admin's ratings; annotations."""
+"""What happened: conversations, messages, runs and their nodes; the admin's ratings."""
 
 from __future__ import annotations
 
@@ -10,10 +10,8 @@ from sparrow.api.console import console
 from sparrow.api.service import shapes
 from sparrow.api.service.conversations import message_shown
 from sparrow.api.web import OK, Page, Result
-from sparrow.apps import annotation, conversation, log, message, user
 from sparrow.apps import app as apps
-
-Text = Annotated[str, msgspec.Meta(min_length=1)]
+from sparrow.apps import conversation, log, message, user
 
 
 class LogQuery(Page, kw_only=True):
@@ -43,28 +41,6 @@ class Rating(msgspec.Struct):
 
     rating: Literal["like", "dislike"] | None = None
     content: str | None = None
-
-
-class Annotation(msgspec.Struct):
-    """A question and its fixed answer."""
-
-    question: Text
-    answer: Text
-    message_id: str | None = None
-
-
-class KeywordPage(Page, kw_only=True):
-    """A page of what contains a word."""
-
-    keyword: str = ""
-
-
-class AnnotationReply(msgspec.Struct):
-    """How annotations are matched."""
-
-    embedding_provider_name: str = ""
-    embedding_model_name: str = ""
-    score_threshold: float = 0.9
 
 
 class Conversation(msgspec.Struct):
@@ -155,26 +131,6 @@ class NodeRuns(msgspec.Struct):
     data: list[NodeRun]
 
 
-class AnnotationShown(msgspec.Struct):
-    """A question and its fixed answer, and how often it was given."""
-
-    id: str
-    question: str
-    answer: str
-    hit_count: int
-    created_at: int
-
-
-class Annotations(msgspec.Struct):
-    """A page of annotations."""
-
-    data: list[AnnotationShown]
-    has_more: bool
-    limit: int
-    page: int
-    total: int
-
-
 @console.get("/apps/<app_id>/chat-conversations", tag="logs")
 def list_conversations(app_id: str, query: LogQuery) -> Conversations:
     """List an app's conversations, newest first."""
@@ -262,54 +218,6 @@ def list_nodes(app_id: str, run_id: str) -> NodeRuns:
         row.execution_id, row.position, row.node_id, row.node_type, row.title, row.status, row.inputs,
         row.process_data, row.outputs, row.error, row.elapsed_time, row.metadata, row.container_id,
         row.container_index, row.created_at, row.finished_at) for row in log.nodes_of(run_id)])
-
-
-@console.get("/apps/<app_id>/annotations", tag="annotations")
-def list_annotations(app_id: str, query: KeywordPage) -> Annotations:
-    """List an app's annotations."""
-    apps.get(app_id)
-    rows, total = annotation.find(app_id, keyword=query.keyword, offset=query.offset(), limit=query.limit)
-    return Annotations([annotation_shown(row) for row in rows], *_rest(query, total, rows))
-
-
-@console.post("/apps/<app_id>/annotations", status=201, tag="annotations")
-def create_annotation(app_id: str, body: Annotation) -> AnnotationShown:
-    """Give a question a fixed answer."""
-    return annotation_shown(annotation.create(app_id, body.question, body.answer, message_id=body.message_id))
-
-
-@console.post("/apps/<app_id>/annotations/<annotation_id>", tag="annotations")
-def change_annotation(app_id: str, annotation_id: str, body: Annotation) -> AnnotationShown:
-    """Change an annotation."""
-    return annotation_shown(annotation.change(app_id, annotation_id, body.question, body.answer))
-
-
-@console.delete("/apps/<app_id>/annotations/<annotation_id>", status=204, tag="annotations")
-def delete_annotation(app_id: str, annotation_id: str) -> None:
-    """Delete an annotation."""
-    annotation.delete(app_id, annotation_id)
-
-
-@console.post("/apps/<app_id>/annotation-reply/enable", tag="annotations")
-def enable_annotations(app_id: str, body: AnnotationReply) -> Result:
-    """Answer questions that match an annotation with it."""
-    apps.get(app_id)
-    annotation.enable(app_id, provider=body.embedding_provider_name, model=body.embedding_model_name,
-                      score_threshold=body.score_threshold)
-    return OK
-
-
-@console.post("/apps/<app_id>/annotation-reply/disable", tag="annotations")
-def disable_annotations(app_id: str) -> Result:
-    """Always ask the model."""
-    apps.get(app_id)
-    annotation.disable(app_id)
-    return OK
-
-
-def annotation_shown(row) -> AnnotationShown:
-    """Return an annotation as clients see it."""
-    return AnnotationShown(row.id, row.question, row.answer, row.hit_count, int(row.created_at))
 
 
 def _run(row) -> dict[str, Any]:

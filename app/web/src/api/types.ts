@@ -9,6 +9,8 @@ type Schemas = components['schemas'];
 export type Session = Schemas['SessionInfo'];
 export type App = Schemas['App'];
 export type AppMode = App['mode'];
+export type Annotation = Schemas['AnnotationShown'];
+export type AnnotationSettings = Schemas['AnnotationSettings'];
 export type ApiKey = Schemas['ApiKey'];
 export type McpServer = Schemas['McpServer'];
 export type CreatedKey = Schemas['CreatedKey'];
@@ -291,4 +293,5 @@ export interface TextPiece {
   place: string;
 }
 
+export type Extension = Schemas['Extension'];
 export type ExternalServer = Schemas['Server'];

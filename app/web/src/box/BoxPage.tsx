@@ -59,10 +59,10 @@ function HealthSection() {
           {disk ? <Meter label={t('box:disk')} total={disk.total} free={disk.free} /> : null}
           {memory?.total ? <Meter label={t('box:memory')} total={memory.total} free={memory.available ?? memory.free ?? 0} /> : null}
         </SimpleGrid>
-        <Table.ScrollContainer minWidth={420}>
+        <Table.ScrollContainer minWidth={280}>
           <Table verticalSpacing={10}>
             <Table.Thead>
-              <Table.Tr><Table.Th>{t('box:program')}</Table.Th><Table.Th>{t('box:state')}</Table.Th><Table.Th>{t('box:since')}</Table.Th></Table.Tr>
+              <Table.Tr><Table.Th>{t('box:program')}</Table.Th><Table.Th>{t('box:state')}</Table.Th><Table.Th visibleFrom="sm">{t('box:since')}</Table.Th></Table.Tr>
             </Table.Thead>
             <Table.Tbody>
               {programs.map((program) => {
@@ -80,7 +80,7 @@ function HealthSection() {
                       </Badge>
                       {program.detail ? <Text fz="xs" c="dimmed">{program.detail}</Text> : null}
                     </Table.Td>
-                    <Table.Td>{ago(program.since)}</Table.Td>
+                    <Table.Td visibleFrom="sm">{ago(program.since)}</Table.Td>
                   </Table.Tr>
                 );
               })}

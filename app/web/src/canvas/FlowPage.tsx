@@ -19,14 +19,16 @@ import { Failed, RowSkeletons } from '@/ui/states';
 import { CompletionPanel } from '@/prompt/CompletionPanel';
 import css from './Flow.module.css';
 import { layout, type Draft, type FlowData } from './graph';
+import { useKindName } from './kinds';
 import { Trace } from './Trace';
 
 function FlowNode({ data }: NodeProps<Node<FlowData>>) {
+  const kind = useKindName();
   return (
     <div className={css.node} data-group={data.container || undefined}>
       <Handle type="target" position={Position.Left} id="target" isConnectable={false} />
       <Text fz="sm" fw={600} truncate>{data.title}</Text>
-      <Badge size="xs" variant="light" tt="none">{data.kind}</Badge>
+      <Badge size="xs" variant="light" tt="none">{kind(data.kind)}</Badge>
       {data.handles.map((handle, i) => (
         <Handle key={handle} type="source" position={Position.Right} id={handle} isConnectable={false} style={{ top: `${((i + 1) / (data.handles.length + 1)) * 100}%` }} />
       ))}
@@ -54,7 +56,7 @@ export default function FlowPage() {
       <div className={css.canvas} aria-label={t('flow:graph')} role="region">
         <ReactFlow<Node<FlowData>> nodes={graph.nodes} edges={graph.edges} nodeTypes={TYPES} colorMode={scheme} fitView fitViewOptions={{ maxZoom: 1, padding: 0.15, nodes: graph.focus }} minZoom={0.1} nodesDraggable={false} nodesConnectable={false} edgesFocusable={false}>
           <Background />
-          <MiniMap pannable zoomable className={css.map} />
+          <MiniMap pannable zoomable className={css.map} bgColor="var(--sp-card)" maskColor="color-mix(in srgb, var(--sp-sunken) 70%, transparent)" nodeColor="var(--sp-accent)" />
           <Controls showInteractive={false} />
         </ReactFlow>
       </div>

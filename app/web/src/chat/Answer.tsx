@@ -1,5 +1,5 @@
 import { ActionIcon, Alert, Text, Tooltip, UnstyledButton } from '@mantine/core';
-import { IconAlertTriangle, IconRefresh, IconThumbDown, IconThumbDownFilled, IconThumbUp, IconThumbUpFilled } from '@tabler/icons-react';
+import { IconAlertTriangle, IconCopyPlus, IconRefresh, IconThumbDown, IconThumbDownFilled, IconThumbUp, IconThumbUpFilled } from '@tabler/icons-react';
 import { lazy, Suspense, type ReactNode } from 'react';
 import { useTranslation } from '@/i18n';
 
@@ -23,6 +23,7 @@ export function Answer({
   onCite,
   onRate,
   onRetry,
+  onMore,
   onSpeak,
   onFill,
   onFilled,
@@ -33,6 +34,8 @@ export function Answer({
   onCite: (citation: Citation) => void;
   onRate?: (rating: 'like' | 'dislike' | null) => void;
   onRetry?: () => void;
+  /** Has another text like this one written. */
+  onMore?: () => void;
   /** Loads the answer as sound. */
   onSpeak?: (messageId: string) => Promise<Blob>;
   /** Fills a form that the run waits for. */
@@ -130,6 +133,13 @@ export function Answer({
                   </ActionIcon>
                 </Tooltip>
               </>
+            ) : null}
+            {onMore && turn.messageId && turn.status === 'done' ? (
+              <Tooltip label={t('chat:more')}>
+                <ActionIcon size="sm" aria-label={t('chat:more')} onClick={onMore}>
+                  <IconCopyPlus size={16} />
+                </ActionIcon>
+              </Tooltip>
             ) : null}
             {onRetry ? (
               <Tooltip label={t('chat:again')}>

@@ -1,11 +1,12 @@
 import { ActionIcon, FileButton, Textarea, Tooltip } from '@mantine/core';
-import { IconArrowUp, IconMicrophone, IconPaperclip, IconPlayerStopFilled } from '@tabler/icons-react';
+import { IconArrowUp, IconLink, IconMicrophone, IconPaperclip, IconPlayerStopFilled } from '@tabler/icons-react';
 import { useRef, useState } from 'react';
 
 import { useTranslation } from '@/i18n';
 import { useErrorText } from '@/ui/errors';
 import { failed } from '@/ui/notify';
 
+import { AddUrl } from './AddUrl';
 import css from './Chat.module.css';
 import { ChosenFiles } from './FileList';
 import fileCss from './Files.module.css';
@@ -63,7 +64,7 @@ export function Composer({
       >
         <ChosenFiles files={files} />
         <div className={css.line}>
-          {files.rules ? (
+          {files.rules?.local ? (
             <FileButton multiple={files.rules.limit > 1} accept={accepted(files.rules)} disabled={disabled} onChange={(chosen) => files.add(Array.isArray(chosen) ? chosen : chosen ? [chosen] : [])}>
               {(props) => (
                 <Tooltip label={t('chat:files.add')}>
@@ -73,6 +74,15 @@ export function Composer({
                 </Tooltip>
               )}
             </FileButton>
+          ) : null}
+          {files.rules?.remote ? (
+            <AddUrl onAdd={files.addUrl}>
+              {(open) => (
+                <ActionIcon size={36} radius="xl" aria-label={t('chat:files.byAddress')} title={t('chat:files.byAddress')} disabled={disabled} onClick={open}>
+                  <IconLink size={20} stroke={1.7} />
+                </ActionIcon>
+              )}
+            </AddUrl>
           ) : null}
           <Textarea
             ref={field}

@@ -1,9 +1,10 @@
 import { Button, FileButton, Group, Input, Text } from '@mantine/core';
-import { IconUpload } from '@tabler/icons-react';
+import { IconLink, IconUpload } from '@tabler/icons-react';
 import { useEffect, useId, useState } from 'react';
 
 import { useTranslation } from '@/i18n';
 
+import { AddUrl } from './AddUrl';
 import { ChosenFiles } from './FileList';
 import css from './Files.module.css';
 import { accepted, fieldRules, type FileRef } from './files';
@@ -43,14 +44,23 @@ export function FileInput({ entry, upload, onChange, disabled }: { entry: FormEn
         }}
       >
         <Group gap="sm" mb={files.files.length ? 8 : 0}>
-          <FileButton multiple={!single} accept={accepted(rules)} disabled={disabled || full || !upload} onChange={(chosen) => files.add(Array.isArray(chosen) ? chosen : chosen ? [chosen] : [])}>
+          {rules.local ? <FileButton multiple={!single} accept={accepted(rules)} disabled={disabled || full || !upload} onChange={(chosen) => files.add(Array.isArray(chosen) ? chosen : chosen ? [chosen] : [])}>
             {(props) => (
               <Button {...props} size="xs" variant="default" leftSection={<IconUpload size={16} />} disabled={disabled || full || !upload} aria-label={`${entry.field.label || entry.field.variable}: ${t('chat:files.choose')}`}>
                 {t('chat:files.choose')}
               </Button>
             )}
-          </FileButton>
-          <Text fz="xs" c="dimmed">{upload ? t('chat:files.dropHere') : t('chat:files.notHere')}</Text>
+          </FileButton> : null}
+          {rules.remote ? (
+            <AddUrl onAdd={files.addUrl}>
+              {(open) => (
+                <Button size="xs" variant="default" leftSection={<IconLink size={16} />} disabled={disabled || full} aria-label={`${entry.field.label || entry.field.variable}: ${t('chat:files.byAddress')}`} onClick={open}>
+                  {t('chat:files.byAddress')}
+                </Button>
+              )}
+            </AddUrl>
+          ) : null}
+          {rules.local ? <Text fz="xs" c="dimmed">{upload ? t('chat:files.dropHere') : t('chat:files.notHere')}</Text> : null}
         </Group>
         <ChosenFiles files={files} />
       </div>

@@ -27,7 +27,7 @@ export function ChosenFiles({ files }: { files: Files }) {
             {file.name}
             {file.error ? <small role="alert">{file.error}</small> : null}
           </span>
-          {file.error ? <IconAlertTriangle size={16} aria-hidden /> : file.id ? null : <Loader size={14} aria-label={t('chat:files.sending', { percent: Math.round(file.progress * 100) })} />}
+          {file.error ? <IconAlertTriangle size={16} aria-hidden /> : file.id || file.address ? null : <Loader size={14} aria-label={t('chat:files.sending', { percent: Math.round(file.progress * 100) })} />}
           <ActionIcon size="sm" aria-label={t('chat:files.remove', { name: file.name })} onClick={() => files.remove(file.key)}>
             <IconX size={14} />
           </ActionIcon>
@@ -35,6 +35,11 @@ export function ChosenFiles({ files }: { files: Files }) {
       ))}
     </ul>
   );
+}
+
+/** Whether the page may draw a picture: those of other sites are only linked, as its policy has it. */
+function drawn({ kind, url }: SentFile): boolean {
+  return kind === 'image' && Boolean(url) && (url?.startsWith('blob:') || new URL(url ?? '', window.location.href).origin === window.location.origin);
 }
 
 /** Files that went with a question. */
@@ -45,7 +50,7 @@ export function SentFiles({ files }: { files: SentFile[] }) {
     <ul className={css.list} data-sent aria-label={t('chat:files.sent')}>
       {files.map((file, index) => (
         <li key={index}>
-          {file.kind === 'image' && file.url ? (
+          {drawn(file) ? (
             <a href={file.url} target="_blank" rel="noreferrer" aria-label={file.name}>
               <img className={css.picture} src={file.url} alt={file.name} />
             </a>

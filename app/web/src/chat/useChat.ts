@@ -119,6 +119,17 @@ export function useChat(port: ChatPort) {
     [gather, replace],
   );
 
+  /** Adds another turn, whose answer comes from `address` without a question. */
+  const more = useCallback(
+    async (address: string) => {
+      if (running.current) return;
+      const run: Run = { abort: new AbortController(), stopped: false, turn: newTurn('', []) };
+      setTurns((all) => [...all, run.turn]);
+      await gather(run, (signal) => request('GET', address, { signal, query: { response_mode: 'streaming' } }));
+    },
+    [gather],
+  );
+
   const stop = useCallback(() => {
     const run = running.current;
     if (!run) return;
@@ -142,7 +153,7 @@ export function useChat(port: ChatPort) {
 
   useEffect(() => () => running.current?.abort.abort(), []);
 
-  return { turns, busy, ask, goOn, stop, reset, resume, replace };
+  return { turns, busy, ask, goOn, more, stop, reset, resume, replace };
 }
 
 async function halt(port: ChatPort, taskId: string): Promise<void> {

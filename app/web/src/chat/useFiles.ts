@@ -4,7 +4,7 @@ import { useTranslation } from '@/i18n';
 import { useErrorText } from '@/ui/errors';
 import { failed } from '@/ui/notify';
 
-import { fits, sentKind, type FileKind, type FileRef, type FileRules, type SentFile } from './files';
+import { fileAt, fits, sentKind, type FileKind, type FileRef, type FileRules, type SentFile } from './files';
 
 export type Uploader = (file: File, onProgress: (share: number) => void, signal: AbortSignal) => Promise<{ id: string }>;
 
@@ -15,10 +15,15 @@ export interface Chosen {
   /** Share that was sent, 0 to 1. */
   progress: number;
   id?: string;
+  /** Where the box fetches it, when it is not uploaded. */
+  address?: string;
   error?: string;
   /** Address of a picture's preview in this page. */
   preview?: string;
 }
+
+let keys = 0;
+const newKey = () => `file-${++keys}`;
 
 /** Files that were chosen for a message or an input, on their way to the box. */
 export function useFiles(rules: FileRules | null, upload: Uploader | undefined) {
@@ -33,7 +38,7 @@ export function useFiles(rules: FileRules | null, upload: Uploader | undefined) 
   }, []);
 
   const add = (list: Iterable<File>) => {
-    if (!rules || !upload) return;
+    if (!rules?.local || !upload) return;
     let room = rules.limit - files.length;
     for (const file of list) {
       if (!fits(file, rules)) {
@@ -46,7 +51,7 @@ export function useFiles(rules: FileRules | null, upload: Uploader | undefined) 
       }
       room -= 1;
       const kind = sentKind(file, rules);
-      const key = crypto.randomUUID();
+      const key = newKey();
       const stop = new AbortController();
       stops.current.set(key, stop);
       setFiles((all) => [...all, { key, name: file.name, kind, progress: 0, ...(kind === 'image' ? { preview: URL.createObjectURL(file) } : {}) }]);
@@ -56,6 +61,20 @@ export function useFiles(rules: FileRules | null, upload: Uploader | undefined) 
       );
     }
   };
+  /** Adds a file by its address; tells whether it is taken. */
+  const addUrl = (address: string): boolean => {
+    const found = rules?.remote ? fileAt(address, rules) : null;
+    if (!rules || !found) {
+      failed(address, t('chat:files.wrongKind'));
+      return false;
+    }
+    if (files.length >= rules.limit) {
+      failed(found.name, t('chat:files.tooMany', { n: rules.limit }));
+      return false;
+    }
+    setFiles((all) => [...all, { key: newKey(), ...found, progress: 1, address }]);
+    return true;
+  };
   const remove = (key: string) => {
     stops.current.get(key)?.abort();
     setFiles((all) => all.filter((f) => f.key !== key));
@@ -64,12 +83,20 @@ export function useFiles(rules: FileRules | null, upload: Uploader | undefined) 
     files,
     rules: upload ? rules : null,
     add,
+    addUrl,
     remove,
     clear: () => setFiles([]),
-    busy: files.some((f) => !f.id && !f.error),
-    refs: files.filter((f) => f.id).map<FileRef>((f) => ({ type: f.kind, transfer_method: 'local_file', upload_file_id: f.id ?? '' })),
-    sent: files.filter((f) => f.id).map<SentFile>(({ name, kind, preview }) => ({ name, kind, ...(preview ? { url: preview } : {}) })),
+    busy: files.some((f) => !ready(f) && !f.error),
+    refs: files.filter(ready).map<FileRef>((f) => (f.address ? { type: f.kind, transfer_method: 'remote_url', url: f.address } : { type: f.kind, transfer_method: 'local_file', upload_file_id: f.id ?? '' })),
+    sent: files.filter(ready).map<SentFile>(({ name, kind, preview, address }) => {
+      const url = preview ?? address;
+      return { name, kind, ...(url ? { url } : {}) };
+    }),
   };
+}
+
+function ready(file: Chosen): boolean {
+  return Boolean(file.id ?? file.address);
 }
 
 export type Files = ReturnType<typeof useFiles>;

@@ -1,5 +1,5 @@
-import { ActionIcon, Button, Checkbox, Group, Pagination, Stack, Table, Text, TextInput, Tooltip } from '@mantine/core';
-import { useDebouncedValue } from '@mantine/hooks';
+import { ActionIcon, Box, Button, Checkbox, Group, Pagination, Stack, Table, Text, TextInput, Tooltip } from '@mantine/core';
+import { useDebouncedValue, useMediaQuery } from '@mantine/hooks';
 import { IconPlayerPause, IconPlayerPlay, IconPlus, IconRefresh, IconSearch, IconTags, IconWorldDownload } from '@tabler/icons-react';
 import { keepPreviousData, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useEffect, useRef, useState } from 'react';
@@ -26,6 +26,7 @@ export default function Documents() {
   const dataset = useFrameDataset();
   const client = useQueryClient();
   const confirm = useConfirm();
+  const phone = useMediaQuery('(max-width: 47.99em)');
   const [keyword, setKeyword] = useState('');
   const [wanted] = useDebouncedValue(keyword, 250);
   const [page, setPage] = useState(1);
@@ -101,7 +102,7 @@ export default function Documents() {
               <Button variant="default" size="sm" leftSection={<IconTags size={16} />} onClick={() => setFields(true)}>{t('knowledge:metadata.title')}</Button>
             </Group>
           </Group>
-          <Table.ScrollContainer minWidth={720}>
+          <Table.ScrollContainer minWidth={300}>
             <Table verticalSpacing="sm" highlightOnHover>
               <Table.Thead>
                 <Table.Tr>
@@ -109,10 +110,10 @@ export default function Documents() {
                     <Checkbox aria-label={t('knowledge:bulk.all')} checked={selected.length > 0 && selected.length === rows.length} indeterminate={selected.length > 0 && selected.length < rows.length} onChange={(event) => setChosen(event.currentTarget.checked ? rows.map((doc) => doc.id) : [])} />
                   </Table.Th>
                   <Table.Th>{t('knowledge:column.name')}</Table.Th>
-                  <Table.Th>{t('knowledge:column.state')}</Table.Th>
-                  <Table.Th ta="right">{t('knowledge:column.words')}</Table.Th>
-                  <Table.Th ta="right">{t('knowledge:column.hits')}</Table.Th>
-                  <Table.Th>{t('knowledge:column.added')}</Table.Th>
+                  <Table.Th visibleFrom="sm">{t('knowledge:column.state')}</Table.Th>
+                  <Table.Th ta="right" visibleFrom="md">{t('knowledge:column.words')}</Table.Th>
+                  <Table.Th ta="right" visibleFrom="sm">{t('knowledge:column.hits')}</Table.Th>
+                  <Table.Th visibleFrom="sm">{t('knowledge:column.added')}</Table.Th>
                   <Table.Th aria-label={t('action.more')} />
                 </Table.Tr>
               </Table.Thead>
@@ -129,11 +130,12 @@ export default function Documents() {
                       <Text fz="xs" c="dimmed">
                         {[doc.size ? bytes(doc.size) : '', ...(doc.doc_metadata ?? []).filter((entry) => entry.id !== 'built-in').map((entry) => `${entry.name}: ${valueText(entry.name, entry.type, entry.value)}`)].filter(Boolean).join(' · ')}
                       </Text>
+                      {phone ? <Box mt={6}><DocumentState doc={doc} /></Box> : null}
                     </Table.Td>
-                    <Table.Td><DocumentState doc={doc} /></Table.Td>
-                    <Table.Td ta="right" className="sp-num">{count(doc.word_count)}</Table.Td>
-                    <Table.Td ta="right" className="sp-num">{count(doc.hit_count)}</Table.Td>
-                    <Table.Td>{ago(doc.created_at)}</Table.Td>
+                    {phone ? null : <Table.Td><DocumentState doc={doc} /></Table.Td>}
+                    <Table.Td ta="right" className="sp-num" visibleFrom="md">{count(doc.word_count)}</Table.Td>
+                    <Table.Td ta="right" className="sp-num" visibleFrom="sm">{count(doc.hit_count)}</Table.Td>
+                    <Table.Td visibleFrom="sm" style={{ whiteSpace: 'nowrap' }}>{ago(doc.created_at)}</Table.Td>
                     <Table.Td>
                       <Group gap={2} wrap="nowrap" justify="flex-end">
                         {isWorking(doc) ? (

@@ -70,7 +70,7 @@ export default function KnowledgeList() {
       ) : sets.error ? (
         <Failed error={sets.error} retry={() => sets.refetch()} />
       ) : sets.data.total === 0 && !wanted && chosenTags.length === 0 ? (
-        <Empty title={t('knowledge:none')} action={newButton}>
+        <Empty title={t('knowledge:none')} action={<Button leftSection={<IconPlus size={18} />} onClick={() => setCreating(true)}>{t('knowledge:create.action')}</Button>}>
           {t('knowledge:noneText')}
         </Empty>
       ) : (

@@ -2,7 +2,8 @@ import { Group, NumberInput, Select, Slider, Stack, Switch, Text } from '@mantin
 import { useTranslation } from '@/i18n';
 
 import type { RetrievalModel } from '@/api/types';
-import { localised, useModels } from '@/models/api';
+
+import { RerankSelect } from './Rerank';
 
 export const METHODS = ['hybrid_search', 'semantic_search', 'full_text_search'] as const;
 
@@ -10,22 +11,14 @@ export const START: RetrievalModel = {
   search_method: 'hybrid_search', top_k: 4, score_threshold_enabled: false, score_threshold: 0.5, reranking_enable: false,
 };
 
-interface Rerank {
-  reranking_provider_name?: string;
-  reranking_model_name?: string;
-}
-
 /**
  * How a base is searched.
  * @param economy whether the base has no vectors: then only words can be searched
  */
 export function RetrievalForm({ value, onChange, economy }: { value: RetrievalModel; onChange: (next: RetrievalModel) => void; economy?: boolean }) {
   const { t } = useTranslation();
-  const models = useModels('rerank');
   const set = (change: Partial<RetrievalModel>) => onChange({ ...value, ...change });
   const weight = value.weights?.vector_setting.vector_weight;
-  const rerank = (value.reranking_model ?? {}) as Rerank;
-  const chosen = value.reranking_enable && value.reranking_mode !== 'weighted_score' && rerank.reranking_model_name ? `${rerank.reranking_provider_name ?? ''}\n${rerank.reranking_model_name}` : '';
   return (
     <Stack>
       {economy ? <Text fz="sm" c="dimmed">{t('knowledge:retrieval.economy')}</Text> : (
@@ -55,16 +48,7 @@ export function RetrievalForm({ value, onChange, economy }: { value: RetrievalMo
         <Switch label={t('prompt:retrieval.threshold')} description={t('prompt:retrieval.thresholdText')} checked={value.score_threshold_enabled} onChange={(event) => set({ score_threshold_enabled: event.currentTarget.checked, score_threshold: value.score_threshold ?? 0.5 })} />
         {value.score_threshold_enabled ? <Slider mt="sm" min={0} max={1} step={0.05} thumbLabel={t('prompt:retrieval.threshold')} value={value.score_threshold ?? 0.5} onChange={(score_threshold) => set({ score_threshold })} /> : null}
       </div>
-      {models.data?.data.length ? (
-        <Select
-          label={t('knowledge:retrieval.rerank')} allowDeselect={false} value={chosen}
-          onChange={(next) => {
-            const [reranking_provider_name = '', reranking_model_name = ''] = (next ?? '').split('\n');
-            set(next ? { reranking_enable: true, reranking_mode: 'reranking_model', reranking_model: { reranking_provider_name, reranking_model_name } } : { reranking_enable: false, reranking_mode: value.weights ? 'weighted_score' : null });
-          }}
-          data={[{ value: '', label: t('knowledge:retrieval.noRerank') }, ...models.data.data.map((model) => ({ value: `${model.provider}\n${model.model}`, label: `${localised(model.provider_label, model.provider)} · ${model.model}` }))]}
-        />
-      ) : null}
+      <RerankSelect value={value} onChange={set} />
     </Stack>
   );
 }

@@ -116,7 +116,7 @@ export default function Segments() {
                 <Badge size="sm" variant="light" tt="none">{segment.position}</Badge>
                 <Place segment={segment} datasetId={dataset.id} documentId={documentId} pdf={pdf} />
                 <Group gap={4} ml="auto" wrap="nowrap">
-                  {segment.hit_count ? <Text fz="xs" c="dimmed">{t('knowledge:segments.hits', { count: segment.hit_count })}</Text> : null}
+                  {segment.hit_count ? <Text fz="xs" c="dimmed" mr={6}>{t('knowledge:segments.hits', { count: segment.hit_count })}</Text> : null}
                   {open ? (
                     <>
                       <Switch size="xs" aria-label={t('knowledge:segments.enabled', { n: segment.position })} checked={segment.enabled !== false} onChange={(event) => toggle.mutate({ id: segment.id, enabled: event.currentTarget.checked })} />

@@ -1,10 +1,11 @@
 import { Badge, Button, Drawer, Group, Pagination, SegmentedControl, Stack, Table, Text, TextInput, UnstyledButton } from '@mantine/core';
 import { useDebouncedValue } from '@mantine/hooks';
-import { IconRefresh, IconRoute, IconSearch } from '@tabler/icons-react';
+import { IconMessageCheck, IconRefresh, IconRoute, IconSearch } from '@tabler/icons-react';
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useTranslation } from '@/i18n';
 
+import { EditAnnotation } from '@/annotations/EditAnnotation';
 import { http } from '@/api/http';
 import type { Citation, Conversation, LogMessage, Page as PageOf } from '@/api/types';
 import { Answer } from '@/chat/Answer';
@@ -42,6 +43,7 @@ function Detail({ conversation, onClose }: { conversation: Conversation; onClose
   const app = useFrameApp();
   const [source, setSource] = useState<{ citation: Citation; query: string } | null>(null);
   const [run, setRun] = useState<string | null>(null);
+  const [kept, setKept] = useState<LogMessage | null>(null);
   const messages = useQuery({
     queryKey: ['apps', 'messages', app.id, conversation.id],
     queryFn: () => http.get<{ data: LogMessage[] }>(`/apps/${app.id}/chat-messages`, { conversation_id: conversation.id, limit: 100 }),
@@ -59,9 +61,11 @@ function Detail({ conversation, onClose }: { conversation: Conversation; onClose
             {message.query ? <div className={css.question}>{message.query}</div> : null}
             {message.workflow_run_id ? <Button size="compact-xs" variant="subtle" leftSection={<IconRoute size={14} />} onClick={() => setRun(message.workflow_run_id ?? null)}>{t('logs:trace')}</Button> : null}
             <Answer turn={toTurn(message)} avatar={<AppIcon app={app} size={32} />} onCite={(citation) => setSource({ citation, query: message.query })} />
+            {app.mode !== 'completion' && message.query && message.answer ? <Button ml={44} size="compact-xs" variant="subtle" leftSection={<IconMessageCheck size={14} />} onClick={() => setKept(message)}>{t('annotations:fromAnswer')}</Button> : null}
           </div>
         ))
       )}
+      {kept ? <EditAnnotation appId={app.id} messageId={kept.id} question={kept.query} answer={kept.answer} onClose={() => setKept(null)} /> : null}
       {run ? <RunDrawer appId={app.id} runId={run} onClose={() => setRun(null)} /> : null}
       {source ? <SourceDrawer citation={source.citation} query={source.query} linked onClose={() => setSource(null)} /> : null}
     </Drawer>
@@ -134,13 +138,13 @@ function Conversations() {
         <Empty title={t(wanted ? 'state.noMatch' : 'logs:none')}>{wanted ? null : t('logs:noneText')}</Empty>
       ) : (
         <Stack>
-          <Table.ScrollContainer minWidth={560}>
+          <Table.ScrollContainer minWidth={300}>
             <Table verticalSpacing="sm" highlightOnHover>
               <Table.Thead>
                 <Table.Tr>
                   <Table.Th>{t('logs:conversation')}</Table.Th>
-                  <Table.Th>{t('logs:user')}</Table.Th>
-                  <Table.Th ta="right">{t('logs:messages')}</Table.Th>
+                  <Table.Th visibleFrom="sm">{t('logs:user')}</Table.Th>
+                  <Table.Th ta="right" visibleFrom="sm">{t('logs:messages')}</Table.Th>
                   <Table.Th>{t('logs:time')}</Table.Th>
                 </Table.Tr>
               </Table.Thead>
@@ -152,13 +156,13 @@ function Conversations() {
                         <span className="sp-clamp-2">{row.name || t('logs:untitled')}</span>
                       </UnstyledButton>
                     </Table.Td>
-                    <Table.Td>
+                    <Table.Td visibleFrom="sm">
                       <Group gap={6} wrap="nowrap">
                         <Text fz="sm" c="dimmed" truncate maw={160}>{row.from_source === 'console' ? t('logs:console') : (row.from_end_user_session_id ?? t('logs:anonymous'))}</Text>
                         {row.from_source === 'api' ? <Badge size="xs" variant="default">API</Badge> : null}
                       </Group>
                     </Table.Td>
-                    <Table.Td ta="right" className="sp-num">{count(row.message_count)}</Table.Td>
+                    <Table.Td ta="right" className="sp-num" visibleFrom="sm">{count(row.message_count)}</Table.Td>
                     <Table.Td>{ago(row.updated_at)}</Table.Td>
                   </Table.Tr>
                 ))}

@@ -123,16 +123,16 @@ export function Runs() {
       ) : list.data.data.length === 0 ? (
         <Empty title={t(status ? 'state.noMatch' : 'logs:run.none')}>{status ? null : t('logs:run.noneText')}</Empty>
       ) : (
-        <Table.ScrollContainer minWidth={560}>
+        <Table.ScrollContainer minWidth={300}>
           <Table verticalSpacing="sm" highlightOnHover>
             <Table.Thead>
               <Table.Tr>
                 <Table.Th>{t('logs:time')}</Table.Th>
                 <Table.Th>{t('logs:run.status')}</Table.Th>
                 <Table.Th>{t('logs:run.source')}</Table.Th>
-                <Table.Th ta="right">{t('logs:run.steps')}</Table.Th>
-                <Table.Th ta="right">{t('logs:run.tokens')}</Table.Th>
-                <Table.Th ta="right">{t('logs:run.seconds')}</Table.Th>
+                <Table.Th ta="right" visibleFrom="sm">{t('logs:run.steps')}</Table.Th>
+                <Table.Th ta="right" visibleFrom="sm">{t('logs:run.tokens')}</Table.Th>
+                <Table.Th ta="right" visibleFrom="sm">{t('logs:run.seconds')}</Table.Th>
               </Table.Tr>
             </Table.Thead>
             <Table.Tbody>
@@ -145,9 +145,9 @@ export function Runs() {
                     </Table.Td>
                     <Table.Td><Status run={run} /></Table.Td>
                     <Table.Td fz="sm" c="dimmed">{source ? t(`logs:source.${source}`) : run.triggered_from}</Table.Td>
-                    <Table.Td ta="right" className="sp-num">{count(run.total_steps)}</Table.Td>
-                    <Table.Td ta="right" className="sp-num">{count(run.total_tokens)}</Table.Td>
-                    <Table.Td ta="right" className="sp-num">{run.elapsed_time.toFixed(2)}</Table.Td>
+                    <Table.Td ta="right" className="sp-num" visibleFrom="sm">{count(run.total_steps)}</Table.Td>
+                    <Table.Td ta="right" className="sp-num" visibleFrom="sm">{count(run.total_tokens)}</Table.Td>
+                    <Table.Td ta="right" className="sp-num" visibleFrom="sm">{run.elapsed_time.toFixed(2)}</Table.Td>
                   </Table.Tr>
                 );
               })}

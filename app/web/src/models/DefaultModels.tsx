@@ -9,9 +9,12 @@ import { useAct } from '@/ui/useAct';
 
 import { localised, modelApi, useDefaultModels, useModels } from './api';
 
-const SHOWN = ['llm', 'text-embedding', 'rerank'] as const;
+const ALWAYS = ['llm', 'text-embedding', 'rerank'] as const;
+/** Shown once a model of the kind is connected. */
+const SOMETIMES = ['speech2text', 'tts', 'moderation'] as const;
+type Kind = (typeof ALWAYS)[number] | (typeof SOMETIMES)[number];
 
-function DefaultModel({ type }: { type: (typeof SHOWN)[number] }) {
+function DefaultModel({ type, always }: { type: Kind; always?: boolean }) {
   const { t } = useTranslation();
   const client = useQueryClient();
   const models = useModels(type);
@@ -25,11 +28,12 @@ function DefaultModel({ type }: { type: (typeof SHOWN)[number] }) {
   });
   const list = models.data?.data ?? [];
   const now = defaults.data?.[type];
+  if (!always && list.length === 0) return null;
   return (
     <Select
       label={t(`models:type.${type}`)}
       description={t(`models:default.${type}`)}
-      placeholder={list.length ? t('models:default.choose') : t('models:default.none')}
+      placeholder={type === 'text-embedding' ? t('models:default.own') : list.length ? t('models:default.choose') : t('models:default.none')}
       disabled={!list.length || save.isPending}
       searchable
       allowDeselect={false}
@@ -50,9 +54,8 @@ export function DefaultModelsSection() {
   return (
     <Section title={t('models:default.title')} description={t('models:default.text')}>
       <SimpleGrid cols={{ base: 1, sm: 3 }}>
-        {SHOWN.map((type) => (
-          <DefaultModel key={type} type={type} />
-        ))}
+        {ALWAYS.map((type) => <DefaultModel key={type} type={type} always />)}
+        {SOMETIMES.map((type) => <DefaultModel key={type} type={type} />)}
       </SimpleGrid>
     </Section>
   );

@@ -1,5 +1,6 @@
 import { Button, Divider, Group, ScrollArea, Stack, Text } from '@mantine/core';
 import { IconPlayerPlayFilled, IconPlayerStopFilled } from '@tabler/icons-react';
+import { Fragment } from 'react';
 import { useTranslation } from '@/i18n';
 
 import { Trace } from '@/canvas/Trace';
@@ -45,7 +46,6 @@ export function CompletionPanel({
 }) {
   const { t } = useTranslation();
   const chat = useChat({ path: path ?? `/apps/${appId}/completion-messages`, stop: stop ?? ((task) => `/apps/${appId}/chat-messages/${task}/stop`), before, single: true, follow: service.follow });
-  const turn = chat.turns[0];
   const run = () => {
     const lack = missing(form, values);
     if (lack) failed(t('chat:inputs'), t('chat:missing', { name: lack.field.label || lack.field.variable }));
@@ -62,17 +62,26 @@ export function CompletionPanel({
             <Button leftSection={<IconPlayerPlayFilled size={16} />} disabled={disabled} onClick={run}>{runLabel ?? t('prompt:completion.run')}</Button>
           )}
         </Group>
-        {turn ? (
-          <>
+        {chat.turns.map((turn) => (
+          <Fragment key={turn.key}>
             <Divider />
             <Trace steps={turn.steps} />
-            <Answer turn={turn} avatar={<Mark size={28} />} onCite={() => undefined} onSpeak={service.speak} onFill={service.fill} onFilled={(ask, answer) => void chat.goOn(turn, ask, answer)} onRate={onRate ? (rating) => {
-              chat.replace({ ...turn, rating });
-              onRate(turn, rating).catch(() => chat.replace(turn));
-            } : undefined} />
+            <Answer
+              turn={turn}
+              avatar={<Mark size={28} />}
+              onCite={() => undefined}
+              onSpeak={service.speak}
+              onFill={service.fill}
+              onFilled={(ask, answer) => void chat.goOn(turn, ask, answer)}
+              onMore={service.more && !chat.busy ? () => void chat.more(service.more?.(turn.messageId ?? '') ?? '') : undefined}
+              onRate={onRate ? (rating) => {
+                chat.replace({ ...turn, rating });
+                onRate(turn, rating).catch(() => chat.replace(turn));
+              } : undefined}
+            />
             {turn.answer ? null : <Outputs outputs={turn.outputs} />}
-          </>
-        ) : null}
+          </Fragment>
+        ))}
       </Stack>
     </ScrollArea>
   );

@@ -6,6 +6,7 @@ import { useTranslation } from '@/i18n';
 import { useModels } from '@/models/api';
 import { Section } from '@/ui/states';
 
+import { ExtensionSelect } from './Extensions';
 import type { SectionProps } from './InstructionSection';
 
 interface Part {
@@ -16,7 +17,7 @@ interface Part {
 interface Moderation {
   enabled?: boolean;
   type?: string;
-  config?: { keywords?: string; inputs_config?: Part; outputs_config?: Part; [key: string]: unknown };
+  config?: { keywords?: string; api_based_extension_id?: string; inputs_config?: Part; outputs_config?: Part; [key: string]: unknown };
 }
 
 function object(config: ModelConfig, name: string): Record<string, unknown> {
@@ -49,6 +50,9 @@ export function FeatureSection({ config, change, mode }: SectionProps & { mode: 
             {needs(listeners, heard.enabled)}
           </>
         )}
+        {mode === 'completion' ? (
+          <Switch label={t('prompt:features.more')} description={t('prompt:features.moreText')} checked={object(config, 'more_like_this').enabled === true} onChange={(event) => change({ more_like_this: { ...object(config, 'more_like_this'), enabled: event.currentTarget.checked } })} />
+        ) : null}
         <Switch label={t('prompt:features.speak')} description={t('prompt:features.speakText')} checked={spoken.enabled === true} onChange={(event) => change({ text_to_speech: { voice: '', language: '', ...spoken, enabled: event.currentTarget.checked } })} />
         {needs(speakers, spoken.enabled)}
         {spoken.enabled && voices.length > 0 ? (
@@ -78,7 +82,7 @@ function ModerationFields({ value, onChange }: { value: Moderation; onChange: (v
     return (
       <div>
         <Switch label={t(`prompt:moderation.${name}`)} checked={now.enabled ?? false} onChange={(event) => put({ [name]: { ...now, enabled: event.currentTarget.checked } })} />
-        {now.enabled ? <TextInput mt={6} label={t('prompt:moderation.reply')} placeholder={t('prompt:moderation.replyText')} maxLength={100} value={now.preset_response ?? ''} onChange={(event) => put({ [name]: { ...now, preset_response: event.currentTarget.value } })} /> : null}
+        {now.enabled && value.type !== 'api' ? <TextInput mt={6} label={t('prompt:moderation.reply')} placeholder={t('prompt:moderation.replyText')} maxLength={100} value={now.preset_response ?? ''} onChange={(event) => put({ [name]: { ...now, preset_response: event.currentTarget.value } })} /> : null}
       </div>
     );
   };
@@ -105,10 +109,10 @@ function ModerationFields({ value, onChange }: { value: Moderation; onChange: (v
             data={[
               { value: 'keywords', label: t('prompt:moderation.keywords') },
               { value: 'openai_moderation', label: t('prompt:moderation.model') },
-              ...(value.type === 'api' ? [{ value: 'api', label: 'API' }] : []),
+              { value: 'api', label: t('prompt:moderation.api') },
             ]}
           />
-          {value.type === 'openai_moderation' || value.type === 'api' ? null : (
+          {value.type === 'api' ? <ExtensionSelect value={config.api_based_extension_id ?? ''} onChange={(api_based_extension_id) => put({ api_based_extension_id })} /> : value.type === 'openai_moderation' ? null : (
             <Textarea label={t('prompt:moderation.words')} description={t('prompt:moderation.wordsText')} autosize minRows={3} maxRows={8} value={config.keywords ?? ''} onChange={(event) => put({ keywords: event.currentTarget.value })} />
           )}
           {part('inputs_config')}

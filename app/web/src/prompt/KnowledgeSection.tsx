@@ -9,6 +9,7 @@ import { http } from '@/api/http';
 import type { AppMode, Conditions, Dataset, DatasetConfigs, Page } from '@/api/types';
 import { entries } from '@/chat/inputs';
 import { fieldsOf, Filter } from '@/knowledge/Filter';
+import { RerankSelect } from '@/knowledge/Rerank';
 import { Empty, RowSkeletons, Section } from '@/ui/states';
 
 import type { SectionProps } from './InstructionSection';
@@ -54,6 +55,7 @@ function Settings({ configs, bases, onChange, onClose }: { configs: DatasetConfi
           onChange={(event) =>
             onChange({
               ...configs,
+              reranking_enable: false,
               reranking_mode: event.currentTarget.checked ? 'weighted_score' : null,
               weights: event.currentTarget.checked ? { vector_setting: { vector_weight: 0.7 }, keyword_setting: { keyword_weight: 0.3 } } : null,
             })
@@ -84,6 +86,7 @@ function Settings({ configs, bases, onChange, onClose }: { configs: DatasetConfi
             </Group>
           </div>
         ) : null}
+        <RerankSelect value={configs} onChange={(change) => onChange({ ...configs, ...change, ...(change.reranking_enable ? { weights: null } : {}) })} />
         <Select
           label={t('knowledge:filter.mode')} allowDeselect={false} value={typeof configs.metadata_filtering_mode === 'string' ? configs.metadata_filtering_mode : 'disabled'}
           onChange={(mode) => onChange({ ...configs, metadata_filtering_mode: mode ?? 'disabled' })}

@@ -93,6 +93,7 @@ export function AppCard({ app }: { app: App }) {
       <Text c="dimmed" fz="sm" className="sp-clamp-2" style={{ overflowWrap: 'anywhere' }}>
         {app.description || t('studio:noDescription')}
       </Text>
+      {app.tags.length ? <Group gap={4} mt={6}>{app.tags.map((tag) => <Badge key={tag} size="sm" variant="default" tt="none">{tag}</Badge>)}</Group> : null}
       <Group justify="space-between" mt="auto" gap="xs">
         <Badge variant="light" color="gray" tt="none" fw={550} radius="sm">
           {t(`studio:mode.${app.mode}.name`)}

@@ -1,5 +1,5 @@
 import { Group, Skeleton, Text } from '@mantine/core';
-import { IconChevronLeft, IconHistory, IconPencilBolt, IconSchema, IconVersions, IconWorldShare } from '@tabler/icons-react';
+import { IconChevronLeft, IconHistory, IconMessageCheck, IconPencilBolt, IconSchema, IconVersions, IconWorldShare } from '@tabler/icons-react';
 import { useTranslation } from '@/i18n';
 import { Link, NavLink, Outlet, useNavigate, useOutletContext, useParams } from 'react-router';
 
@@ -14,6 +14,11 @@ import { AppMenu } from './AppCard';
 
 export function isGraph(app: App): boolean {
   return app.mode === 'advanced-chat' || app.mode === 'workflow';
+}
+
+/** Whether people converse with the app, so that a question may have a fixed answer. */
+function talks(app: App | undefined): boolean {
+  return app?.mode === 'chat' || app?.mode === 'agent-chat' || app?.mode === 'advanced-chat';
 }
 
 /** The app that the surrounding frame shows. */
@@ -34,7 +39,8 @@ export default function AppFrame() {
     { to: editor, label: t(`studio:tab.${editor}`), icon: editor === 'flow' ? IconSchema : IconPencilBolt },
     { to: 'access', label: t('studio:tab.access'), icon: IconWorldShare },
     { to: 'logs', label: t('studio:tab.logs'), icon: IconHistory },
-    { to: 'versions', label: t('studio:tab.versions'), icon: IconVersions, IconWorldShare },
+    ...(talks(app.data) ? [{ to: 'annotations', label: t('studio:tab.annotations'), icon: IconMessageCheck }] : []),
+    { to: 'versions', label: t('studio:tab.versions'), icon: IconVersions },
   ];
   return (
     <div className={css.frame}>

@@ -1,4 +1,4 @@
-import { Button, ColorInput, Group, Modal, Stack, Textarea, TextInput } from '@mantine/core';
+import { Button, ColorInput, Group, Modal, Stack, TagsInput, Textarea, TextInput } from '@mantine/core';
 import { useQueryClient } from '@tanstack/react-query';
 import { useEffect, useState } from 'react';
 import { useTranslation } from '@/i18n';
@@ -8,7 +8,7 @@ import { AppIcon } from '@/ui/AppIcon';
 import { useErrorText } from '@/ui/errors';
 import { useAct } from '@/ui/useAct';
 
-import { appApi, refreshApps } from './api';
+import { appApi, refreshApps, useAppTags } from './api';
 
 const TINTS = ['#FFEAD5', '#FEF7C3', '#E3F2D9', '#D5F5F6', '#DFE9FF', '#EBE9FE', '#FCE7F6', '#F2F4F7'];
 
@@ -19,19 +19,22 @@ export function EditApp({ app, open, onClose }: { app: App; open: boolean; onClo
   const client = useQueryClient();
   const [name, setName] = useState(app.name);
   const [description, setDescription] = useState(app.description);
+  const [tags, setTags] = useState(app.tags);
+  const known = useAppTags();
   const [icon, setIcon] = useState(app.icon);
   const [background, setBackground] = useState(app.icon_background || '#FFEAD5');
   useEffect(() => {
     if (!open) return;
     setName(app.name);
     setDescription(app.description);
+    setTags(app.tags);
     setIcon(app.icon);
     setBackground(app.icon_background || '#FFEAD5');
   }, [open, app]);
   const save = useAct(
     () =>
       appApi.update(app.id, {
-        name: name.trim(), description: description.trim(), icon: icon.trim(), icon_type: 'emoji', icon_background: background,
+        name: name.trim(), description: description.trim(), tags, icon: icon.trim(), icon_type: 'emoji', icon_background: background,
       }),
     {
       quiet: true,
@@ -59,6 +62,7 @@ export function EditApp({ app, open, onClose }: { app: App; open: boolean; onClo
             label={t('studio:create.description')} autosize minRows={2} maxRows={6} maxLength={400} value={description}
             onChange={(event) => setDescription(event.currentTarget.value)}
           />
+          <TagsInput label={t('studio:tags.label')} description={t('studio:tags.text')} maxLength={50} maxTags={10} value={tags} onChange={setTags} data={known.data ?? []} />
           <Group wrap="nowrap" align="flex-end">
             <AppIcon app={{ mode: app.mode, icon, icon_type: 'emoji', icon_background: background }} />
             <TextInput label={t('studio:edit.icon')} placeholder="🐦" maxLength={8} value={icon} onChange={(event) => setIcon(event.currentTarget.value)} w={110} />

@@ -1,4 +1,4 @@
-import { Button, Group, Pagination, SegmentedControl, SimpleGrid, Stack, TextInput } from '@mantine/core';
+import { Button, Group, Pagination, SegmentedControl, Select, SimpleGrid, Stack, TextInput } from '@mantine/core';
 import { useDebouncedValue } from '@mantine/hooks';
 import { IconFileImport, IconPlus, IconSearch } from '@tabler/icons-react';
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
@@ -9,7 +9,7 @@ import { useSearchParams } from 'react-router';
 import { Page } from '@/ui/Page';
 import { CardSkeletons, Empty, Failed } from '@/ui/states';
 
-import { appApi, MODES } from './api';
+import { appApi, MODES, useAppTags } from './api';
 import { AppCard } from './AppCard';
 import { CreateApp } from './CreateApp';
 import { FirstSteps } from './FirstSteps';
@@ -21,17 +21,19 @@ export default function Studio() {
   const [name, setName] = useState('');
   const [wanted] = useDebouncedValue(name, 250);
   const [mode, setMode] = useState('all');
+  const [tag, setTag] = useState('');
+  const tags = useAppTags();
   const [page, setPage] = useState(1);
   const [importing, setImporting] = useState(false);
   const creating = params.has('create');
   const setCreating = (open: boolean) => setParams(open ? { create: '1' } : {}, { replace: true });
 
   const apps = useQuery({
-    queryKey: ['apps', 'list', page, wanted, mode],
-    queryFn: () => appApi.list(page, wanted, mode),
+    queryKey: ['apps', 'list', page, wanted, mode, tag],
+    queryFn: () => appApi.list(page, wanted, mode, tag),
     placeholderData: keepPreviousData,
   });
-  const filtered = Boolean(wanted) || mode !== 'all';
+  const filtered = Boolean(wanted) || mode !== 'all' || tag !== '';
   const none = apps.data?.total === 0 && !filtered;
 
   return (
@@ -80,6 +82,21 @@ export default function Studio() {
                 ]}
               />
             </div>
+            {tags.data?.length ? (
+              <Select
+                aria-label={t('studio:tags.filter')}
+                placeholder={t('studio:tags.filter')}
+                w={{ base: '100%', xs: 180 }}
+                clearable
+                clearButtonProps={{ 'aria-label': t('studio:tags.all') }}
+                data={tags.data}
+                value={tag || null}
+                onChange={(next) => {
+                  setTag(next ?? '');
+                  setPage(1);
+                }}
+              />
+            ) : null}
           </Group>
           {apps.isPending ? (
             <CardSkeletons />

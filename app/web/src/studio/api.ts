@@ -18,6 +18,11 @@ export interface AppDraft {
   enable_site?: boolean;
   enable_api?: boolean;
   site?: Record<string, unknown>;
+  tags?: string[];
+}
+
+export function useAppTags() {
+  return useQuery({ queryKey: ['apps', 'tags'], queryFn: () => http.get<string[]>('/app-tags') });
 }
 
 export function useApp(id: string) {
@@ -25,8 +30,8 @@ export function useApp(id: string) {
 }
 
 export const appApi = {
-  list: (page: number, name: string, mode: string) =>
-    http.get<Page<App>>('/apps', { page, limit: 30, name, mode: mode === 'all' ? '' : mode }),
+  list: (page: number, name: string, mode: string, tag: string) =>
+    http.get<Page<App>>('/apps', { page, limit: 30, name, mode: mode === 'all' ? '' : mode, tag }),
   create: (draft: AppDraft) => http.post<App>('/apps', draft),
   update: (id: string, draft: Partial<AppDraft>) => http.put<App>(`/apps/${id}`, draft),
   copy: (id: string) => http.post<App>(`/apps/${id}/copy`),

@@ -3,6 +3,7 @@ import { useQuery } from '@tanstack/react-query';
 import { http } from '@/api/http';
 import type { components } from '@/api/schema';
 import { currentLanguage } from '@/i18n';
+import { serverText } from '@/ui/serverText';
 
 export type ToolKind = 'builtin' | 'api' | 'mcp' | 'workflow';
 type Words = Partial<Record<'en_US' | 'zh_Hans', string>>;
@@ -72,7 +73,7 @@ interface Bodies {
 }
 
 export function words(text: Words, fallback: string): string {
-  return (currentLanguage() === 'zh' ? (text.zh_Hans ?? text.en_US) : (text.en_US ?? text.zh_Hans)) || fallback;
+  return (currentLanguage() === 'zh' ? serverText(text.zh_Hans ?? text.en_US ?? '') : (text.en_US ?? text.zh_Hans)) || fallback;
 }
 
 export function useTools() {

@@ -1,4 +1,5 @@
 import access from './access.json';
+import annotations from './annotations.json';
 import auth from './auth.json';
 import box from './box.json';
 import chat from './chat.json';
@@ -14,4 +15,4 @@ import studio from './studio.json';
 import tools from './tools.json';
 import versions from './versions.json';
 
-export default { access, auth, box, chat, common, errors, flow, knowledge, logs, models, prompt, share, studio, tools, versions };
+export default { access, annotations, auth, box, chat, common, errors, flow, knowledge, logs, models, prompt, share, studio, tools, versions };
