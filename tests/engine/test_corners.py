@@ -50,6 +50,8 @@ def judge(value, operator, expected, sub=None):
     (0, "empty", "", True), (0, "exists", "", True), ("", "exists", "", True), (None, "not exists", "", True),
     (5, "=", "5.0", "invalid literal for int() with base 10: '5.0'"), (5.0, "=", "5", True), (5, ">", "4.5", True),
     ({"a": 1}, "not empty", "", True), ({"a": 1}, "contains", "a", "Invalid actual value type: string or array"),
+    (True, "≠", None, "Cannot convert <class 'NoneType'> to bool"),
+    (5, "=", ["5"], "Cannot convert <class 'list'> to int"),
     ([], "empty", "", True), (["a"], "start with", "a", "Invalid actual value type: string"),
 ])
 def test_conditions(value, operator, expected, outcome):
@@ -128,6 +130,8 @@ def assign(operation, input_type, value, present, kind, **more):
     ("append", "variable", ["s", "v"], ["a"], "array[string]", ["a", "v"]),
     ("append", "variable", ["s", "n"], ["a"], "array[string]", "Invalid input value 7"),
     ("extend", "variable", ["s", "l"], ["a"], "array[string]", ["a", "p", "q"]),
+    ("append", "variable", ["s", "l"], ["a"], "array[any]", "Invalid input value ['p', 'q']"),
+    ("extend", "variable", ["s", "l"], [1], "array[any]", [1, "p", "q"]),
     ("+=", "constant", 2, 1, "number", 3), ("/=", "constant", 0, 1, "number", "Invalid input value 0"),
     ("+=", "constant", True, 1, "number", 2), ("+=", "constant", "2", 1, "number", "Invalid input value 2"),
     ("*=", "constant", 2, "a", "string", "Operation *= is not supported for type string"),

@@ -188,10 +188,10 @@ def _equal(actual: Any, expected: Any) -> bool:
     """Compare a number: what is expected is read in the actual value's own type, so 5 is not "5.0"."""
     if not isinstance(actual, int | float):
         raise ConditionError("Invalid actual value type: number or boolean")
+    if not isinstance(expected, int | float | str):
+        raise ConditionError(f"Cannot convert {type(expected)} to {type(actual).__name__}")
     try:
         return actual == type(actual)(expected)
-    except TypeError:
-        raise ConditionError(f"Cannot convert {type(expected)} to {type(actual).__name__}") from None
     except ValueError as error:
         raise ConditionError(str(error)) from None
 

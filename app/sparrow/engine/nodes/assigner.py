@@ -15,6 +15,7 @@ from sparrow.engine.values import MISSING, empty_of, fits, jsonable, type_name
 _ARITHMETIC = frozenset(("+=", "-=", "*=", "/="))
 _ARRAY = frozenset(("append", "extend", "remove-first", "remove-last"))
 _NO_VALUE = frozenset(("clear", "remove-first", "remove-last"))
+_ITEMS: dict[str, tuple[type, ...]] = {"number": (int, float), "any": (str, int, float, dict)}  # no list in a list
 _OPERATIONS = _ARITHMETIC | _ARRAY | _NO_VALUE | {"set", "over-write"}
 
 
@@ -167,8 +168,8 @@ def _fits(operation: str, value: Any, kind: str) -> bool:
         return fits(kind, value)
     items = [value] if operation == "append" else value
     inner = kind[6:-1]
-    return isinstance(items, list) and all(
-        isinstance(item, int | float) if inner == "number" else fits(inner, item) for item in items)
+    kinds = _ITEMS.get(inner)
+    return isinstance(items, list) and all(isinstance(item, kinds) if kinds else fits(inner, item) for item in items)
 
 
 def _config(data: dict[str, Any]) -> dict[str, Any]:
