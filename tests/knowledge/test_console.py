@@ -189,6 +189,6 @@ def test_metadata_and_tags(admin, dataset):
     assert admin.post(f"{path}/metadata/built-in/enable").status_code == 200
     assert admin.get(f"{path}/metadata").json["built_in_field_enabled"] is True
     assert admin.delete(f"{path}/metadata/{field['id']}").status_code == 200
-    assert admin.get(f"{path}/documents/{document['id']}").json["doc_metadata"] == []
+    assert admin.get(f"{path}/documents/{document['id']}").json["doc_metadata"] is None
     for names in (["a", "b"], ["b"], []):
         assert [tag["name"] for tag in admin.put(f"{path}/tags", json={"names": names}).json["tags"]] == names

@@ -213,12 +213,12 @@ def _document(row, count: tuple[int, int], file, fields: dict[str, dict[str, Any
         updated_at=int(row["updated_at"]))
 
 
-def metadata_of(row: dict[str, Any], fields: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return a document's metadata as Dify lists it: its fields with their ids and types."""
+def metadata_of(row: dict[str, Any], fields: dict[str, dict[str, Any]]) -> list[dict[str, Any]] | None:
+    """Return a document's metadata as Dify lists it: its fields with their ids and types, None without any."""
     values = row["doc_metadata"] or {}
     return [{"id": fields[name]["id"] if name in fields else "built-in",
              "name": name, "type": fields[name]["type"] if name in fields else "string", "value": value}
-            for name, value in values.items() if name in fields or name in BUILT_IN]
+            for name, value in values.items() if name in fields or name in BUILT_IN] or None
 
 
 def _fields(dataset_ids: set[str]) -> dict[str, dict[str, Any]]:

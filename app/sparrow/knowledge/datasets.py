@@ -41,6 +41,7 @@ def create(name: str, *, description: str = "", indexing_technique: str | None =
     _one_of(permission, PERMISSIONS, "permission")
     _one_of(provider, ("vendor", "external"), "provider")
     _one_of(doc_form, chunk.rules.DOC_FORMS, "doc_form")
+    _check_retrieval(retrieval_model)
     if len(description) > MAX_DESCRIPTION:
         raise BadRequest(f"Description cannot exceed {MAX_DESCRIPTION} characters.", params="description")
     if provider == "external":
@@ -114,7 +115,10 @@ def update(dataset_id: str, changes: dict[str, Any]) -> dict[str, Any]:
         elif key == "permission":
             _one_of(value, PERMISSIONS, key)
             values[key] = value
-        elif key in ("retrieval_model", "external_retrieval_model", "summary_index_setting", "icon_info",
+        elif key == "retrieval_model":
+            _check_retrieval(value)
+            values[key] = value
+        elif key in ("external_retrieval_model", "summary_index_setting", "icon_info",
                      "process_rule", "enable_api", "external_knowledge_id"):
             values[key] = value
         elif key == "external_knowledge_api_id":
@@ -273,6 +277,13 @@ def files_of(tx, condition) -> list[str]:
 def _one_of(value: Any, allowed: tuple[str, ...], name: str) -> None:
     if value is not None and value not in allowed:
         raise BadRequest(f"{name} must be one of {', '.join(allowed)}.", params=name)
+
+
+def _check_retrieval(given: dict[str, Any] | None) -> None:
+    """Refuse settings that every later question would be refused for."""
+    from sparrow.knowledge.retrieve import settings
+
+    settings.parse(given)
 
 
 def _duplicate() -> Conflict:

@@ -86,6 +86,8 @@ def delete_dataset(dataset_id: str) -> None:
 def find_passages(dataset_id: str, body: RetrieveBody) -> dict[str, Any]:
     """Return the passages of a base that answer a question."""
     row = knowledge.dataset(dataset_id)
+    if not body.query.strip():
+        raise BadRequest("Query is required", params="query")
     if len(body.query) > MAX_QUERY:
         raise BadRequest(f"Query is too long: the limit is {MAX_QUERY} characters.", params="query")
     found = retrieve(body.query, [row["id"]], body.retrieval_model, rerank=rerank, http=Client(), source="api")

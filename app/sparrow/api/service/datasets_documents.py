@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -9,6 +10,8 @@ from flask import Response, request, send_file
 
 from sparrow.api import knowledge_shapes as shapes
 from sparrow.api.service import knowledge, service
+from sparrow.api.service.chat import base_url
+from sparrow.apps import filebox
 from sparrow.errors import BadRequest, NotFound
 from sparrow.knowledge import datasets, documents
 from sparrow.storage import files
@@ -189,21 +192,31 @@ def delete_document(dataset_id: str, document_id: str) -> None:
 
 @service.get("/datasets/<dataset_id>/documents/<document_id>/download", tag="documents")
 def download(dataset_id: str, document_id: str) -> dict[str, str]:
-    """Return the address of a document's original."""
+    """Return an address that downloads a document's original for a day, without the key."""
+    return {"url": _address(_original(dataset_id, document_id)) + "&as_attachment=true"}
+
+
+@service.get("/datasets/<dataset_id>/documents/<document_id>/upload-file", tag="documents")
+def upload_file(dataset_id: str, document_id: str) -> dict[str, Any]:
+    """Tell about a document's original, as releases of Dify before `download` did; its clients still ask here."""
+    file = _original(dataset_id, document_id)
+    url = _address(file)
+    return {"id": file["id"], "name": file["name"], "size": file["size"], "extension": file["extension"], "url": url,
+            "download_url": f"{url}&as_attachment=true", "mime_type": file["mime_type"], "created_by": "",
+            "created_at": int(file["created_at"])}
+
+
+def _original(dataset_id: str, document_id: str) -> Mapping[str, Any]:
+    """Return the file a document was made from."""
     knowledge.dataset(dataset_id)
-    row = documents.get(dataset_id, document_id)
-    if not row["file_id"]:
+    file_id = documents.get(dataset_id, document_id)["file_id"]
+    if not file_id:
         raise NotFound("Document file not found.")
-    return {"url": f"{request.host_url}v1/datasets/{dataset_id}/documents/{document_id}/original"}
+    return files.get(file_id)
 
 
-@service.get("/datasets/<dataset_id>/documents/<document_id>/original", tag="documents")
-def original(dataset_id: str, document_id: str) -> Response:
-    """Download a document's original."""
-    knowledge.dataset(dataset_id)
-    file = files.get(documents.get(dataset_id, document_id)["file_id"] or "")
-    return send_file(files.path(file["id"]), mimetype=file["mime_type"], as_attachment=True,
-                     download_name=file["name"])
+def _address(file: Mapping[str, Any]) -> str:
+    return base_url() + filebox.signed_path(file["id"])
 
 
 def _technique(dataset: dict[str, Any], body: TextBody) -> None:

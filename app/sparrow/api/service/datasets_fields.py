@@ -111,6 +111,12 @@ def list_built_in(dataset_id: str) -> dict[str, Any]:
     return {"fields": fields.built_in_fields()}
 
 
+@service.get("/datasets/metadata/built-in", tag="metadata")
+def list_built_in_of_any() -> dict[str, Any]:
+    """List the built-in metadata fields where Dify's first releases with metadata had them."""
+    return {"fields": fields.built_in_fields()}
+
+
 @service.post("/datasets/<dataset_id>/metadata/built-in/<action>", tag="metadata")
 def switch_built_in(dataset_id: str, action: str) -> dict[str, str]:
     """Enable or disable the built-in metadata fields."""
