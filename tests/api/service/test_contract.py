@@ -135,6 +135,41 @@ def test_the_root_and_other_sites(live):
     assert refused.headers["Access-Control-Allow-Origin"] == "*"
 
 
+def test_a_page_may_send_whatever_headers_its_client_adds(live):
+    wanted = "authorization,content-type,x-stainless-lang,x-requested-with"
+    asked = requests.options(f"{live.url}/v1/chat/completions", timeout=10, headers={
+        "Origin": "https://else.where", "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": wanted})
+    assert (asked.status_code, asked.headers["Access-Control-Allow-Headers"]) == (200, wanted)
+
+
+@pytest.mark.parametrize(("mark", "kind"), [
+    (b"\xef\xbb\xbf", "application/json"), (b"", "application/vnd.api+json"), (b"", "application/json; charset=utf-8")])
+def test_json_as_other_platforms_send_it(chat, mark, kind):
+    reply = requests.post(chat.base + "/chat-messages", timeout=30, headers={**chat.headers, "Content-Type": kind},
+                          data=mark + b'{"query": "x", "inputs": {}, "user": "u1", "auto_generate_name": "false"}')
+    assert reply.status_code == 200, reply.text
+
+
+def test_a_switch_of_annotation_replies_is_known_by_its_job(chat):
+    body = {"score_threshold": 0.9, "embedding_provider_name": "", "embedding_model_name": ""}
+    job = chat.call("POST", "/apps/annotation-reply/disable", json=body).json()["job_id"]
+    assert chat.call("GET", f"/apps/annotation-reply/disable/status/{job}").json() == {
+        "job_id": job, "job_status": "completed", "error_msg": ""}
+    for unknown in (f"enable/status/{job}", f"disable/status/{ID}", "disable/status/x"):
+        envelope(chat.call("GET", f"/apps/annotation-reply/{unknown}"), 400, "invalid_param")
+
+
+def test_too_short_a_text_is_called_so(chat):
+    refused = envelope(chat.call("POST", "/apps/annotations", json={"question": "", "answer": "a"}), 400,
+                       "invalid_param")
+    assert "question\n  String should have at least 1 character [type=string_too_short" in refused["message"]
+    talk = chat.ask("x")["conversation_id"]
+    refused = envelope(chat.call("GET", f"/conversations/{talk}/variables?user=u1&variable_name={'n' * 256}"), 400,
+                       "invalid_param")
+    assert "String should have at most 255 characters" in refused["message"]
+
+
 def test_keys_of_chat_replies_and_lists(chat):
     body = chat.ask("x")
     assert set(body) == {"event", "task_id", "id", "message_id", "conversation_id", "mode", "answer", "metadata",
@@ -225,7 +260,8 @@ def test_a_workflows_run_detail_log_and_events(flow):
     assert (set(log), log["total"]) == ({"page", "limit", "total", "has_more", "data"}, 1)
     assert log["data"][0]["workflow_run"]["id"] == run_id
     assert log["data"][0]["created_by_end_user"]["session_id"] == "u1"
-    assert flow.call("GET", "/workflows/logs?status=failed").json()["total"] == 0
+    for none in ("status=failed", "created_by_account=somebody@else.where"):
+        assert flow.call("GET", f"/workflows/logs?{none}").json()["total"] == 0
     envelope(flow.call("GET", "/workflows/logs?created_at__after=yesterday"), 400, "invalid_param")
     again = flow.call("GET", f"/workflow/{run_id}/events?user=u1")
     assert again.headers["content-type"].startswith("text/event-stream")

@@ -13,7 +13,9 @@ def allow_every_page(response: Response) -> Response:
     """Let pages of other sites call: what opens the API is the key in a header, never a cookie."""
     response.headers["Access-Control-Allow-Origin"] = "*"
     if request.method == "OPTIONS":
-        response.headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type, X-Trace-Id"
+        # Whatever headers a page asks for: OpenAI's client adds its own, and a `*` would not cover the key.
+        response.headers["Access-Control-Allow-Headers"] = request.headers.get(
+            "Access-Control-Request-Headers", "Authorization, Content-Type, X-Trace-Id")
         response.headers["Access-Control-Allow-Methods"] = "GET, POST, PUT, PATCH, DELETE, OPTIONS"
     response.headers["Access-Control-Expose-Headers"] = "X-Conversation-Id, Retry-After"
     return response

@@ -5,6 +5,7 @@ Clients in the field show these texts and some match on them, so they are part o
 
 from __future__ import annotations
 
+import codecs
 import types
 import typing
 from collections.abc import Callable
@@ -36,8 +37,8 @@ class ServiceRoom(Room):
         needs_user = getattr(body, "needs_user", False)
 
         def decode():
-            data = read_body(limit)
-            if needs_user and request.mimetype != "application/json":
+            data = read_body(limit).removeprefix(codecs.BOM_UTF8)  # which some clients of Windows put there
+            if needs_user and not request.is_json:
                 raise SparrowError("Did not attempt to load JSON data because the request Content-Type was not "
                                    "'application/json'.", code="unsupported_media_type", status=415)
             try:
@@ -52,12 +53,15 @@ class ServiceRoom(Room):
                 value["user"] = str(value["user"])
             if self.knows_user:
                 value.pop("user", None)
-            return self.convert(value, body, strict=True)
+            return self.convert(value, body)
 
         return decode
 
-    def convert(self, values: dict[str, Any], target: Any, *, strict: bool = False) -> Any:
-        """Return fields as a struct; raise BadRequest in pydantic's words."""
+    def convert(self, values: dict[str, Any], target: Any) -> Any:
+        """Return fields as a struct; raise BadRequest in pydantic's words.
+
+        As pydantic does it, "5" is a number where one is wanted and "true" a truth, in bodies too.
+        """
         for name in getattr(target, "uuids", ()):
             value = values.get(name)
             if value == "" or value is None:
@@ -65,13 +69,13 @@ class ServiceRoom(Room):
             elif isinstance(value, str) and not is_uuid(value):
                 raise _error(target, [(name, *_bad_uuid(target, name), value)])
         try:
-            return msgspec.convert(values, target, strict=strict)
+            return msgspec.convert(values, target, strict=False)
         except msgspec.ValidationError as error:
-            found = _problems(target, values, strict)
+            found = _problems(target, values)
             raise (_error(target, found) if found else invalid(error)) from None
 
 
-def _problems(target: Any, values: dict[str, Any], strict: bool) -> list[tuple[str, str, str, Any]]:
+def _problems(target: Any, values: dict[str, Any]) -> list[tuple[str, str, str, Any]]:
     """Return (field, kind, message, input) for each field that does not fit."""
     found = []
     hints = typing.get_type_hints(target, include_extras=True)
@@ -82,7 +86,7 @@ def _problems(target: Any, values: dict[str, Any], strict: bool) -> list[tuple[s
             continue
         value = values[field.name]
         try:
-            msgspec.convert(value, hints[field.name], strict=strict)
+            msgspec.convert(value, hints[field.name], strict=False)
         except msgspec.ValidationError:
             found.append((field.name, *_expected(hints[field.name], value), value))
     return found
@@ -95,10 +99,18 @@ def _expected(hint: Any, value: Any) -> tuple[str, str]:
     union = typing.get_origin(hint) in (typing.Union, types.UnionType)
     options = [option for option in typing.get_args(hint) if option is not type(None)] if union or typing.get_origin(
         hint) is typing.Literal else []
+    if options and typing.get_origin(options[0]) is typing.Annotated:
+        return _expected(options[0], value)
     if typing.get_origin(hint) is typing.Literal or (options and typing.get_origin(options[0]) is typing.Literal):
         words = [repr(word) for part in options for word in (typing.get_args(part) or (part,))]
         return "literal_error", "Input should be " + ", ".join(words[:-1]) + (" or " if words[1:] else "") + words[-1]
     for bound in bounds:
+        if isinstance(value, str) and bound.min_length is not None and len(value) < bound.min_length:
+            return "string_too_short", f"String should have at least {_characters(bound.min_length)}"
+        if isinstance(value, str) and bound.max_length is not None and len(value) > bound.max_length:
+            return "string_too_long", f"String should have at most {_characters(bound.max_length)}"
+        if bound.ge is None and bound.le is None:
+            continue
         try:
             number = float(value)
         except (TypeError, ValueError):
@@ -112,6 +124,10 @@ def _expected(hint: Any, value: Any) -> tuple[str, str]:
         if known:
             return known[0], f"Input should be {known[1]}"
     return "value_error", "Value error, this value does not fit"
+
+
+def _characters(number: int) -> str:
+    return f"{number} character{'' if number == 1 else 's'}"
 
 
 def _bad_uuid(target: Any, name: str) -> tuple[str, str]:
