@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import traceback
+
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, settings
@@ -71,7 +73,7 @@ def fuzz(app, document: str, headers: dict[str, str], session: str | None = None
             operation.as_strategy()  # a document that cannot be read fails here
             _run(operation, check)
         except BaseException as error:
-            problems.append(f"{operation.label}: {error}")
+            problems.append(f"{operation.label}: {''.join(traceback.format_exception(error))[-4000:]}")
     assert not problems, "\n\n".join(problems)
 
 

@@ -143,6 +143,27 @@ def test_the_classifier_and_the_extractor():
     assert none["__reason"].startswith("Failed to extract result")
 
 
+@pytest.mark.parametrize(("answer", "outcome"), [
+    ('{"category_id": "2", "category_name": "?"}', "B"), ('[{"category_id": "2", "category_name": "B"}]', "B"),
+    ('it is {"category_id": "2", "category_name": "B"}, surely', "B"),
+    ('`{"category_id": "2", "category_name": ""}`', "B"),
+    ('<think>{"category_id": "1"}</think>{"category_id": "2", "category_name": "B"}', "B"),
+    ('{"category_id": "2"}', "A"), ('{"category_id": "9", "category_name": "C"}', "A"), ('```"B"```', "A"),
+    ('{"category_id": "2", "category_name": "B",}', "got invalid json object. error: "),
+    ('{"category_id": "2", "category_name": "B"} or {}', "got invalid json object. error: "),
+    ("[1, 2]", "got invalid return object. obj:[1, 2]"),
+    ("`5`", "argument of type 'int' is not iterable"), ("B", "could not find json block in the output."),
+    ("{", "could not find json block in the output."), ("}{", "could not find json block in the output.")])
+def test_what_a_classifier_makes_of_an_answer(answer, outcome):
+    item = node("c", "question-classifier", model={"provider": "openai", "name": "fake-llm", "mode": "chat"},
+                query_variable_selector=["s", "q"], classes=[{"id": "1", "name": "A"}, {"id": "2", "name": "B"}])
+    last = one(item, {"q": f"<<say:{answer}>>"})
+    if len(outcome) == 1:
+        assert last.outputs["class_name"] == outcome
+    else:
+        assert (last.status, last.error[:len(outcome)]) == ("failed", outcome)
+
+
 @pytest.mark.parametrize(("operator", "actual", "expected", "outcome"), [
     (">", 3, "2.5", True), (">", True, "0", True), ("≤", 2.0, "2", True), (">", 2**60 + 1, str(2**60), True),
     ("=", 5, "5", True), ("=", 5, "5.0", "invalid literal for int() with base 10: '5.0'"),
@@ -286,6 +307,28 @@ def test_a_file_in_a_prompt_follows_its_text():
     item = llm("m", "look: {{#s.f#}}", "fake-vision")
     assert asked(item, {"f": PICTURE}) == [("user", "look: "), ("user", "[image]")]
     assert asked(llm("m", "{{#s.f#}}", "fake-vision"), {"f": [PICTURE, PICTURE]}) == [("user", "[image]\n[image]")]
+
+
+@pytest.mark.parametrize(("configs", "seen"), [({}, "high"), ({"detail": "low"}, "low")])
+@pytest.mark.parametrize("item", [
+    llm("m", "look", "fake-vision"),
+    node("m", "question-classifier", query_variable_selector=["s", "q"], classes=[{"id": "1", "name": "A"}]),
+    node("m", "parameter-extractor", query=["s", "q"], reasoning_mode="prompt", parameters=[
+        {"name": "n", "type": "string", "required": True}])])
+def test_a_picture_is_looked_at_as_closely_as_the_settings_say(item, configs, seen):
+    data = {**item["data"], "model": {"provider": "openai", "name": "fake-vision", "mode": "chat"},
+            "vision": {"enabled": True, "configs": {"variable_selector": ["s", "f"], **configs}}}
+
+    class Watched(FakeModel):
+        """Notes the pictures of the last message."""
+
+        def chat(self, ref, messages, **options):
+            pictures.extend(part.detail for part in messages[-1].content if part.type == "image")
+            return super().chat(ref, messages, **options)
+
+    pictures: list = []
+    one({**item, "data": data}, {"q": "<<say:{}>>", "f": PICTURE}, ports=Ports(models=Watched(), files=Bytes()))
+    assert pictures == [seen]
 
 
 def test_files_of_earlier_turns_stay_in_sight():

@@ -157,6 +157,11 @@ def vision_files(settings: Any, context: Context) -> list[File]:
     return [item for item in items if isinstance(item, File)]
 
 
+def detail_of(settings: Any) -> str:
+    """Return how closely the model is to look at pictures, by a node's vision settings."""
+    return (settings.get("configs") or {}).get("detail") or "high" if isinstance(settings, dict) else "high"
+
+
 def turns_as_messages(turns: Sequence[Turn], info: ModelInfo, context: Context, detail: str | None) -> list[Message]:
     """Return earlier turns as messages, each with its files."""
     messages: list[Message] = []

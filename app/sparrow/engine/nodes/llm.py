@@ -37,7 +37,7 @@ class Llm(Node):
         self.ref = prompts.model_of(self.model)
         vision = data.get("vision")
         self.vision = vision if isinstance(vision, dict) else {}
-        self.detail = (self.vision.get("configs") or {}).get("detail") or "high"
+        self.detail = prompts.detail_of(self.vision)
         self.structured = bool(data.get("structured_output_enabled") or data.get("structured_output_switch_on"))
         self.schema = (data.get("structured_output") or {}).get("schema") if self.structured else None
         self.separated = data.get("reasoning_format") == "separated"

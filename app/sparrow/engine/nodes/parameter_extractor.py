@@ -64,7 +64,8 @@ class ParameterExtractor(Node):
         """Return one output a parameter, `__is_success`, `__reason` and `__usage`."""
         value = context.pool.get(self.data.get("query") or ())
         query = "" if value is MISSING else text(value)
-        files = prompts.vision_files(self.data.get("vision"), context)
+        vision = self.data.get("vision")
+        files = prompts.vision_files(vision, context)
         instruction = template.render(str(self.data.get("instruction") or ""), context.pool)
         inputs = {"query": query, "files": [jsonable(file) for file in files], "parameters": self.parameters,
                   "instruction": self.data.get("instruction")}
@@ -72,7 +73,7 @@ class ParameterExtractor(Node):
         by_function = (self.data.get("reasoning_mode") != "prompt"
                        and bool(info.features & {"tool-call", "multi-tool-call"}))
         messages = self._messages(context, query, instruction, by_function)
-        parts = prompts.parts_of(files, info, context, "high")
+        parts = prompts.parts_of(files, info, context, prompts.detail_of(vision))
         if parts:
             messages[-1].content = [*parts, Part("text", messages[-1].text())]
         schema = self.schema()

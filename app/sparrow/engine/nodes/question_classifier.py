@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any
 
-from sparrow.engine import jsonrepair, prompts, template
+from sparrow.engine import prompts, template
 from sparrow.engine.context import Context
 from sparrow.engine.models import NO_COST, ask
 from sparrow.engine.nodes.base import Node, NodeError, Result
@@ -35,27 +35,36 @@ def _ask_text(words: str, classes: list[tuple[str, str]], instruction: str) -> s
 
 
 def _choice(words: str) -> dict[str, Any]:
-    """Return the JSON object of a model's answer, with or without a fence; its thoughts do not count."""
+    """Return the JSON object of a model's answer, with or without a fence; its thoughts do not count.
+
+    As in Dify, the kind of mark that comes first in these lists counts, wherever it is, and nothing is mended.
+    """
     words = _THOUGHTS.sub("", words).strip()
-    begin = next((place for place in (words.find(mark) for mark in ("```", "{", "[")) if place >= 0), -1)
-    if begin < 0:
+    begin, end = -1, -1
+    for mark in ("```json", "```", "``", "`", "{", "["):
+        begin = words.find(mark)
+        if begin >= 0:
+            begin += 0 if mark in "{[" else len(mark)
+            break
+    for mark in ("```", "``", "`", "}", "]"):
+        end = words.rfind(mark, begin)
+        if end >= 0:
+            end += 1 if mark in "}]" else 0
+            break
+    if begin < 0 or begin >= end:
         raise NodeError("could not find json block in the output.", "ValueError")
-    inner = words[begin:]
-    if inner.startswith("```"):
-        inner = inner[3:].removeprefix("json").rpartition("```")[0] or inner[3:].removeprefix("json")
-    else:
-        end = max(inner.rfind("}"), inner.rfind("]"))
-        if end < 0:
-            raise NodeError("could not find json block in the output.", "ValueError")
-        inner = inner[:end + 1]
     try:
-        found = jsonrepair.loads(inner)
-    except ValueError as error:
+        found = json.loads(words[begin:end].strip())
+    except (ValueError, RecursionError) as error:
         raise NodeError(f"got invalid json object. error: {error}", "OutputParserError") from None
-    if isinstance(found, list) and len(found) == 1:
+    if isinstance(found, list):
+        if len(found) != 1 or not isinstance(found[0], dict):
+            raise NodeError(f"got invalid return object. obj:{found}", "OutputParserError")
         found = found[0]
+    if isinstance(found, str):
+        return {}
     if not isinstance(found, dict):
-        raise NodeError(f"got invalid return object. obj:{found}", "OutputParserError")
+        raise NodeError(f"argument of type '{type(found).__name__}' is not iterable", "TypeError")
     return found
 
 
@@ -94,7 +103,8 @@ class QuestionClassifier(Node):
             messages.append(Message("user", _ask_text(sample, names, "")))
             messages.append(Message("assistant", json.dumps(reply)))
         messages.append(Message("user", _ask_text(query, classes, instruction)))
-        parts = prompts.parts_of(prompts.vision_files(self.data.get("vision"), context), info, context, "high")
+        vision = self.data.get("vision")
+        parts = prompts.parts_of(prompts.vision_files(vision, context), info, context, prompts.detail_of(vision))
         if parts:
             from sparrow.messages import Part
 
