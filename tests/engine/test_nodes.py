@@ -96,6 +96,15 @@ def test_http_logs_the_request_without_its_key():
     assert web.seen.params == [("a", "1"), ("a", "2")]
 
 
+@pytest.mark.parametrize("text", ["", "{{#s.none#}}", "nothing"])
+def test_a_json_body_that_is_none_is_not_sent(text):
+    last = one(node("h", "http-request", method="post", url="http://x/y", headers="", params="",
+                    body={"type": "json", "data": [{"type": "text", "value": text}]}), {"none": None},
+               ports=Ports(http=None))
+    filled = "" if "#" in text else text
+    assert (last.status, last.error) == ("failed", f"Failed to parse JSON: {filled}")
+
+
 class Toolbox:
     """One tool that doubles."""
 
@@ -200,6 +209,7 @@ def test_templates_cannot_run_away(source, monkeypatch):
     ("```json\n{\"a\": true}\n```", {"a": True}),
     ('{"q": "he said "hi", then\nleft", "n": 1}', {"q": 'he said "hi", then\nleft', "n": 1}),
     ('["say "no"", "b"]', ['say "no"', "b"]), ("{'q': 'it's', 'n': 1}", {"q": "it's", "n": 1}),
+    ('{"a": }', {"a": ""}), ('{"a": 1, "b":', {"a": 1, "b": ""}), ('{"a": 1, "b', {"a": 1}), ('{"a": {"b"', {"a": {}}),
     ('{"a": "x" "b": 2}', {"a": "x", "b": 2}), ('{"a": "", "b": ["", ""],}', {"a": "", "b": ["", ""]}),
 ])
 def test_broken_json_is_read(text, value):

@@ -80,9 +80,10 @@ class _Reader:
             key = self._string(char) if char in ('"', "'") else str(self._bare())
             if self._space() == ":":
                 self.at += 1
-                found[key] = None if self._space() in (",", "}", "") else self.value(depth + 1)
-            else:
-                found[key] = None
+                found[key] = "" if self._space() in (",", "}", "") else self.value(depth + 1)
+            elif self._space():
+                found[key] = ""
+            # else the text was cut off in the middle of a name: it is left out
 
     def _array(self, depth: int) -> list[Any]:
         self.at += 1

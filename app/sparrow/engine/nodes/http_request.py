@@ -135,7 +135,7 @@ class HttpRequestNode(Node):
             text = template.render(str(item.get("value") or ""), context.pool)
             if kind == "json":
                 try:
-                    value = jsonrepair.loads(text) if text.strip() else ""
+                    value = jsonrepair.loads(text)
                 except ValueError:
                     raise NodeError(f"Failed to parse JSON: {text}", "RequestBodyError") from None
                 request.body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
