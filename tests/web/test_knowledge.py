@@ -8,7 +8,7 @@ import pytest
 
 from tests.web import visit
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(280)]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(400)]
 
 MANUAL = """# Pump A-40
 
@@ -101,6 +101,45 @@ def test_a_document_is_cut_anew_after_a_preview(base):
     dialog.get_by_role("button", name="Cut anew").click()
     dialog.wait_for(state="hidden")
     page.locator("[data-status=available]").wait_for(timeout=120_000)
+    assert page.problems == []
+
+
+def test_a_large_file_goes_on_where_it_broke_off(base, tmp_path):
+    page, url = base
+    large = tmp_path / "large.txt"
+    large.write_text("The pump turns left.\n" * 900_000)  # three pieces
+    sent = []
+
+    def breaking(route):
+        sent.append(int(re.search(r"offset=(\d+)", route.request.url)[1]))
+        if len(sent) == 2:
+            route.abort("connectionreset")
+        else:
+            route.continue_()
+
+    page.route("**/uploads/*?offset=*", breaking)
+    page.goto(f"{url}/add")
+    page.locator("input[type=file]").first.set_input_files(large)
+    page.get_by_text("18.0 MB · uploaded").wait_for()
+    page.unroute("**/uploads/*?offset=*")
+    assert sent == [0, 8 << 20, 8 << 20, 16 << 20]  # the piece that was lost is sent again, and no other
+    page.problems.clear()  # the broken line is in the browser's own log
+
+
+def test_a_base_leaves_as_a_file_and_comes_back(base, tmp_path):
+    page, url = base
+    page.goto(f"{url}/settings")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Export this knowledge base").click()
+    assert download.value.suggested_filename.endswith(".sparrow-knowledge")
+    download.value.save_as(tmp_path / "pumps.sparrow-knowledge")
+    page.goto(url.rsplit("/", 1)[0])
+    page.get_by_role("button", name="More").first.click()
+    page.get_by_role("menuitem", name="Import").click()
+    page.get_by_role("dialog").locator("input[type=file]").set_input_files(tmp_path / "pumps.sparrow-knowledge")
+    page.wait_for_url(lambda address: "/knowledge/" in address and address != url)
+    page.get_by_role("link", name="manual.md").wait_for()
+    page.locator("[data-status=available]").wait_for()
     assert page.problems == []
 
 

@@ -3,12 +3,14 @@ service API. The same in the booted image: tests/image/test_life.py."""
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.fake_llm import FakeLLM
 from tests.web import visit
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(1000)]
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +33,11 @@ def test_answer_cites_the_manual(slice_, question, answer):
     page.goto(f"{address}/apps/{app}/prompt")
     visit.ask(page, question, answer)
     visit.open_citation(page)
+    original = page.get_by_test_id("source").get_by_role("link", name=re.compile("^Open page")).get_attribute("href")
+    assert re.search(r"#page=\d+$", original)
+    opened = page.request.get(f"{address}{original.split('#')[0]}")
+    assert opened.headers["content-type"] == "application/pdf"
+    assert opened.headers["content-disposition"].startswith("inline")
     visit.shot(page, f"slice-{'en' if question.isascii() else 'zh'}-1440")
     page.keyboard.press("Escape")
     assert page.problems == []

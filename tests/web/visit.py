@@ -131,7 +131,7 @@ def configure(page, address: str, app: str, changes: dict, *, top_k: int) -> Non
     assert saved.ok, saved.text()
 
 
-def ask_real_model(page, address: str, app: str, base_url: str, *, seconds: int = 400) -> None:
+def ask_real_model(page, address: str, app: str, base_url: str, *, seconds: int = 800) -> None:
     """Have tests/llama_server.py's model answer over the manual in the open chat."""
     model = "smollm2-135m-instruct"
     connect(page, address, "llama.cpp", base_url, model)

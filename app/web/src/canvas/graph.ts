@@ -42,6 +42,9 @@ export function layout(draft: Draft): { nodes: Node<FlowData>[]; edges: Edge[]; 
         id: node.id,
         type: 'step',
         position: node.position ?? { x: 0, y: 0 },
+        // The small map draws only nodes whose size is known beforehand.
+        initialWidth: 200,
+        initialHeight: 62,
         ...(node.parentId && raw.some((n) => n.id === node.parentId) ? { parentId: node.parentId } : {}),
         ...(container && node.width && node.height ? { style: { width: node.width, height: node.height } } : {}),
         data: { title: node.data.title ?? node.data.type ?? '', kind: node.data.type ?? '', container, handles: handles.length ? handles : ['source'] },

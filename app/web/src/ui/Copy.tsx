@@ -41,7 +41,7 @@ export function CodeBlock({ code, label }: { code: string; label: string }) {
       >
         {code}
       </pre>
-      <div style={{ position: 'absolute', top: 8, right: 8 }}>
+      <div style={{ position: 'absolute', top: 8, right: 8, borderRadius: 8, background: 'var(--sp-sunken)' }}>
         <Copy value={code} />
       </div>
     </div>
