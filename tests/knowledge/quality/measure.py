@@ -5,10 +5,15 @@
 Two sets over different documents. `tune` chose the defaults: chapters 6, 9 and 10 of the Debian Reference (GPL-2+) in
 English and Chinese and sections 2, 3 and 7 of the Chinese manual pages of manpages-zh (GFDL and GPL). `report` was
 written before any tuning and is only looked at: the book's other chapters and sections 1, 5 and 8 of the pages. Each
-line of a .tsv names the sections or pages that answer (several where a page is about the very command or file that a
-section is about), and asks in both languages: as one would ask (paraphrase) or by an exact code. A passage is right if
-it stands there. "cross" asks in one language a base that holds only the other; an English question for a manual page
-is cross-lingual in itself. Needs the Debian packages debian-reference-en, debian-reference-zh-cn, manpages-zh.
+line of a .tsv names the sections or pages that answer, the one it was written for first, and asks in both languages:
+as one would ask (paraphrase) or by an exact code. A passage is right if it stands there. "cross" asks in one language a
+base that holds only the other; an English question for a manual page is cross-lingual in itself. Needs the Debian
+packages debian-reference-en, debian-reference-zh-cn, manpages-zh.
+
+Which others answer was judged once, for every question of both sets, on the first three hits of all methods together,
+in random order and without their method or rank. An answer states what was asked, or names the command, setting or file
+that does it; for a code, it says what each of its words is or shows it at work. One that only refers to another section
+does not answer, nor do tables of contents.
 """
 
 from __future__ import annotations
@@ -87,7 +92,10 @@ def build(part: str, languages: tuple[str, ...], name: str) -> str:
 
 
 def right(passage, section: str) -> bool:
-    """Tell whether a passage stands in a section (or a part of it) or a manual page, or in one of several."""
+    """Tell whether a passage stands in a section (or a part of it) or a manual page, or in one of several.
+
+    "9.4." is the section's own text without that of its parts.
+    """
     if " " in section:
         return any(right(passage, one) for one in section.split())
     if section.startswith("man:"):
@@ -99,6 +107,8 @@ def right(passage, section: str) -> bool:
     inside = re.findall(r"^(\d+(?:\.\d+)+)\. ", passage.content, re.M)
     if len(inside) > 4:
         inside = []
+    if section.endswith("."):
+        return section[:-1] in [*found[-1:], *inside]
     return any(number == section or number.startswith(section + ".") for number in [*found, *inside])
 
 
