@@ -409,8 +409,8 @@ def free_port(*wishes: int) -> int:
 def find_accelerator() -> str:
     """Return QEMU's fastest accelerator that works here, by trying: /dev/kvm may exist and still hang.
 
-    The emulator runs both CPUs in one thread, at 5 % longer starts: with a thread each, one may still run an instruction
-    that the kernel on the other has patched, at which Linux panicked (int3) in one start of eight.
+    The emulator runs both CPUs in one thread, at 5 % longer starts: with a thread each, one may still run an
+    instruction that the kernel on the other has patched, at which Linux panicked (int3) in one start of eight.
     """
     if not os.access("/dev/kvm", os.R_OK | os.W_OK):
         return "tcg,thread=single"
