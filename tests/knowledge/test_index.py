@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 import urllib.request
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -228,6 +231,54 @@ def test_chroma_is_a_cache_that_heals(server, base, monkeypatch):
     documents.delete(base["id"], [document["id"]])
     indexing.sync_job({"dataset_id": base["id"]}, None)
     assert chroma.count(base["id"], 1) == 0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_whatever_file_of_chroma_is_damaged_heals(server, base, monkeypatch):
+    """Cut short, filled with zeros, gone: each file alone; no search is answered wrongly meanwhile."""
+    from sparrow.knowledge import chroma, chroma_folder, indexing
+    from sparrow.knowledge.retrieve import retrieve, search
+
+    monkeypatch.setattr(search, "EXACT_BELOW", 0)
+    indexing.run(base["add"](text(1300))["id"])  # Chroma writes the graph to files after 1,000
+    answers = []
+    real = chroma.query
+    monkeypatch.setattr(chroma, "query", lambda *a: answers.append(real(*a)) or answers[-1])
+    question = ("valve number 250 code Q-0250/X", [base["id"]], {"search_method": "semantic_search", "top_k": 5})
+    wanted = [p.segment_id for p in retrieve(*question)]
+    server.kill()
+    whole = server.folder.with_name("whole")
+    shutil.copytree(server.folder, whole)
+    files = [file.relative_to(whole) for file in sorted(whole.rglob("*")) if file.is_file()]
+    assert {"chroma.sqlite3", "data_level0.bin", "header.bin", "index_metadata.pickle"} <= {f.name for f in files}
+
+    def start() -> None:
+        chroma_folder.prepare(server.folder)  # as the launcher does
+        server.start()
+
+    def as_supervisord(_seconds: float) -> None:
+        if server.process.poll() is not None:
+            start()
+        chroma.reset()  # the time to rest after a failure is over
+
+    monkeypatch.setattr(indexing, "time", SimpleNamespace(sleep=as_supervisord))
+    damages = {"cut": lambda file: os.truncate(file, file.stat().st_size // 2), "gone": Path.unlink,
+               "zeros": lambda file: file.write_bytes(bytes(file.stat().st_size))}
+    for how, damage in damages.items():
+        for file in files:
+            shutil.rmtree(server.folder)
+            shutil.copytree(whole, server.folder)
+            damage(server.folder / file)
+            chroma.reset()
+            start()
+            indexing.check_job({}, None)  # as when the worker starts
+            assert [p.segment_id for p in retrieve(*question)] == wanted, (how, file)
+            indexing.sync_job({"dataset_id": base["id"]}, None)  # what a search asks for that finds a damage
+            answers.clear()
+            assert [p.segment_id for p in retrieve(*question)] == wanted, (how, file)
+            assert answers, (how, file)
+            server.kill()
 
 
 def test_reindex_with_another_model_serves_the_old_index_meanwhile(base, monkeypatch):

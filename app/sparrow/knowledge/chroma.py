@@ -8,8 +8,10 @@ anew from the database. Collections are always cosine.
 from __future__ import annotations
 
 import base64
+import random
 import threading
 import time
+from array import array
 from typing import Any
 
 import msgspec
@@ -22,16 +24,23 @@ from sparrow.storage.tables import knowledge as t
 _BASE = "/api/v2/tenants/default_tenant/databases/default_database/collections"
 _BATCH = 200
 _REST = 3.0  # seconds without asking after it could not be reached
+_PROBES = 32  # vectors of a base that are looked for to see whether its collection is whole
+_FOUND = 0.85  # the part of them that must be found: the search is approximate
 
 _lock = threading.Lock()
 _pool = None
 _pool_url = ""
 _down_until = 0.0
 _ids: dict[str, str] = {}
+_sound: dict[str, str] = {}  # the ids of collections that have been found sound by this process, by their names
 
 
 class Down(Exception):
     """Chroma cannot be reached, or failed."""
+
+
+class Failed(Down):
+    """Chroma is there, but cannot do what it was asked: its files may be damaged."""
 
 
 class Missing(Exception):
@@ -126,10 +135,10 @@ def _remove(dataset_id: str, name: str) -> None:
             tx.execute(t.vector_removals.delete().where(t.vector_removals.c.serial.in_(gone)))
 
 
-def check(dataset_id: str) -> bool:
+def check(dataset_id: str, *, deep: bool = True) -> bool:
     """Compare a collection with the database and rebuild it where it lost something; return whether it was whole.
 
-    Raises Down.
+    Raises Down. Without `deep` only numbers are compared, for which Chroma need not load the collection.
     """
     with db.read() as tx:
         row = _dataset(tx, dataset_id)
@@ -141,13 +150,59 @@ def check(dataset_id: str) -> bool:
             t.vector_removals.c.dataset_id == dataset_id)).scalar()
     try:
         have = count(dataset_id, row["index_epoch"])
-    except Missing:
-        have = 0
-    if expected <= have <= expected + pending:
+        whole = expected <= have <= expected + pending and (not deep or _finds(dataset_id, row))
+    except (Missing, Failed):
+        whole = False
+    if whole:
         sync(dataset_id)
+    else:
+        rebuild(dataset_id)
+    return whole
+
+
+def sound(dataset_id: str, epoch: int) -> bool:
+    """Tell whether a base's collection answers rightly, by a sample at its first use; raise Down or Missing.
+
+    With a file cut short or missing Chroma may count as before, and find other vectors than the nearest.
+    """
+    name = collection_name(dataset_id, epoch)
+    if name in _sound and _sound[name] == _ids.get(name):
         return True
-    rebuild(dataset_id)
-    return False
+    with db.read() as tx:
+        row = _dataset(tx, dataset_id)
+    if row is None or row["index_epoch"] != epoch or not _finds(dataset_id, row):
+        return False
+    _sound[name] = _collection(name)
+    return True
+
+
+def _finds(dataset_id: str, row: dict[str, Any]) -> bool:
+    """Tell whether a collection finds a sample of its own vectors."""
+    u = t.units.c
+    stored = sa.and_(u.dataset_id == dataset_id, u.synced.is_(True))
+    with db.read() as tx:
+        first, last = tx.execute(sa.select(sa.func.min(u.serial), sa.func.max(u.serial)).where(stored)).one()
+        if first is None:
+            return True
+        sample = [tx.execute(
+            sa.select(u.hash, t.embeddings.c.vector)
+            .join(t.embeddings, sa.and_(t.embeddings.c.hash == u.hash, t.embeddings.c.model == row["model"]))
+            .where(stored, u.uses.like("v%"), u.serial >= random.randint(first, last)).order_by(u.serial).limit(1)
+        ).first() for _ in range(_PROBES)]
+    sample = [probe for probe in sample if probe]
+    if not sample:
+        return True
+    name = collection_name(dataset_id, row["index_epoch"])
+    reply = _request("POST", f"{_BASE}/{_collection(name)}/query", {
+        "query_embeddings": [array("f", probe.vector).tolist() for probe in sample], "n_results": 1, "include": []},
+        timeout=30.0, forget=name)
+    found = [int(ids[0]) for ids in reply["ids"] if ids]
+    with db.read() as tx:
+        # Equal texts have equal vectors, so any of them will do.
+        hashes = dict(tx.execute(sa.select(u.serial, u.hash).where(u.serial.in_(found))).all())
+    hits = sum(bool(ids) and hashes.get(int(ids[0])) == probe.hash
+               for ids, probe in zip(reply["ids"], sample, strict=True))
+    return hits >= len(sample) * _FOUND
 
 
 def rebuild(dataset_id: str) -> int:
@@ -172,7 +227,7 @@ def check_all() -> dict[str, bool]:
     for entry in _request("GET", f"{_BASE}?limit=10000", timeout=10.0):
         if entry["name"].startswith("s-") and entry["name"] not in wanted:
             drop(entry["name"])
-    return {dataset_id: check(dataset_id) for dataset_id, _ in rows}
+    return {dataset_id: check(dataset_id, deep=False) for dataset_id, _ in rows}
 
 
 def _dataset(tx, dataset_id: str):
@@ -213,13 +268,16 @@ def _request(method: str, path: str, body: Any = None, *, timeout: float, forget
             timeout=urllib3.Timeout(connect=0.5, read=timeout))
     except (urllib3.exceptions.HTTPError, OSError) as error:
         _down_until = time.monotonic() + _REST
-        raise Down(str(error)) from error
+        # A damaged file may also make it crash in the middle of an answer.
+        broken = isinstance(error, urllib3.exceptions.ProtocolError)
+        _sound.clear()  # what starts again may have been damaged meanwhile
+        raise (Failed if broken else Down)(str(error)) from error
     if response.status == 404:
         _ids.pop(forget, None)
         raise Missing(path)
     if response.status >= 400:
         _ids.pop(forget, None)
-        raise Down(f"{response.status}: {response.data[:300].decode(errors='replace')}")
+        raise Failed(f"{response.status}: {response.data[:300].decode(errors='replace')}")
     return msgspec.json.decode(response.data) if response.data else None
 
 
@@ -242,3 +300,4 @@ def reset() -> None:
     global _pool, _down_until
     _pool, _down_until = None, 0.0
     _ids.clear()
+    _sound.clear()

@@ -65,8 +65,7 @@ def submit_sync(dataset_id: str) -> None:
 
 def sync_job(payload: dict[str, Any], context: Any) -> None:
     """Bring the Chroma collection a job names up to date; a server that is away is no failure."""
-    with suppress(chroma.Down):
-        chroma.check(payload["dataset_id"])
+    _heal(lambda: chroma.check(payload["dataset_id"]), starting=False)
 
 
 def check_job(payload: dict[str, Any], context: Any) -> None:
@@ -77,10 +76,23 @@ def check_job(payload: dict[str, Any], context: Any) -> None:
     with db.read() as tx:
         if tx.execute(sa.select(t.units.c.serial).limit(1)).first() is None:
             return
-    for _ in range(5):  # both start together; the box starts Chroma a moment later
-        with suppress(chroma.Down):
-            chroma.check_all()
+    _heal(chroma.check_all, starting=True)  # both start together; the box starts Chroma a moment later
+
+
+def _heal(action: Callable[[], object], *, starting: bool) -> None:
+    """Have Chroma's collections checked, waiting up to half a minute for a server that is starting or that crashes.
+
+    Where a damaged file makes it crash, its launcher needs some starts to see that and to begin with an empty folder.
+    """
+    for _ in range(30):
+        try:
+            action()
             return
+        except chroma.Failed:
+            starting = True
+        except chroma.Down:
+            if not starting:
+                return
         time.sleep(1)
 
 

@@ -210,8 +210,10 @@ def _nearest(base: dict[str, Any], model: Embedder, vector, limit: int, allowed:
             u.dataset_id == base["id"], u.synced.is_(False)).limit(1)).first() is not None
     if not few and not behind:
         try:
-            return chroma.query(base["id"], base["index_epoch"], vector, limit)
-        except chroma.Missing:
+            if chroma.sound(base["id"], base["index_epoch"]):
+                return chroma.query(base["id"], base["index_epoch"], vector, limit)
+            usage.heal(base["id"])
+        except (chroma.Missing, chroma.Failed):
             usage.heal(base["id"])
         except chroma.Down:
             pass
