@@ -6,6 +6,7 @@ import os
 import socket
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 from gunicorn.config import Config
@@ -120,7 +121,31 @@ def test_a_body_that_trickles_is_given_up(served, monkeypatch):
     assert answer_to(served, b"0", b"1", b"2", b"3", pause=0.2).endswith(b"408")
 
 
-def test_what_came_of_a_body_buys_time_for_the_rest(served, monkeypatch):
-    monkeypatch.setattr(serving, "GRACE_SECONDS", 0.3)
-    monkeypatch.setattr(serving, "BYTES_PER_SECOND", 2)
-    assert answer_to(served, b"0123", b"4567", b"89", pause=0.4).endswith(b"/0123456789")
+class Trickle:
+    """A connection whose pieces come after so many seconds each, by a clock of its own."""
+
+    def __init__(self, *pieces: tuple[float, bytes]):
+        self.now, self._pieces, self._patience = 0.0, iter(pieces), 0.0
+
+    def settimeout(self, seconds: float | None) -> None:
+        """Be patient for so long."""
+        self._patience = seconds
+
+    def recv(self, _size: int) -> bytes:
+        """Return the next piece, or raise TimeoutError."""
+        seconds, piece = next(self._pieces)
+        self.now += min(seconds, self._patience)
+        if seconds > self._patience:
+            raise TimeoutError
+        return piece
+
+
+def test_what_came_of_a_body_buys_time_for_the_rest(monkeypatch):
+    grace, pace = serving.GRACE_SECONDS, serving.BYTES_PER_SECOND
+    trickle = Trickle((grace - 1, bytes(5 * pace)), (5, b"1"), (2, b"2"))
+    monkeypatch.setattr(serving, "time", SimpleNamespace(monotonic=lambda: trickle.now))
+    body = serving._Body(trickle)
+    assert len(body.recv(65536)) == 5 * pace
+    assert body.recv(65536) == b"1"
+    with pytest.raises(SparrowError, match="too slowly"):
+        body.recv(65536)
