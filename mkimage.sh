@@ -130,24 +130,28 @@ help() {
 	sed -n '/^#---help---/,/^#---help---/p' "$0" | sed 's/^# \{0,1\}//; /^---help/d; /^#---/d'
 }
 
-# Prints the SHA-256 of the files, directories and globs "$@", relative to the top.
+# Prints the SHA-256 of the files, directories and globs "$@", relative to the top: of their names, modes and content.
 # shellcheck disable=SC2048,SC2086  # globs are meant to be expanded
 hash_inputs() {
 	(
 		cd "$SRC"
 		set +f
-		for path in $*; do
-			[ -e "$path" ] || continue
-			find "$path" \( -name __pycache__ -o -name node_modules -o -name '*.egg-info' \) -prune \
-				-o \( -type f -o -type l \) -print
-		done | LC_ALL=C sort -u | while IFS= read -r file; do
-			if [ -L "$file" ]; then
-				printf '%s -> %s\n' "$file" "$(readlink "$file")"
-			else
-				printf '%s %s %s\n' "$file" "$(stat -c %a "$file")" "$(sha256sum <"$file")"
-			fi
-		done
+		# Two processes for all files, not for each: a build with nothing changed takes as long as this.
+		find_inputs l $* | xargs -0 -r stat -c '%N'
+		find_inputs f $* | xargs -0 -r stat -c '%n %a'
+		find_inputs f $* | xargs -0 -r sha256sum
 	) | sha256sum | cut -d' ' -f1
+}
+
+# Prints the files of type $1 (f or l, as find has it) under the paths after it, sorted, each ended by a NUL.
+find_inputs() {
+	type=$1
+	shift
+	for path in "$@"; do
+		[ -e "$path" ] || continue
+		find "$path" \( -name __pycache__ -o -name node_modules -o -name '*.egg-info' \) -prune \
+			-o -type "$type" -print
+	done | LC_ALL=C sort -u | tr '\n' '\0'
 }
 
 # Prints the modules of rootfs/lib that stage file $1 uses.
@@ -176,25 +180,38 @@ lock_build() {
 
 # Places the deliverables of all stages in the output directory, with SHA256SUMS.
 publish() {
-	mkdir -p "$OUTPUT_DIR"
-	sums="$BUILD/tmp/SHA256SUMS"
-	mkdir -p "$BUILD/tmp"
-	: >"$sums"
-	for file in "$STAGES"/*/publish/*; do
-		[ -f "$file" ] || continue
-		name=${file##*/}
-		if [ ! -f "$OUTPUT_DIR/$name" ] || ! cmp -s "$file" "$OUTPUT_DIR/$name"; then
-			cp --sparse=always "$file" "$OUTPUT_DIR/.$name.part" 2>/dev/null || cp "$file" "$OUTPUT_DIR/.$name.part"
-			mv "$OUTPUT_DIR/.$name.part" "$OUTPUT_DIR/$name"
-		fi
-		(cd "$OUTPUT_DIR" && sha256sum "$name") >>"$sums"
-	done
-	[ -s "$sums" ] || return 0
-	LC_ALL=C sort -k2 "$sums" >"$OUTPUT_DIR/.SHA256SUMS.part"
-	mv "$OUTPUT_DIR/.SHA256SUMS.part" "$OUTPUT_DIR/SHA256SUMS"
+	mkdir -p "$OUTPUT_DIR" "$BUILD/tmp"
+	# What is there already is not compared or summed again: it is more than a gigabyte.
+	if [ "$(published)" != "$(cat "$BUILD/published" 2>/dev/null)" ]; then
+		rm -f "$BUILD/published"
+		sums="$BUILD/tmp/SHA256SUMS"
+		: >"$sums"
+		for file in "$STAGES"/*/publish/*; do
+			[ -f "$file" ] || continue
+			name=${file##*/}
+			if [ ! -f "$OUTPUT_DIR/$name" ] || ! cmp -s "$file" "$OUTPUT_DIR/$name"; then
+				cp --sparse=always "$file" "$OUTPUT_DIR/.$name.part" 2>/dev/null || cp "$file" "$OUTPUT_DIR/.$name.part"
+				mv "$OUTPUT_DIR/.$name.part" "$OUTPUT_DIR/$name"
+			fi
+			(cd "$OUTPUT_DIR" && sha256sum "$name") >>"$sums"
+		done
+		[ -s "$sums" ] || return 0
+		LC_ALL=C sort -k2 "$sums" >"$OUTPUT_DIR/.SHA256SUMS.part"
+		mv "$OUTPUT_DIR/.SHA256SUMS.part" "$OUTPUT_DIR/SHA256SUMS"
+		published >"$BUILD/published"
+	fi
 	einfo "Done: $OUTPUT_DIR"
 	# shellcheck disable=SC2012  # sizes for people, names are ours
 	ls -lh "$OUTPUT_DIR" | awk 'NR > 1 { printf "    %6s  %s\n", $5, $NF }' >&2
+}
+
+# Prints what tells whether the deliverables are as they were placed: keys of the stages, sizes and times of the files.
+published() {
+	for stage in "$STAGES"/*/publish; do
+		[ -d "$stage" ] || continue
+		cat "${stage%/publish}/.key"
+	done
+	stat -c '%n %s %Y %i' "$OUTPUT_DIR"/* 2>/dev/null || :
 }
 
 # Runs stage file $1 as number $2 of $3, unless its output is up to date.
@@ -290,7 +307,7 @@ build() {
 # Removes what was built; with --all the downloads, too.
 clean() {
 	lock_build
-	for path in stages log tmp unfinished root vm output; do
+	for path in stages log tmp unfinished root vm output published; do
 		rm -rf "${BUILD:?}/$path"
 	done
 	if [ "${1:-}" = --all ]; then
