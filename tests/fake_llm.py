@@ -15,7 +15,7 @@ What it answers is decided by the last user message, as the golden corpus has it
 - `<<fault:KIND>>`     the transport misbehaves, see `FAULTS`; `<<fault:KIND:N>>`: at a point, or for seconds
 - model `fake-reader`  answers with the sentence of the system prompt that fits the question best, in the
                        question's language: what a RAG demonstration needs, without a model
-- `answers`            a table {part of the question: reply}
+- `answers`            a table {part of the question: reply}; a reply may have directives too
 """
 
 from __future__ import annotations
@@ -152,7 +152,8 @@ def plan(messages: list[dict], tools: list[dict] | None = None, counters: dict[s
     last = next((i for i in range(len(turns) - 1, -1, -1) if turns[i][0] == "user"), -1)
     user = turns[last][1] if last >= 0 else (turns[-1][1] if turns else "")
     results = [text for role, text in turns[last + 1:] if role == "tool"]
-    scope = "\n".join([text for role, text in turns if role == "system"] + [user])
+    scripted = next((reply for part, reply in (answers or {}).items() if part in user), None)
+    scope = "\n".join([text for role, text in turns if role == "system"] + [user, scripted or ""])
     given: dict[str, list[str]] = {}
     if "<<" in scope:
         for name, argument in DIRECTIVE.findall(scope):
@@ -177,7 +178,6 @@ def plan(messages: list[dict], tools: list[dict] | None = None, counters: dict[s
                 name, _, arguments = call.partition(":")
                 if name in offered:
                     p.tool_calls.append({"name": name, "arguments": arguments or "{}"})
-    scripted = next((reply for part, reply in (answers or {}).items() if part in user), None)
     if p.tool_calls:
         p.finish = "tool_calls"
     elif "say" in given:

@@ -11,7 +11,7 @@ from sparrow.errors import BadRequest, Conflict, Forbidden, NotFound
 from sparrow.storage import db, files
 from sparrow.storage.tables import knowledge as t
 
-from . import chroma, chunk, external, units, vectors
+from . import chroma, chunk, external, ocr, units, vectors
 from .embed import builtin, embedder
 
 TECHNIQUES = ("high_quality", "economy")
@@ -168,6 +168,7 @@ def delete(dataset_id: str) -> None:
     with db.write() as tx:
         units.forget(tx)
         file_ids = files_of(tx, t.documents.c.dataset_id == dataset_id)
+        ocr.forget(tx, file_ids)
         tx.execute(t.documents.delete().where(t.documents.c.dataset_id == dataset_id))
         units.remove(tx, t.units.c.dataset_id == dataset_id)
         tx.execute(t.vector_removals.delete().where(t.vector_removals.c.dataset_id == dataset_id))
@@ -251,6 +252,26 @@ def clean_name(name: str) -> str:
     if not name or len(name) > MAX_NAME or "\x00" in name:
         raise BadRequest(f"Name must be between 1 to {MAX_NAME} characters.", params="name")
     return name
+
+
+def check_embedding(provider: str | None, model: str | None, *, code: str = "invalid_param") -> None:
+    """Raise BadRequest, with a code, for an embedding model that is not set up here; without names nothing is wrong."""
+    chosen = _model(provider or "", model or "")
+    if chosen.builtin:
+        return
+    from sparrow.messages import ModelError, ModelRef
+    from sparrow.providers import catalog
+    from sparrow.providers.store import hub, source
+
+    try:
+        native, _ = hub().resolve(ModelRef(chosen.provider, chosen.model), "text-embedding")
+        hub().targets(ModelRef(chosen.provider, chosen.model), "text-embedding")
+    except ModelError as error:
+        raise BadRequest(str(error), code=code, params="embedding_model") from error
+    if source().model(native, "text-embedding", chosen.model) is None \
+            and catalog.preset_model(native, "text-embedding", chosen.model) is None:
+        raise BadRequest(f"{chosen.provider} has no embedding model {chosen.model}. Add it on the models page.",
+                         code=code, params="embedding_model")
 
 
 def _model(provider: str, model: str):

@@ -13,7 +13,7 @@ from sparrow.errors import BadRequest, Forbidden, NotFound
 from sparrow.storage import db, files
 from sparrow.storage.tables import knowledge as t
 
-from . import chunk, datasets, indexing, parse, units, vectors
+from . import chunk, datasets, indexing, ocr, parse, units, vectors
 
 UNFINISHED = ("waiting", "parsing", "cleaning", "splitting", "indexing")
 MAX_NAME = 255
@@ -163,6 +163,7 @@ def delete(dataset_id: str, document_ids: list[str]) -> None:
         units.forget(tx)
         chosen = t.documents.c.id.in_(document_ids)
         file_ids = datasets.files_of(tx, chosen)
+        ocr.forget(tx, file_ids)
         tx.execute(t.documents.delete().where(chosen))
         units.remove_segments(tx, t.segments.c.document_id.in_(document_ids))
         units.remove(tx, t.units.c.document_id.in_(document_ids))
@@ -272,6 +273,7 @@ def reindex(dataset_id: str, document_id: str, *, process_rule: dict | None = No
             doc_language=doc_language or row["doc_language"], updated_at=clock.now(), **values))
         if file_id:
             units.collect_vectors(tx)
+            ocr.forget(tx, old_files)
         indexing.submit([document_id])
     for old in old_files:  # pictures are taken out of the original anew
         files.delete(old)

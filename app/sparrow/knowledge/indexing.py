@@ -25,7 +25,7 @@ from sparrow.errors import SparrowError
 from sparrow.storage import db, files, queue
 from sparrow.storage.tables import knowledge as t
 
-from . import chroma, chunk, parse, units
+from . import chroma, chunk, ocr, parse, units
 from .embed import Embedder, EmbedderError, embedder
 
 log = logging.getLogger(__name__)
@@ -193,7 +193,8 @@ class _Work:
         part = target.with_name(target.name + ".part")
         try:
             with open(part, "wb") as out, tempfile.TemporaryDirectory(prefix="pictures-", dir=folder) as pictures:
-                for piece in chunk.cut(self._blocks(pictures), self.rule, self.document["doc_form"],
+                told = self._transcribe(pictures)
+                for piece in chunk.cut(self._blocks(pictures, told), self.rule, self.document["doc_form"],
                                        ask=asker(), language=self.document["doc_language"]):
                     out.write(encode(piece) + b"\n")
                 out.flush()
@@ -206,8 +207,48 @@ class _Work:
                    cleaning_completed_at=now, splitting_completed_at=now)
         return target
 
-    def _blocks(self, pictures: str) -> Iterator[parse.Block]:
-        notices: list[parse.Notice] = []
+    def _transcribe(self, folder: str) -> list[parse.Notice]:
+        """Have the pages of a PDF that are pictures read by a vision model, if there is one; return what to tell.
+
+        What the model has read lies in the folder then, where the parser finds it.
+        """
+        info = files.get(self.document["file_id"])
+        path = files.path(info["id"])
+        if not path.exists() or (ocr.model() is None and not ocr.known(info["id"])):
+            return []
+        with open(path, "rb") as file:
+            if b"%PDF-" not in file.read(1024):
+                return []
+        scanned, total = self._scanned()
+        if not scanned:
+            return []
+        self._note(stage="transcribing", done=0, total=len(scanned))
+        outcome = ocr.read(info["id"], path, scanned, total, folder,
+                           lambda done, total: self._look(done=done, total=total))
+        ocr.write_transcripts(info["id"], scanned, folder)
+        told = ocr.notices(outcome, total)
+        if len(outcome.failed) == total:
+            self._note(notices=_told(told))
+            raise ocr.OcrError(f"None of the {total} scanned pages could be read by {outcome.model}: "
+                               f"{outcome.failed[scanned[0]]}")
+        self._note(stage="parsing", done=0, total=0)
+        return told
+
+    def _scanned(self) -> tuple[list[int], int]:
+        """Return the pages of a PDF that are pictures without text, and the number of all its pages."""
+        try:
+            for event in self._events(""):
+                if isinstance(event, parse.Progress):
+                    self._look(done=event.done, total=event.total)
+                if isinstance(event, parse.Notice) and event.code == "pages_without_text":
+                    return event.data["pages"], event.data["total"]
+                self._look()
+        except parse.ParseError:
+            pass  # said when the document is read in earnest
+        return [], 0
+
+    def _blocks(self, pictures: str, told: list[parse.Notice]) -> Iterator[parse.Block]:
+        notices: list[parse.Notice] = list(told)
         images: dict[int, str] = {}
         try:
             yield from self._read(pictures, notices, images)
@@ -231,7 +272,8 @@ class _Work:
                     event.text = _link(event.text, images)
                 yield event
             elif isinstance(event, parse.Notice):
-                notices.append(event)
+                if event.code != "pages_without_text" or not any(one.code in ocr.TOLD for one in notices):
+                    notices.append(event)
             elif isinstance(event, parse.Image):
                 with open(event.path, "rb") as picture:
                     images[event.number] = files.save(picture, event.name)["id"]
@@ -402,7 +444,9 @@ def settle(tx, document_id: str, control: str) -> None:
 
 
 def _told(notices: list[parse.Notice]) -> list[dict[str, Any]] | None:
-    return [{"code": notice.code, "message": notice.message, **notice.data} for notice in notices] or None
+    return [{"code": notice.code, "message": notice.message, **notice.data}
+            | ({"pages": notice.data["pages"][:2000]} if "pages" in notice.data else {})
+            for notice in notices] or None
 
 
 def _link(text: str, images: dict[int, str]) -> str:

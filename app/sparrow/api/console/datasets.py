@@ -8,10 +8,11 @@ import msgspec
 
 from sparrow.api import knowledge_shapes as shapes
 from sparrow.api.console import console
+from sparrow.api.console.models import Chosen
 from sparrow.api.web import OK, Page, Result
 from sparrow.apps import app as apps
 from sparrow.errors import BadRequest
-from sparrow.knowledge import capacity, datasets, reindex, statistics
+from sparrow.knowledge import capacity, datasets, ocr, reindex, statistics
 from sparrow.knowledge.port import rerank
 from sparrow.knowledge.retrieve import retrieve
 from sparrow.tools.outbound import Client
@@ -69,6 +70,12 @@ class DatasetChange(msgspec.Struct, kw_only=True):
     external_retrieval_model: dict[str, Any] | None = None
 
 
+class KnowledgeSettings(msgspec.Struct):
+    """What holds for all knowledge bases. `ocr_model` is the vision model that reads scanned pages, null for none."""
+
+    ocr_model: Chosen | None
+
+
 class HitTest(msgspec.Struct, kw_only=True):
     """A question to try, with other settings than the base's if given."""
 
@@ -87,7 +94,24 @@ def list_datasets(query: DatasetQuery) -> Datasets:
 @console.post("/datasets", status=201)
 def create_dataset(body: NewDataset) -> shapes.Dataset:
     """Create an empty knowledge base."""
+    datasets.check_embedding(body.embedding_model_provider, body.embedding_model, code="provider_not_initialize")
     return shapes.dataset(datasets.create(**msgspec.structs.asdict(body)))
+
+
+@console.get("/datasets/settings")
+def knowledge_settings() -> KnowledgeSettings:
+    """Show what holds for all knowledge bases."""
+    return KnowledgeSettings(msgspec.convert(ocr.model(), Chosen | None))
+
+
+@console.put("/datasets/settings")
+def change_knowledge_settings(body: KnowledgeSettings) -> KnowledgeSettings:
+    """Choose the model that reads scanned pages; null for none.
+
+    400 `model_currently_not_support` for a model without vision, `provider_not_initialize` for one that is not set up.
+    """
+    chosen = body.ocr_model or Chosen("", "")
+    return KnowledgeSettings(msgspec.convert(ocr.choose(chosen.provider, chosen.model), Chosen | None))
 
 
 @console.get("/datasets/<dataset_id>")
@@ -99,6 +123,7 @@ def get_dataset(dataset_id: str) -> shapes.Dataset:
 @console.patch("/datasets/<dataset_id>")
 def change_dataset(dataset_id: str, body: DatasetChange) -> shapes.Dataset:
     """Change a knowledge base's settings."""
+    datasets.check_embedding(body.embedding_model_provider, body.embedding_model, code="provider_not_initialize")
     changes = {key: value for key, value in msgspec.structs.asdict(body).items() if value is not None}
     return shapes.dataset(datasets.update(dataset_id, changes))
 

@@ -16,10 +16,11 @@ from sparrow import clock
 
 from .blocks import Block, Event, Image, Notice, ParseError, Progress
 from .fork import Fork
-from .formats import EXTENSIONS, extension, supported
+from .formats import EXTENSIONS, advice, extension, supported
+from .pictures import transcript_file
 
-__all__ = ["EXTENSIONS", "Block", "Event", "Image", "Notice", "ParseError", "Progress", "extension", "read",
-           "supported"]
+__all__ = ["EXTENSIONS", "Block", "Event", "Image", "Notice", "ParseError", "Progress", "advice", "draw",
+           "extension", "read", "supported", "transcript_file"]
 
 MAX_SECONDS = 1800.0
 MAX_SILENCE = 300.0  # seconds without any event
@@ -35,9 +36,10 @@ def read(path: str | Path, name: str, images: str | Path | None = None, *,
     """Yield the blocks, notices, progress and pictures of a document, as the parser finds them.
 
     `name` says the type where the content leaves it open; `images` is a folder for the document's pictures
-    (none are kept without it). Raises ParseError for every file that cannot be read, whatever it did to the
-    parser. Closing the iterator ends the parser. `fork` makes the parser a copy of this process, which is ten times
-    cheaper; only a process that does nothing else may ask for it (see `fork`).
+    (none are kept without it), in which texts of scanned pages may lie (`transcript_file`). Raises ParseError for
+    every file that cannot be read, whatever it did to the parser. Closing the iterator ends the parser. `fork` makes
+    the parser a copy of this process, which is ten times cheaper; only a process that does nothing else may ask for
+    it (see `fork`).
     """
     size = os.path.getsize(path)
     if size == 0:
@@ -45,7 +47,7 @@ def read(path: str | Path, name: str, images: str | Path | None = None, *,
     if size > max_bytes:
         raise ParseError(f"The file has {size >> 20} MB; documents of up to {max_bytes >> 20} MB can be read. "
                          "Split it.", code="too_large")
-    process = _start(str(path), name, str(images or ""), fork)
+    process = _start(fork, str(path), name, str(images or ""))
     found_text = False
     try:
         for tag, raw in _events(process, clock.monotonic() + seconds):
@@ -62,13 +64,31 @@ def read(path: str | Path, name: str, images: str | Path | None = None, *,
         _end(process)
 
 
-def _start(path: str, name: str, images: str, fork: bool) -> Process:
+def draw(path: str | Path, pages: list[int], folder: str | Path, *, seconds: float = 60.0, fork: bool = False
+         ) -> Iterator[Image]:
+    """Draw pages (from 1) of a PDF into a folder and yield each as it is there, `Image.number` being its page.
+
+    A page that cannot be drawn is left out; raises ParseError where one ends the parser or takes too long. `seconds`
+    is for each page.
+    """
+    process = _start(fork, str(path), "", str(folder), ",".join(str(page) for page in pages))
+    try:
+        for tag, raw in _events(process, clock.monotonic() + seconds * len(pages)):
+            if tag == "error":
+                code, message = msgspec.json.decode(raw)
+                raise ParseError(message, code=code)
+            yield msgspec.json.decode(raw, type=_TYPES[tag])
+    finally:
+        _end(process)
+
+
+def _start(fork: bool, *arguments: str) -> Process:
     if fork:
         from . import child  # not above: the other way runs it as a program of its own
 
-        return Fork(child.main, path, name, images)
+        return Fork(child.main, *arguments)
     return subprocess.Popen(
-        [sys.executable, "-m", "sparrow.knowledge.parse.child", path, name, images],
+        [sys.executable, "-m", "sparrow.knowledge.parse.child", *arguments],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"})
 

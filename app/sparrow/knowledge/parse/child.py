@@ -1,4 +1,4 @@
-"""The process that parses one file: `python -m sparrow.knowledge.parse.child PATH NAME FOLDER`.
+"""The process that parses one file: `python -m sparrow.knowledge.parse.child PATH NAME FOLDER [PAGES]`.
 
 It limits itself first, then writes one JSON line an event to standard output. Whatever a hostile file does to it
 stays in it.
@@ -15,13 +15,17 @@ MEMORY = 768 << 20  # bytes of data the parser may allocate
 CPU_SECONDS = 900
 
 
-def main(path: str, name: str, folder: str) -> int:
-    """Parse a file (pictures go to a folder, "" for none) onto standard output; return 0."""
+def main(path: str, name: str, folder: str, pages: str = "") -> int:
+    """Parse a file (pictures go to a folder, "" for none) onto standard output; return 0.
+
+    With `pages` (numbers with commas between) those pages of a PDF are drawn instead.
+    """
     _limit()
     import msgspec
 
     from .blocks import Block, Image, Notice, ParseError, Progress
     from .formats import parser_of
+    from .pages import draw
     from .pictures import Pictures
 
     tags = {Block: "block", Notice: "notice", Progress: "progress", Image: "image"}
@@ -29,13 +33,19 @@ def main(path: str, name: str, folder: str) -> int:
     out = os.fdopen(1, "wb", closefd=False)
     try:
         source = Path(path)
-        for event in parser_of(source, name)(source, Pictures(folder) if folder else None):
+        if pages:
+            events = draw(source, [int(page) for page in pages.split(",")], Path(folder))
+        else:
+            events = parser_of(source, name)(source, Pictures(folder) if folder else None)
+        for event in events:
             # Lone surrogates cannot be stored or sent.
             if isinstance(event, Block):
                 event.text = event.text.encode("utf-8", "replace").decode().replace("\x00", "")
                 if not event.text.strip():
                     continue
             out.write(encode([tags[type(event)], event]) + b"\n")
+            if pages:
+                out.flush()  # a model can read the first page while the next is drawn
     except ParseError as error:
         out.write(encode(["error", [error.code, error.message]]) + b"\n")
     except MemoryError:
@@ -62,4 +72,4 @@ def _limit() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:4]))
+    sys.exit(main(*sys.argv[1:5]))

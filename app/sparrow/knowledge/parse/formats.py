@@ -52,6 +52,12 @@ def supported(name: str) -> bool:
     return extension(name) in EXTENSIONS
 
 
+def advice(name: str) -> str:
+    """Return what to do with a file of a type that is not read directly, "" where there is no more to say."""
+    ending = extension(name)
+    return _convert(ending).message if ending in _CONVERT else ""
+
+
 def parser_of(path: Path, name: str) -> Parser:
     """Return the parser for a file, or raise ParseError with what to do.
 

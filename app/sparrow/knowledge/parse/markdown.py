@@ -17,12 +17,13 @@ _FENCE = re.compile(r"^\s*(```+|~~~+)")
 
 def parse(path: Path, images) -> Iterator[Event]:
     """Yield headings, paragraphs, tables and code of a Markdown (or MDX) file."""
-    yield from blocks(decode(path.read_bytes()))
+    text = decode(path.read_bytes())
+    yield from blocks(re.sub(r"\A---\n.*?\n---\n", "", text, flags=re.S))  # without front matter
 
 
-def blocks(text: str) -> Iterator[Block]:
-    """Yield the blocks of Markdown text."""
-    headings = HeadingPath()
+def blocks(text: str, headings: HeadingPath | None = None) -> Iterator[Block]:
+    """Yield the blocks of Markdown text, below the headings given, which go on with the text's."""
+    headings = headings or HeadingPath()
     lines: list[str] = []
     fence = ""
 
@@ -33,7 +34,6 @@ def blocks(text: str) -> Iterator[Block]:
             table = body.lstrip().startswith("|") and body.count("\n") >= 1
             yield Block(body, kind=kind or ("table" if table else "text"), heading=headings.path())
 
-    text = re.sub(r"\A---\n.*?\n---\n", "", text, flags=re.S)  # front matter
     for line in text.split("\n"):
         mark = _FENCE.match(line)
         if fence:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from . import markdown
 from .blocks import Block, Event, Notice, ParseError, Progress
 from .headings import Path as HeadingPath
 
@@ -35,6 +36,8 @@ class Line(msgspec.Struct):
 def parse(path: Path, images) -> Iterator[Event]:
     """Yield each page's paragraphs and headings, then a notice with the pages that have pictures but no
     text.
+
+    Where a vision model has read such a page, `images.transcript` has its text.
     """
     import pypdfium2 as pdfium
 
@@ -66,6 +69,11 @@ def parse(path: Path, images) -> Iterator[Event]:
         kept = [line for at, line in enumerate(lines)
                 if not (at in (0, 1, len(lines) - 2, len(lines) - 1) and _shape(line.text) in repeated)]
         scanned = sum(len(line.text) for line in kept) < 8 and _has_picture(document, number)
+        transcript = images.transcript(number + 1) if scanned and images is not None else None
+        if transcript is not None:
+            yield from _transcribed(transcript, str(number + 1), outline.get(number, []), headings)
+            yield Progress(number + 1, total)
+            continue
         if scanned:
             empty.append(number + 1)
         if scanned or kept:  # else what looks like a running head is all the page has: labels, slips
@@ -82,7 +90,7 @@ def parse(path: Path, images) -> Iterator[Event]:
         yield Notice("pages_without_text",
                      f"{len(empty)} of {total} pages are pictures without text (scanned). Their text can "
                      f"only be "
-                     "read by a vision model.", {"pages": empty[:2000], "total": total})
+                     "read by a vision model.", {"pages": empty, "total": total})
 
 
 def _spread(total: int) -> list[int]:
@@ -233,6 +241,15 @@ def _blocks(lines: list[Line], page: str, body: float, sizes: list[float],
     yield from flush()
     for title, level, _ in waiting:  # bookmarks whose line was not recognised still name what follows
         headings.enter(level, title)
+
+
+def _transcribed(text: str, page: str, bookmarks: list[tuple[str, int]], headings: HeadingPath) -> Iterator[Block]:
+    """Yield the blocks of a page that a model has written down as Markdown."""
+    for title, level in bookmarks:
+        headings.enter(level, title)
+    for block in markdown.blocks(text, headings):
+        block.place_kind, block.place = "page", page
+        yield block
 
 
 def _bookmark(text: str, waiting: list[tuple[str, int, str]]) -> tuple[str, int, str] | None:

@@ -1,4 +1,7 @@
-"""Pictures inside documents: written to a folder of the job, so that the parent can keep them."""
+"""Pictures inside documents: written to a folder of the job, so that the parent can keep them.
+
+In the other direction the folder holds what a vision model has read on scanned pages (`transcript_file`).
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,11 @@ _TYPES = frozenset(("png", "jpg", "jpeg", "gif", "webp", "bmp"))
 MAX_BYTES = 8 << 20
 MAX_IMAGES = 500
 MIN_BYTES = 1024  # bullets and rules are no pictures
+
+
+def transcript_file(folder: str | Path, page: int) -> Path:
+    """Return where the Markdown of a scanned page (from 1) lies; an empty file says that nothing is written on it."""
+    return Path(folder) / f"page-{page}.md"
 
 
 class Pictures:
@@ -39,3 +47,8 @@ class Pictures:
         image = Image(number, str(target), part.rpartition("/")[2])
         self._known[part] = image
         return image
+
+    def transcript(self, page: int) -> str | None:
+        """Return what a vision model has read on a page, None where none was asked."""
+        file = transcript_file(self.folder, page)
+        return file.read_text("utf-8") if file.exists() else None

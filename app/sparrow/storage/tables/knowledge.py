@@ -178,6 +178,17 @@ embeddings = Table(
     Column("vector", LargeBinary, nullable=False),
 )
 
+# What a vision model has read on scanned pages (from 1) of a file, as Markdown; "" where it found nothing written.
+# A page is paid for once, however often its document is cut anew. model: provider/name.
+page_texts = Table(
+    "page_texts", metadata,
+    Column("file_id", String(36), primary_key=True),
+    Column("page", Integer, primary_key=True, autoincrement=False),
+    Column("model", String(255), nullable=False),
+    Column("text", Text, nullable=False),
+    Column("created_at", Float, nullable=False),
+)
+
 # Units that are gone from the database and not yet from Chroma.
 vector_removals = Table(
     "vector_removals", metadata,

@@ -1528,6 +1528,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/console/api/datasets/settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show what holds for all knowledge bases. */
+        get: operations["knowledge_settings"];
+        /** Choose the model that reads scanned pages; null for none. */
+        put: operations["change_knowledge_settings"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/console/api/default-models": {
         parameters: {
             query?: never;
@@ -3132,6 +3150,13 @@ export interface components {
             limit: number;
             /** @default 1 */
             page: number;
+        };
+        /**
+         * KnowledgeSettings
+         * @description What holds for all knowledge bases. `ocr_model` is the vision model that reads scanned pages, null for none.
+         */
+        KnowledgeSettings: {
+            ocr_model: components["schemas"]["Chosen"] | null;
         };
         /**
          * Label
@@ -8398,6 +8423,68 @@ export interface operations {
                 };
                 content: {
                     "application/json": Record<string, unknown>;
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    knowledge_settings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KnowledgeSettings"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    change_knowledge_settings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["KnowledgeSettings"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KnowledgeSettings"];
                 };
             };
             /** @description The request was refused. */

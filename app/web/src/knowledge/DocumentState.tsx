@@ -10,7 +10,7 @@ import { isWorking, progress } from './api';
 
 const COLOURS: Record<string, string> = { available: 'moss', error: 'brick', paused: 'gray', disabled: 'gray', archived: 'gray' };
 export const STATES = ['queuing', 'indexing', 'paused', 'error', 'available', 'disabled', 'archived'] as const;
-const STAGES = ['waiting', 'parsing', 'cleaning', 'splitting', 'indexing', 'embedding'] as const;
+const STAGES = ['waiting', 'parsing', 'transcribing', 'cleaning', 'splitting', 'indexing', 'embedding'] as const;
 
 function oneOf<T extends string>(list: readonly T[], value: string | null | undefined): T | undefined {
   return list.find((entry) => entry === value);
@@ -68,7 +68,7 @@ export function DocumentState({ doc }: { doc: Doc }) {
       ) : null}
       {doc.notices?.map((notice) => (
         <Text key={notice.code} fz="xs" c="dimmed" maw={360}>
-          {notice.code === 'pages_without_text' || notice.code === 'pages_damaged'
+          {notice.code === 'pages_without_text' || notice.code === 'pages_damaged' || notice.code === 'pages_transcribed'
             ? t(`knowledge:notice.${notice.code}`, { pages: ranges(notice.pages ?? []), count: notice.pages?.length ?? 0, total: notice.total ?? 0 })
             : serverText(notice.message)}
         </Text>
