@@ -111,3 +111,106 @@ def test_parent_child_chunks(call):
     assert call("PATCH", f"{children}/{child['id']}", json={"content": "Now about lions."}).status_code == 200
     assert call("GET", children).json["total"] == 3
     assert call("DELETE", f"{children}/{child['id']}").status_code == 204
+
+
+def document_of(call, name: str = "errors") -> tuple[str, str]:
+    """Make a base with an indexed document; return both paths."""
+    from sparrow.knowledge import indexing
+
+    path = f"/datasets/{call('POST', '/datasets', json={'name': name}).json['id']}"
+    made = call("POST", f"{path}/document/create-by-text", json={
+        "name": "a", "text": "Some text.", "indexing_technique": "high_quality"}).json["document"]
+    indexing.run(made["id"])
+    return path, f"{path}/documents/{made['id']}"
+
+
+@pytest.mark.parametrize(("provider", "model"), [
+    ("nowhere", "m"), ("langgenius/openai/openai", "text-embedding-3-small"), ("", "unknown")])
+def test_an_embedding_model_that_is_not_set_up_is_refused(call, provider, model):
+    from sparrow.knowledge import datasets
+
+    given = {"embedding_model": model, "embedding_model_provider": provider}
+    refused = call("POST", "/datasets", json={"name": "x", "indexing_technique": "high_quality", **given})
+    assert (refused.status_code, refused.json["code"]) == (400, "invalid_param")  # as Dify: a value error
+    base = call("POST", "/datasets", json={"name": "y"}).json["id"]
+    refused = call("PATCH", f"/datasets/{base}", json=given)
+    assert (refused.status_code, refused.json["code"]) == (400, "invalid_param")
+    text = {"name": "a", "text": "b", "indexing_technique": "high_quality", **given}
+    file = {"data": json.dumps({"indexing_technique": "high_quality", **given}), "file": (io.BytesIO(b"text"), "a.txt")}
+    for refused in (call("POST", f"/datasets/{base}/document/create-by-text", json=text),
+                    call("POST", f"/datasets/{base}/document/create-by-file", data=file)):
+        assert (refused.status_code, refused.json["code"]) == (400, "provider_not_initialize"), refused.json
+    assert call("GET", f"/datasets/{base}/documents").json["total"] == 0
+    assert datasets.search()[1] == 1
+
+
+def test_an_embedding_model_that_is_set_up_is_taken(call, admin):
+    from tests.fake_llm import FakeLLM
+
+    with FakeLLM() as fake:
+        provider = "/model-providers/openai"
+        admin.post(f"{provider}/credentials", json={"name": "f", "base_url": fake.base_url, "api_key": "k"})
+        given = {"indexing_technique": "high_quality", "embedding_model_provider": "langgenius/openai/openai"}
+        made = call("POST", "/datasets", json={"name": "a", "embedding_model": "text-embedding-3-small", **given})
+        assert made.status_code == 200, made.text
+        other = call("POST", "/datasets", json={"name": "b", "embedding_model": "fake-embed", **given})
+        assert (other.status_code, other.json["code"]) == (400, "invalid_param")
+        admin.post(f"{provider}/models", json={"model": "fake-embed", "type": "text-embedding"})
+        other = call("POST", "/datasets", json={"name": "b", "embedding_model": "fake-embed", **given})
+        assert other.status_code == 200, other.text
+
+
+def test_a_model_that_went_away_is_named_by_retrieve_and_by_chunks(call):
+    from sparrow.storage import db
+    from sparrow.storage.tables import knowledge as t
+
+    path, document = document_of(call)
+    with db.write() as tx:
+        tx.execute(t.datasets.update().values(embedding_model="m", embedding_model_provider="openai"))
+    for refused in (call("POST", f"{path}/retrieve", json={"query": "text"}),
+                    call("POST", f"{document}/segments", json={"segments": [{"content": "more"}]})):
+        assert (refused.status_code, refused.json["code"]) == (400, "provider_not_initialize"), refused.json
+
+
+@pytest.mark.parametrize("name", ["program.exe", "old.doc", "archive.zip", "photo.PNG"])
+def test_a_file_of_a_type_that_is_not_read_is_refused(call, name, sqlite_database):
+    path, document = document_of(call)
+    before = {file for file in (sqlite_database / "files").rglob("*") if file.is_file()}
+    for place in (f"{path}/document/create-by-file", f"{path}/document/create_by_file", f"{document}/update-by-file"):
+        refused = call("POST", place, data={"data": "{}", "file": (io.BytesIO(b"text"), name)})
+        assert (refused.status_code, refused.json["code"]) == (415, "unsupported_file_type"), refused.json
+    assert ("save it as a .docx" in refused.json["message"]) == (name == "old.doc")
+    assert call("GET", f"{path}/documents").json["total"] == 1
+    assert {file for file in (sqlite_database / "files").rglob("*") if file.is_file()} == before
+    taken = call("POST", f"{path}/document/create-by-file", data={
+        "data": "{}", "file": (io.BytesIO(b"text"), "README")})
+    assert taken.status_code == 200, taken.text
+
+
+def test_an_archived_document_is_not_edited(call):
+    path, document = document_of(call)
+    segment = call("GET", f"{document}/segments").json["data"][0]["id"]
+    assert call("PATCH", f"{path}/documents/status/archive", json={
+        "document_ids": [document.rpartition("/")[2]]}).status_code == 200
+    one = f"{document}/segments/{segment}"
+    for refused in (call("POST", f"{document}/segments", json={"segments": [{"content": "more"}]}),
+                    call("POST", one, json={"segment": {"content": "other"}}),
+                    call("POST", one, json={"segment": {"enabled": False}}),
+                    call("DELETE", one), call("POST", f"{one}/child_chunks", json={"content": "part"}),
+                    call("POST", f"{document}/update-by-text", json={"name": "b", "text": "c"}),
+                    call("DELETE", document)):
+        assert (refused.status_code, refused.json["code"]) == (403, "archived_document_immutable"), refused.json
+    assert call("GET", f"{document}/segments").json["total"] == 1
+
+
+def test_a_base_closed_to_the_api_says_so_everywhere(call):
+    from sparrow.knowledge import datasets
+
+    path, document = document_of(call)
+    datasets.update(path.rpartition("/")[2], {"enable_api": False})
+    for refused in (call("GET", path), call("GET", f"{document}/segments"),
+                    call("POST", "/datasets/x/documents/y/segments", json={"segments": []}),
+                    call("POST", f"{path}/documents/00000000-0000-0000-0000-000000000000/segments",
+                         json={"segments": [{"content": "more"}]})):
+        assert refused.status_code in (403, 404)
+    assert refused.json["code"] == "forbidden"

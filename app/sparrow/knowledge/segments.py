@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from sparrow import clock, ids
-from sparrow.errors import BadRequest, NotFound
+from sparrow.errors import BadRequest, Forbidden, NotFound
 from sparrow.storage import db
 from sparrow.storage.tables import knowledge as t
 
@@ -66,6 +66,12 @@ def neighbours(row: dict[str, Any], count: int = 1) -> tuple[list[dict[str, Any]
     return [dict(item) for item in reversed(before)], [dict(item) for item in after]
 
 
+def check_editable(document: dict[str, Any]) -> None:
+    """Raise Forbidden for an archived document."""
+    if document["archived"]:
+        raise Forbidden("The archived document is not editable.", code="archived_document_immutable")
+
+
 def add(dataset: dict[str, Any], document: dict[str, Any], entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Add passages by hand at the end of a document; each entry has content, and may have answer, keywords."""
     if not entries:
@@ -74,6 +80,7 @@ def add(dataset: dict[str, Any], document: dict[str, Any], entries: list[dict[st
         raise NotFound("Document is not completed.")
     if not document["enabled"]:
         raise NotFound("Document is disabled.")
+    check_editable(document)
     drafted = []
     for entry in entries:
         content, answer = _checked(document, entry.get("content"), entry.get("answer"))
@@ -142,6 +149,7 @@ def update(dataset: dict[str, Any], document: dict[str, Any], row: dict[str, Any
            answer: str | None = None, keywords: list[str] | None = None, enabled: bool | None = None,
            regenerate: bool = False) -> dict[str, Any]:
     """Change a passage; a changed text is embedded and indexed anew, its children made again if asked."""
+    check_editable(document)
     now = clock.now()
     if enabled is not None and enabled != row["enabled"]:
         with db.write() as tx:

@@ -10,6 +10,7 @@ from sparrow.api import knowledge_shapes as shapes
 from sparrow.api.service import knowledge, service
 from sparrow.errors import BadRequest
 from sparrow.knowledge import datasets
+from sparrow.knowledge.embed import EmbedderError
 from sparrow.knowledge.port import rerank
 from sparrow.knowledge.retrieve import retrieve
 from sparrow.tools.outbound import Client
@@ -59,6 +60,7 @@ def create_dataset(body: DatasetBody) -> shapes.Dataset:
              if value is not None and key != "partial_member_list"}
     if "name" not in given:
         raise BadRequest("name is required.", params="name")
+    datasets.check_embedding(body.embedding_model_provider, body.embedding_model)
     return shapes.dataset(datasets.create(**given))
 
 
@@ -72,6 +74,7 @@ def get_dataset(dataset_id: str) -> shapes.Dataset:
 def change_dataset(dataset_id: str, body: DatasetBody) -> shapes.Dataset:
     """Change a base."""
     knowledge.dataset(dataset_id)
+    datasets.check_embedding(body.embedding_model_provider, body.embedding_model)
     return shapes.dataset(datasets.update(dataset_id, {
         key: value for key, value in msgspec.structs.asdict(body).items() if value is not None}))
 
@@ -90,7 +93,12 @@ def find_passages(dataset_id: str, body: RetrieveBody) -> dict[str, Any]:
         raise BadRequest("Query is required", params="query")
     if len(body.query) > MAX_QUERY:
         raise BadRequest(f"Query is too long: the limit is {MAX_QUERY} characters.", params="query")
-    found = retrieve(body.query, [row["id"]], body.retrieval_model, rerank=rerank, http=Client(), source="api")
+    try:
+        found = retrieve(body.query, [row["id"]], body.retrieval_model, rerank=rerank, http=Client(), source="api")
+    except EmbedderError as error:
+        if error.code == EmbedderError.code:
+            error.code = "completion_request_error"
+        raise
     return {"query": {"content": body.query}, "records": [shapes.record(passage) for passage in found]}
 
 

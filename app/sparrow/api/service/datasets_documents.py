@@ -12,8 +12,8 @@ from sparrow.api import knowledge_shapes as shapes
 from sparrow.api.service import knowledge, service
 from sparrow.api.service.chat import base_url
 from sparrow.apps import filebox
-from sparrow.errors import BadRequest, NotFound
-from sparrow.knowledge import datasets, documents
+from sparrow.errors import BadRequest, NotFound, SparrowError
+from sparrow.knowledge import datasets, documents, parse
 from sparrow.storage import files
 
 MAX_FILE = 200 << 20
@@ -222,6 +222,7 @@ def _address(file: Mapping[str, Any]) -> str:
 def _technique(dataset: dict[str, Any], body: TextBody) -> None:
     if not dataset["indexing_technique"] and not body.indexing_technique:
         raise BadRequest("indexing_technique is required.", params="indexing_technique")
+    datasets.check_embedding(body.embedding_model_provider, body.embedding_model, code="provider_not_initialize")
     changes = {key: value for key, value in (("retrieval_model", body.retrieval_model),
                                              ("embedding_model", body.embedding_model),
                                              ("embedding_model_provider", body.embedding_model_provider)) if value}
@@ -244,5 +245,9 @@ def _upload() -> dict[str, Any]:
         raise BadRequest("Only one file is allowed.", code="too_many_files", params="file")
     if not parts[0].filename:
         raise BadRequest("The specified filename does not exist.", code="filename_not_exists_error", params="file")
+    name = files.clean_name(parts[0].filename)
+    if "." in name and not parse.supported(name):
+        raise SparrowError(f"File type not allowed. {parse.advice(name)}".strip(), code="unsupported_file_type",
+                           status=415, params="file")
     return dict(files.save(parts[0].stream, parts[0].filename, mime_type=parts[0].mimetype or None,
                            max_bytes=MAX_FILE))

@@ -47,8 +47,9 @@ class ContentBody(msgspec.Struct):
 @service.post(_SEGMENTS, tag="chunks")
 def add_segments(dataset_id: str, document_id: str, body: SegmentsBody) -> dict[str, Any]:
     """Add passages to a document."""
+    dataset = knowledge.dataset(dataset_id)
     document = documents.get(dataset_id, document_id)
-    rows = segments.add(knowledge.dataset(dataset_id), document, body.segments)
+    rows = segments.add(dataset, document, body.segments)
     return {"data": _segments(rows), "doc_form": document["doc_form"]}
 
 
@@ -83,14 +84,14 @@ def change_segment(dataset_id: str, document_id: str, segment_id: str, body: Seg
 @service.delete(f"{_SEGMENTS}/<segment_id>", tag="chunks", status=204)
 def delete_segment(dataset_id: str, document_id: str, segment_id: str) -> None:
     """Delete a passage."""
-    _segment(dataset_id, document_id, segment_id)
+    _editable(dataset_id, document_id, segment_id)
     segments.delete(dataset_id, document_id, [segment_id])
 
 
 @service.post(f"{_SEGMENTS}/<segment_id>/child_chunks", tag="chunks")
 def add_child(dataset_id: str, document_id: str, segment_id: str, body: ContentBody) -> dict[str, Any]:
     """Add a child chunk."""
-    dataset, _, row = _segment(dataset_id, document_id, segment_id)
+    dataset, _, row = _editable(dataset_id, document_id, segment_id)
     return {"data": shapes.child(segments.add_child(dataset, row, body.content))}
 
 
@@ -110,7 +111,7 @@ def list_children(dataset_id: str, document_id: str, segment_id: str, query: kno
 def change_child(dataset_id: str, document_id: str, segment_id: str, child_id: str, body: ContentBody
                  ) -> dict[str, Any]:
     """Change a child chunk."""
-    dataset, _, row = _segment(dataset_id, document_id, segment_id)
+    dataset, _, row = _editable(dataset_id, document_id, segment_id)
     return {"data": shapes.child(segments.update_child(dataset, row, segments.child(segment_id, child_id),
                                                        body.content))}
 
@@ -118,7 +119,7 @@ def change_child(dataset_id: str, document_id: str, segment_id: str, child_id: s
 @service.delete(f"{_SEGMENTS}/<segment_id>/child_chunks/<child_id>", tag="chunks", status=204)
 def delete_child(dataset_id: str, document_id: str, segment_id: str, child_id: str) -> None:
     """Delete a child chunk."""
-    _segment(dataset_id, document_id, segment_id)
+    _editable(dataset_id, document_id, segment_id)
     segments.child(segment_id, child_id)
     segments.delete_child(dataset_id, child_id)
 
@@ -126,6 +127,12 @@ def delete_child(dataset_id: str, document_id: str, segment_id: str, child_id: s
 def _segment(dataset_id: str, document_id: str, segment_id: str):
     return knowledge.dataset(dataset_id), documents.get(dataset_id, document_id), \
         segments.get(dataset_id, segment_id, document_id)
+
+
+def _editable(dataset_id: str, document_id: str, segment_id: str):
+    found = _segment(dataset_id, document_id, segment_id)
+    segments.check_editable(found[1])
+    return found
 
 
 def _segments(rows: list[dict[str, Any]]) -> list[shapes.Segment]:

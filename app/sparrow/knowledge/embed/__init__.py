@@ -65,14 +65,16 @@ class Embedder(msgspec.Struct, frozen=True):
         return array / np.where(norms > 1e-12, norms, 1.0)
 
     def _remote(self, texts: list[str], kind: Kind) -> list[list[float]]:
-        from sparrow.messages import ModelError, ModelRef
+        from sparrow.messages import ModelError, ModelNotConfiguredError, ModelRef
         from sparrow.providers import vectors
         from sparrow.providers.store import hub
 
         try:
             return vectors.embed(hub(), ModelRef(self.provider, self.model), texts)
         except ModelError as error:
-            raise EmbedderError(f"The embedding model {self.model} of {self.provider} failed: {error}") from error
+            raise EmbedderError(
+                f"The embedding model {self.model} of {self.provider} failed: {error}",
+                code="provider_not_initialize" if isinstance(error, ModelNotConfiguredError) else None) from error
 
 
 def embedder(provider: str | None, model: str | None) -> Embedder:
