@@ -49,11 +49,18 @@ def estimate(chunks: int, dimension: int = 512) -> dict[str, Any]:
             "bytes_limit": limit, "bytes_per_10k": bytes_for(10_000, dimension) - BASE_BYTES, "fits": after <= limit}
 
 
+def refusal(facts: dict[str, Any], chunks: int) -> TooLarge | None:
+    """Return what is said, with the numbers, of an import of so many vectors that would not fit, else None."""
+    if facts["fits"]:
+        return None
+    return TooLarge(
+        f"The index would need {facts['bytes_after'] >> 20} MB of memory with these {chunks} passages; "
+        f"{facts['bytes_limit'] >> 20} MB are available to it on this machine. Delete documents, or give the "
+        "machine more memory.", code="index_too_large")
+
+
 def check(dataset: Any, chunks: int) -> None:
-    """Raise TooLarge, with the numbers, for an import that would not fit."""
-    facts = estimate(chunks, dataset["embedding_dimension"] or 512)
-    if not facts["fits"]:
-        raise TooLarge(
-            f"The index would need {facts['bytes_after'] >> 20} MB of memory with these {chunks} passages; "
-            f"{facts['bytes_limit'] >> 20} MB are available to it on this machine. Delete documents, or give the "
-            "machine more memory.", code="index_too_large")
+    """Raise TooLarge for an import of so many vectors that would not fit."""
+    error = refusal(estimate(chunks, dataset["embedding_dimension"] or 512), chunks)
+    if error is not None:
+        raise error

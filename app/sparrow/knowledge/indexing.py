@@ -25,7 +25,7 @@ from sparrow.errors import SparrowError
 from sparrow.storage import db, files, queue
 from sparrow.storage.tables import knowledge as t
 
-from . import chroma, chunk, ocr, parse, units
+from . import capacity, chroma, chunk, ocr, parse, units
 from .embed import Embedder, EmbedderError, embedder
 
 log = logging.getLogger(__name__)
@@ -295,17 +295,19 @@ class _Work:
 
     def index(self, spool: Path) -> None:
         """Store the chunks that are not stored yet, batch by batch."""
-        total, characters = 0, 0
+        decoder = msgspec.json.Decoder(chunk.Chunk)
+        children = self.document["doc_form"] == "hierarchical_model"
+        start, total, vectors = self._stored(), 0, 0  # vectors: that are not there yet
         with open(spool, "rb") as lines:
             for line in lines:
                 total += 1
-                characters += len(line)
+                if total > start:
+                    vectors += max(len(decoder.decode(line).children), 1) if children else 1
         if total == 0:
             raise parse.ParseError("No text was found in the document.", code="no_text")
-        _refuse_too_large(self.dataset, total, self.embedder)
-        start = self._stored()
+        if self.embedder is not None:
+            capacity.check(self.dataset, vectors)
         self._note(indexing_status="indexing", stage="indexing", done=start, total=total)
-        decoder = msgspec.json.Decoder(chunk.Chunk)
         began, position = clock.monotonic(), 0
         batch: list[units.Draft] = []
         with open(spool, "rb") as lines:
@@ -468,11 +470,3 @@ def asker() -> Callable[[str], str] | None:
         return None
     return lambda prompt: "".join(
         part.text for part in hub().chat(model, [Message("user", prompt)], stream=False))
-
-
-def _refuse_too_large(dataset: Any, chunks: int, model: Embedder | None) -> None:
-    """Refuse an import whose index would not fit into this machine's memory, with the numbers."""
-    from .capacity import check
-
-    if model is not None:
-        check(dataset, chunks)

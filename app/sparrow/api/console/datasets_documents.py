@@ -13,7 +13,7 @@ from sparrow.api.console import console
 from sparrow.api.console.datasets import Keyword
 from sparrow.api.web import OK, Result
 from sparrow.errors import BadRequest, NotFound
-from sparrow.knowledge import capacity, chunk, datasets, documents, indexing, parse, sources
+from sparrow.knowledge import capacity, chunk, datasets, documents, forecast, indexing, parse, sources
 from sparrow.messages import ModelError
 from sparrow.storage import files
 from sparrow.tools.outbound import Client
@@ -91,6 +91,39 @@ class EstimateRequest(msgspec.Struct, kw_only=True):
     doc_form: str = "text_model"
 
 
+class ImportRequest(msgspec.Struct, kw_only=True):
+    """Uploaded files that are about to be added, how they would be cut, and the base if there is one already."""
+
+    file_ids: list[str]
+    dataset_id: str = ""
+    process_rule: dict[str, Any] | None = None
+    doc_form: str = "text_model"
+    indexing_technique: str | None = None
+
+
+class ImportMemory(msgspec.Struct):
+    """The memory of the index of all bases, in bytes: now, after the import, what it may take, what 10,000 vectors
+    take. `vectors` are there now."""
+
+    vectors: int
+    bytes_now: int
+    bytes_after: int
+    bytes_limit: int
+    bytes_per_10k: int
+    fits: bool
+
+
+class ImportEstimate(msgspec.Struct):
+    """What files will make. `exact` says that all were read to their end; `message` why the import would be refused."""
+
+    files: list[forecast.Forecast]
+    passages: int
+    vectors: int
+    exact: bool
+    memory: ImportMemory
+    message: str | None = None
+
+
 class Show(msgspec.Struct):
     """How an original is shown."""
 
@@ -119,6 +152,24 @@ def estimate(body: EstimateRequest) -> dict[str, Any]:
             raise BadRequest(f"The model failed: {failed}", code="completion_request_error") from failed
     memory = capacity.estimate(found["total_segments"])
     return {**found, "partial": len(blocks) > len(shown), "memory": memory}
+
+
+@console.post("/datasets/import-estimate")
+def import_estimate(body: ImportRequest) -> ImportEstimate:
+    """Tell how many passages files will make and whether their index fits into the memory, before they are imported.
+
+    Takes up to ten seconds: long files are judged by a part of them, and many by some.
+    """
+    dimension, technique = 512, body.indexing_technique
+    if body.dataset_id:
+        row = datasets.get(body.dataset_id)
+        dimension, technique = row["embedding_dimension"] or 512, row["indexing_technique"] or technique
+    found = forecast.of_files(body.file_ids, body.process_rule, body.doc_form)
+    vectors = 0 if technique == "economy" else sum(one.vectors for one in found)
+    facts = capacity.estimate(vectors, dimension)
+    error = capacity.refusal(facts, vectors) if vectors else None
+    return ImportEstimate(found, sum(one.passages for one in found), vectors, all(one.exact for one in found),
+                          ImportMemory(**facts), error.message if error else None)
 
 
 @console.post("/datasets/<dataset_id>/documents")

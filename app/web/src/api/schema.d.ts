@@ -1493,6 +1493,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/console/api/datasets/import-estimate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Tell how many passages files will make and whether their index fits into the memory, before they are imported. */
+        post: operations["import_estimate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/console/api/datasets/import/{import_id}": {
         parameters: {
             query?: never;
@@ -3028,6 +3045,28 @@ export interface components {
             path: string;
         };
         /**
+         * Forecast
+         * @description What a file will make: `passages`, and `vectors` (of parent-child chunks those of the children).
+         *
+         *         `exact` says that the whole file was read; else the numbers are judged by a part of it, or by files like it.
+         *         `error` and `error_code` tell why a file cannot be read at all.
+         */
+        Forecast: {
+            /** @default null */
+            error: string | null;
+            /** @default null */
+            error_code: string | null;
+            /** @default false */
+            exact: boolean;
+            file_id: string;
+            name: string;
+            /** @default 0 */
+            passages: number;
+            size: number;
+            /** @default 0 */
+            vectors: number;
+        };
+        /**
          * Head
          * @description A version without its content. `version` is "draft" or its number; `live`: clients run this one.
          */
@@ -3086,6 +3125,19 @@ export interface components {
             warnings?: components["schemas"]["Warning"][];
         };
         /**
+         * ImportEstimate
+         * @description What files will make. `exact` says that all were read to their end; `message` why the import would be refused.
+         */
+        ImportEstimate: {
+            exact: boolean;
+            files: components["schemas"]["Forecast"][];
+            memory: components["schemas"]["ImportMemory"];
+            /** @default null */
+            message: string | null;
+            passages: number;
+            vectors: number;
+        };
+        /**
          * ImportFile
          * @description A file, as text or by its address. With `app_id` it becomes the draft of that app.
          */
@@ -3111,6 +3163,34 @@ export interface components {
             yaml_content: string | null;
             /** @default null */
             yaml_url: string | null;
+        };
+        /**
+         * ImportMemory
+         * @description The memory of the index of all bases, in bytes: now, after the import, what it may take, what 10,000 vectors
+         *         take. `vectors` are there now.
+         */
+        ImportMemory: {
+            bytes_after: number;
+            bytes_limit: number;
+            bytes_now: number;
+            bytes_per_10k: number;
+            fits: boolean;
+            vectors: number;
+        };
+        /**
+         * ImportRequest
+         * @description Uploaded files that are about to be added, how they would be cut, and the base if there is one already.
+         */
+        ImportRequest: {
+            /** @default  */
+            dataset_id: string;
+            /** @default text_model */
+            doc_form: string;
+            file_ids: string[];
+            /** @default null */
+            indexing_technique: string | null;
+            /** @default null */
+            process_rule: Record<string, unknown> | null;
         };
         /**
          * Judged
@@ -8328,6 +8408,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": Record<string, unknown>;
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    import_estimate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ImportRequest"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportEstimate"];
                 };
             };
             /** @description The request was refused. */
