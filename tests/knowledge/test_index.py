@@ -233,6 +233,82 @@ def test_chroma_is_a_cache_that_heals(server, base, monkeypatch):
     assert chroma.count(base["id"], 1) == 0
 
 
+@pytest.fixture
+def asked(server, base, monkeypatch):
+    """A base of some hundred passages that Chroma has answered rightly for; a function that asks it."""
+    from sparrow.knowledge import chroma, indexing
+    from sparrow.knowledge.retrieve import retrieve, search
+
+    monkeypatch.setattr(search, "EXACT_BELOW", 0)
+    indexing.run(base["add"](text(300))["id"])
+    used = []
+    real = chroma.query
+    monkeypatch.setattr(chroma, "query", lambda *a: used.append(real(*a)) or used[-1])
+
+    def ask() -> tuple[list[str], bool]:
+        """Return the passages found and whether they are Chroma's."""
+        used.clear()
+        found = retrieve("valve number 250 code Q-0250/X", [base["id"]], {"search_method": "semantic_search",
+                                                                         "top_k": 5})
+        return [passage.segment_id for passage in found], bool(used)
+
+    assert ask()[1]
+    return ask
+
+
+def _change(base: dict, action: str, body: dict) -> None:
+    """Do something to a base's collection behind the back of the database."""
+    from sparrow.knowledge import chroma
+
+    name = chroma.collection_name(base["id"], 1)
+    chroma._request("POST", f"{chroma._BASE}/{chroma._collection(name)}/{action}", body, timeout=30)
+
+
+def test_wrong_vectors_of_a_running_chroma_are_seen_by_its_answers(asked, base):
+    import sqlalchemy as sa
+
+    from sparrow.knowledge import indexing
+    from sparrow.storage import db
+    from sparrow.storage.tables import knowledge as t
+
+    wanted, _ = asked()
+    with db.read() as tx:
+        serials, vectors = zip(*tx.execute(sa.select(t.units.c.serial, t.embeddings.c.vector).join(
+            t.embeddings, t.embeddings.c.hash == t.units.c.hash).order_by(t.units.c.serial)).all(), strict=True)
+    import numpy as np
+
+    _change(base, "upsert", {"ids": [str(serial) for serial in serials],
+                             "embeddings": [np.frombuffer(vector, "<f4").tolist()
+                                            for vector in (*vectors[7:], *vectors[:7])]})
+    assert asked() == (wanted, False)  # the exact search answers
+    assert asked() == (wanted, False)
+    indexing.sync_job({"dataset_id": base["id"]}, None)  # what the search asked for
+    assert asked() == (wanted, True)
+
+
+def test_vectors_that_a_running_chroma_lost_are_seen_in_time(asked, base, monkeypatch):
+    import sqlalchemy as sa
+
+    from sparrow.knowledge import chroma, indexing
+    from sparrow.storage import db
+    from sparrow.storage.tables import knowledge as t
+
+    wanted, _ = asked()
+    with db.read() as tx:
+        serials = list(tx.execute(sa.select(t.units.c.serial).order_by(t.units.c.serial)).scalars())
+    _change(base, "delete", {"ids": [str(serial) for serial in serials[::2]]})
+    now = time.monotonic()
+    monkeypatch.setattr(chroma, "time", SimpleNamespace(monotonic=lambda: now))
+    asked()
+    now += chroma._AGAIN + 1
+    deadline = time.monotonic() + 20
+    while asked()[1] and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert asked() == (wanted, False)
+    indexing.sync_job({"dataset_id": base["id"]}, None)
+    assert asked() == (wanted, True)
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_whatever_file_of_chroma_is_damaged_heals(server, base, monkeypatch):

@@ -26,13 +26,18 @@ _BATCH = 200
 _REST = 3.0  # seconds without asking after it could not be reached
 _PROBES = 32  # vectors of a base that are looked for to see whether its collection is whole
 _FOUND = 0.85  # the part of them that must be found: the search is approximate
+_AGAIN = 600.0  # seconds after which a collection that is being asked is tried anew, beside its questions
+_CHECKED = 3  # of the vectors an answer names, how many are compared with the database's
+_TOLERANCE = 0.01  # between the cosine Chroma tells and that of the database's vector
 
 _lock = threading.Lock()
 _pool = None
 _pool_url = ""
 _down_until = 0.0
 _ids: dict[str, str] = {}
-_sound: dict[str, str] = {}  # the ids of collections that have been found sound by this process, by their names
+# The ids of collections that have been found sound by this process, and when, by their names.
+_sound: dict[str, tuple[str, float]] = {}
+_models: dict[str, str] = {}  # whose vectors a collection holds: a base's next model has another epoch
 
 
 class Down(Exception):
@@ -62,12 +67,50 @@ def collection_name(dataset_id: str, epoch: int) -> str:
 
 
 def query(dataset_id: str, epoch: int, vector: Any, limit: int) -> list[tuple[int, float]]:
-    """Return (serial, cosine) of the nearest vectors, best first; raise Down or Missing."""
+    """Return (serial, cosine) of the nearest vectors, best first; raise Down or Missing.
+
+    Failed is raised also for an answer that does not agree with the database's vectors: Chroma's files may be damaged
+    while it runs.
+    """
     name = collection_name(dataset_id, epoch)
     body = {"query_embeddings": [vector.tolist()], "n_results": limit, "include": ["distances"]}
     reply = _request("POST", f"{_BASE}/{_collection(name)}/query", body, timeout=5.0, forget=name)
     ids, distances = reply["ids"][0], reply["distances"][0]
-    return [(int(serial), 1.0 - distance) for serial, distance in zip(ids, distances, strict=True)]
+    found = [(int(serial), 1.0 - distance) for serial, distance in zip(ids, distances, strict=True)]
+    _compare(dataset_id, name, vector, found)
+    return found
+
+
+def _compare(dataset_id: str, name: str, vector: Any, found: list[tuple[int, float]]) -> None:
+    """Raise Failed where some of an answer's cosines are not those of the database's vectors.
+
+    What disagrees is to be sent anew; the check that follows a failed answer then makes the collection anew.
+    """
+    import numpy as np
+
+    u = t.units.c
+    sample = dict(found[::max(len(found) // _CHECKED, 1)][:_CHECKED])
+    with db.read() as tx:
+        if name not in _models:
+            row = _dataset(tx, dataset_id)
+            if row is None or name != collection_name(dataset_id, row["index_epoch"]):
+                return
+            _models[name] = row["model"]
+        stored = tx.execute(
+            sa.select(u.serial, t.embeddings.c.vector)
+            .join(t.embeddings, sa.and_(t.embeddings.c.hash == u.hash, t.embeddings.c.model == _models[name]))
+            .where(u.serial.in_(list(sample)))).all()
+    wrong = []
+    for serial, data in stored:
+        own = np.frombuffer(data, dtype="<f4")
+        # A text without any word the model knows has a vector of zeros, whose cosine nobody can tell.
+        if len(own) != len(vector) or (own.any() and abs(float(own @ vector) - sample[serial]) > _TOLERANCE):
+            wrong.append(serial)
+    if wrong:
+        _sound.pop(name, None)
+        with db.write() as tx:
+            tx.execute(t.units.update().where(u.serial.in_(wrong)).values(synced=False))
+        raise Failed("Chroma's answer does not agree with the database.")
 
 
 def count(dataset_id: str, epoch: int) -> int:
@@ -163,17 +206,33 @@ def check(dataset_id: str, *, deep: bool = True) -> bool:
 def sound(dataset_id: str, epoch: int) -> bool:
     """Tell whether a base's collection answers rightly, by a sample at its first use; raise Down or Missing.
 
-    With a file cut short or missing Chroma may count as before, and find other vectors than the nearest.
+    With a file cut short or missing Chroma may count as before, and find other vectors than the nearest. It is tried
+    again every ten minutes while it is asked, in a thread that no question waits for.
     """
     name = collection_name(dataset_id, epoch)
-    if name in _sound and _sound[name] == _ids.get(name):
+    known, when = _sound.get(name, ("", 0.0))
+    if known and known == _ids.get(name):
+        if time.monotonic() - when > _AGAIN:
+            _sound[name] = known, time.monotonic()
+            threading.Thread(target=_try_again, args=(dataset_id, name), daemon=True, name="chroma-check").start()
         return True
     with db.read() as tx:
         row = _dataset(tx, dataset_id)
     if row is None or row["index_epoch"] != epoch or not _finds(dataset_id, row):
         return False
-    _sound[name] = _collection(name)
+    _sound[name] = _collection(name), time.monotonic()
     return True
+
+
+def _try_again(dataset_id: str, name: str) -> None:
+    """Forget that a collection was sound where it is not any more; the next question sees to it."""
+    try:
+        with db.read() as tx:
+            row = _dataset(tx, dataset_id)
+        if row is None or not _finds(dataset_id, row):
+            _sound.pop(name, None)
+    except (Down, Missing):
+        _sound.pop(name, None)
 
 
 def _finds(dataset_id: str, row: dict[str, Any]) -> bool:
@@ -301,3 +360,4 @@ def reset() -> None:
     _pool, _down_until = None, 0.0
     _ids.clear()
     _sound.clear()
+    _models.clear()
