@@ -21,10 +21,12 @@ def register(commands) -> None:
 
 
 def _migrate(_given: argparse.Namespace) -> None:
+    from sparrow.knowledge import keyword
     from sparrow.storage import migrate
 
     before = migrate.current()
     migrate.upgrade()
+    keyword.stem_rows()
     after = migrate.current()
     print(f"The database is at revision {after}." if before == after else
           f"Brought the database from revision {before or 'none'} to {after}.")

@@ -2,8 +2,8 @@
 names.
 
 Chinese (and kana, hangul) runs become single characters and pairs; a compound such as "A-40/2B" becomes its parts
-and the whole without its marks, so that "A40/2B" finds it too. Both databases hold these tokens; SQLite stems the
-English ones (Porter, in FTS5).
+and the whole without its marks, so that "A40/2B" finds it too. Both databases hold these tokens without diacritics,
+the English ones as their stems (Porter): FTS5 sees to that in SQLite, `_indexed` for PostgreSQL.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from sparrow.storage import db
+from sparrow.storage.tables.account import settings as settings_table
 
 from . import bilingual
 
@@ -106,7 +107,7 @@ def prepare(text: str):
     found = tokens(text)
     if db.dialect() == "sqlite":
         return " ".join(found)
-    counts = Counter(found)
+    counts = Counter(map(_indexed, found))
     return list(counts), [min(count, 32767) for count in counts.values()], len(found)
 
 
@@ -294,28 +295,29 @@ def _rare(counts: dict[str, int]) -> dict[str, int]:
 def _count(tx: Connection, terms: list[str]) -> dict[str, int]:
     if db.dialect() == "sqlite":
         # The vocabulary holds stems; FTS5 stems the query, the vocabulary table does not.
-        stems = {term: stem(term) for term in terms}
+        stems = {term: _indexed(term) for term in terms}
         wanted = list(set(stems.values()))
         places = ", ".join("?" * len(wanted))
         known = dict(tx.exec_driver_sql(f"SELECT term, doc FROM knowledge_terms WHERE term IN ({places})",
                                         tuple(wanted)).all())
         return {term: known.get(name, 0) for term, name in stems.items()}
-    rows = tx.exec_driver_sql(
+    names = {term: _indexed(term) for term in terms}
+    known = dict(tx.exec_driver_sql(
         "SELECT t, (SELECT count(*) FROM knowledge_fts WHERE terms @> ARRAY[t]) FROM unnest(%s::text[]) AS "
         "t",
-        (terms,)).all()
-    return dict(rows)
+        (list(set(names.values())),)).all())
+    return {term: known[name] for term, name in names.items()}
 
 
 def _search_postgresql(tx, dataset_ids, chosen: dict[str, int], size: int, limit: int,
                        phrases: list[tuple[str, ...]] | None = None) -> list[tuple[int, float]]:
     rows = tx.exec_driver_sql(
         "SELECT serial, terms, counts, length FROM knowledge_fts WHERE dataset_id = ANY(%s) AND terms && "
-        "%s::text[] LIMIT %s", (dataset_ids, list(chosen), _MAX_DOCUMENTS)).all()
+        "%s::text[] LIMIT %s", (dataset_ids, list({_indexed(term) for term in chosen}), _MAX_DOCUMENTS)).all()
     if not rows:
         return []
     mean = float(tx.exec_driver_sql("SELECT avg(length) FROM knowledge_fts").scalar() or 1)
-    wanted = [(phrase, _idf(size, min(chosen[term] for term in phrase)))
+    wanted = [([_indexed(term) for term in phrase], _idf(size, min(chosen[term] for term in phrase)))
               for phrase in phrases or [(term,) for term in chosen]]
     scored = []
     for serial, terms, counts, length in rows:
@@ -328,6 +330,41 @@ def _search_postgresql(tx, dataset_ids, chosen: dict[str, int], size: int, limit
             scored.append((serial, score))
     scored.sort(key=lambda item: -item[1])
     return scored[:limit]
+
+
+def stem_rows() -> int:
+    """Make the rows of a PostgreSQL index that was made without stems anew, and return their number.
+
+    Run by `sparrow migrate`, before anybody searches; all or none, so that it may be ended at any point.
+    """
+    if db.dialect() == "sqlite":
+        return 0
+    marked, done, after = settings_table.c.name == "keyword_rows", 0, -1
+    with db.write() as tx:
+        if tx.execute(settings_table.select().where(marked)).first() is None:
+            return 0
+        while rows := tx.exec_driver_sql(
+                "SELECT serial, terms, counts FROM knowledge_fts WHERE serial > %s ORDER BY serial LIMIT 1000",
+                (after,)).all():
+            after = rows[-1][0]
+            done += len(rows)
+            changed = []
+            for serial, terms, counts in rows:
+                found: Counter[str] = Counter()
+                for term, count in zip(terms, counts, strict=True):
+                    found[_indexed(term)] += count
+                changed.append((list(found), [min(count, 32767) for count in found.values()], serial))
+            tx.exec_driver_sql("UPDATE knowledge_fts SET terms = %s, counts = %s WHERE serial = %s", changed)
+        tx.execute(settings_table.delete().where(marked))
+    return done
+
+
+def _indexed(term: str) -> str:
+    """Return a token as FTS5 indexes it: without the diacritics of Latin letters, as its stem."""
+    if not term.isascii():
+        letters = (unicodedata.normalize("NFD", letter)[0] for letter in term)
+        term = "".join(plain if plain.isascii() else letter for plain, letter in zip(letters, term, strict=True))
+    return stem(term)
 
 
 def stem(word: str) -> str:
