@@ -37,6 +37,13 @@ def test_versions_and_runs(admin):
         {"name": "template", "before": "good morning", "after": "good evening"}]}]
     assert admin.post(f"{at}/workflows/{first}/restore").status_code == 200
     assert admin.get(f"{at}/workflows/{first}/diff").json["nodes"]["changed"] == []
+    shorter = graph("good morning")
+    shorter["edges"].pop()
+    assert admin.post(f"{at}/workflows/draft", json={"graph": shorter}).status_code == 200
+    compared = admin.get(f"{at}/workflows/{first}/diff").json
+    assert compared["edges"] == {"added": [], "removed": [{"id": "text-end", "source": "text", "target": "end"}]}
+    assert compared["titles"] == {"start": "start", "text": "text", "end": "end"}
+    assert admin.post(f"{at}/workflows/{first}/restore").status_code == 200
 
     reply = admin.post(f"{at}/workflows/draft/run", json={"inputs": {}, "response_mode": "streaming"})
     events = [json.loads(line[6:]) for line in reply.text.splitlines() if line.startswith("data: ")]

@@ -160,7 +160,8 @@ def delete(app: Row, version_id: str) -> None:
 
 
 def diff(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
-    """Return what changed between two graphs or configurations: nodes and edges by id, other keys by path."""
+    """Return what changed between two graphs or configurations: nodes and edges by id, other keys by name; `titles` are
+    those of the nodes of both."""
     old_nodes, new_nodes = _by_id(before, "nodes"), _by_id(after, "nodes")
     old_edges, new_edges = _by_id(before, "edges"), _by_id(after, "edges")
     changed = []
@@ -171,8 +172,8 @@ def diff(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
     return {
         "nodes": {"added": _names(new_nodes, old_nodes), "removed": _names(old_nodes, new_nodes),
                   "changed": sorted(changed, key=lambda item: item["id"])},
-        "edges": {"added": sorted(new_edges.keys() - old_edges.keys()),
-                  "removed": sorted(old_edges.keys() - new_edges.keys())},
+        "edges": {"added": _links(new_edges, old_edges), "removed": _links(old_edges, new_edges)},
+        "titles": {node_id: _title(node) for node_id, node in {**old_nodes, **new_nodes}.items()},
         "settings": _changes({key: value for key, value in before.items() if key != "graph"},
                              {key: value for key, value in after.items() if key != "graph"}),
     }
@@ -254,6 +255,11 @@ def _title(node: dict[str, Any]) -> str:
 
 def _names(here: dict[str, Any], there: dict[str, Any]) -> list[dict[str, str]]:
     return [{"id": node_id, "title": _title(node)} for node_id, node in here.items() if node_id not in there]
+
+
+def _links(here: dict[str, Any], there: dict[str, Any]) -> list[dict[str, str]]:
+    return [{"id": edge_id, "source": str(here[edge_id].get("source") or ""),
+             "target": str(here[edge_id].get("target") or "")} for edge_id in sorted(here.keys() - there.keys())]
 
 
 def _changes(before: dict[str, Any], after: dict[str, Any]) -> list[dict[str, Any]]:

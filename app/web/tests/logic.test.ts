@@ -4,7 +4,7 @@ import { toError } from '../src/api/http';
 import { strength } from '../src/auth/strength';
 import { layout } from '../src/canvas/graph';
 import { highlight, keywords } from '../src/chat/highlight';
-import { entries, missing, promptVariables } from '../src/chat/inputs';
+import { entries, obstacle, promptVariables, UPLOADING } from '../src/chat/inputs';
 import { START, toRule, unescape } from '../src/knowledge/rules';
 import { detectLanguage } from '../src/i18n';
 import { guessFeatures, guessType } from '../src/models/api';
@@ -39,8 +39,9 @@ describe('inputs', () => {
   it('reads the form of a Dify app', () => {
     const form = entries([{ 'text-input': { label: 'City', variable: 'city', required: true } }, { select: { label: '', variable: '' } }]);
     expect(form).toHaveLength(1);
-    expect(missing(form, {})?.field.variable).toBe('city');
-    expect(missing(form, { city: 'x' })).toBeUndefined();
+    expect(obstacle(form, {})).toEqual({ why: 'missing', name: 'City' });
+    expect(obstacle(form, { city: UPLOADING })).toEqual({ why: 'uploading', name: 'City' });
+    expect(obstacle(form, { city: 'x' })).toBeUndefined();
   });
   it('finds variables once each', () => {
     expect(promptVariables('{{a}} {{b_1}} {{a}} {{#x.y#}} {{1a}}')).toEqual(['a', 'b_1']);

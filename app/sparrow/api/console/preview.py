@@ -10,10 +10,11 @@ from flask import Response
 from sparrow.api import sse
 from sparrow.api.console import console
 from sparrow.api.service import audio, shapes
+from sparrow.api.service.chat import answer, base_url
 from sparrow.api.service.workflows import ended
 from sparrow.api.web import OK, Result
 from sparrow.apps import app as apps
-from sparrow.apps import followup, form, live, log, message, prepared, user
+from sparrow.apps import followup, form, live, log, message, more, prepared, user
 from sparrow.errors import BadRequest, NotFound
 
 TAG = "apps"
@@ -53,6 +54,14 @@ def suggest(app_id: str, message_id: str) -> shapes.Questions:
         raise BadRequest("Suggested questions are switched off.", code="bad_request")
     row = message.get(app_id, message_id)
     return {"result": "success", "data": followup.questions(row.conversation_id, feature)}
+
+
+@console.get("/apps/<app_id>/messages/<message_id>/more-like-this", stream=True, tag=TAG)
+def more_like_this(app_id: str, message_id: str) -> Response:
+    """Have another text written from the same inputs."""
+    row = apps.get(app_id)
+    return answer(more.like(row, user.of(app_id, "console", "console"), message.get(app_id, message_id),
+                            source="console", streaming=True, base_url=base_url()), True)
 
 
 @console.post("/apps/<app_id>/forms/<token>", tag=TAG)

@@ -130,18 +130,28 @@ class Nodes(msgspec.Struct):
     changed: list[ChangedNode]
 
 
+class Link(msgspec.Struct):
+    """An edge between two nodes, by their ids."""
+
+    id: str
+    source: str
+    target: str
+
+
 class Edges(msgspec.Struct):
     """How the edges differ, by id."""
 
-    added: list[str]
-    removed: list[str]
+    added: list[Link]
+    removed: list[Link]
 
 
 class Diff(msgspec.Struct):
-    """What became of a version on the way to another. `settings`: everything but the graph."""
+    """What became of a version on the way to another. `settings`: everything but the graph; `titles`: what the nodes
+    of both are called, by id."""
 
     nodes: Nodes
     edges: Edges
+    titles: dict[str, str]
     settings: list[Change]
 
 

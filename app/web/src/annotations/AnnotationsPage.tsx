@@ -1,6 +1,5 @@
-import { ActionIcon, Button, FileButton, Group, Pagination, Stack, Table, Text, TextInput, UnstyledButton } from '@mantine/core';
-import { useDebouncedValue } from '@mantine/hooks';
-import { IconFileExport, IconFileImport, IconPlus, IconSearch, IconTrash } from '@tabler/icons-react';
+import { ActionIcon, Button, FileButton, Group, Stack, Table, Text, UnstyledButton } from '@mantine/core';
+import { IconFileExport, IconFileImport, IconPlus, IconTrash } from '@tabler/icons-react';
 import { keepPreviousData, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useTranslation } from '@/i18n';
@@ -10,9 +9,9 @@ import type { Annotation } from '@/api/types';
 import { useFrameApp } from '@/studio/AppFrame';
 import { useConfirm } from '@/ui/confirm';
 import { ago, count } from '@/ui/format';
+import { Listing, SearchField, useListing } from '@/ui/Listing';
 import { done } from '@/ui/notify';
 import { Page } from '@/ui/Page';
-import { Empty, Failed, RowSkeletons } from '@/ui/states';
 import { useAct } from '@/ui/useAct';
 
 import { annotationApi } from './api';
@@ -25,9 +24,8 @@ export default function AnnotationsPage() {
   const app = useFrameApp();
   const client = useQueryClient();
   const confirm = useConfirm();
-  const [page, setPage] = useState(1);
-  const [keyword, setKeyword] = useState('');
-  const [wanted] = useDebouncedValue(keyword.trim(), 300);
+  const place = useListing();
+  const { page, wanted } = place;
   const [editing, setEditing] = useState<Annotation | 'new' | null>(null);
   const key = ['apps', 'annotations', app.id];
   const list = useQuery({ queryKey: [...key, page, wanted], queryFn: () => annotationApi.list(app.id, page, wanted), placeholderData: keepPreviousData });
@@ -43,24 +41,12 @@ export default function AnnotationsPage() {
     if (await confirm({ title: t('annotations:delete'), text: row.question, confirm: t('action.delete') })) remove.mutate(row.id);
   };
   const add = <Button leftSection={<IconPlus size={18} />} onClick={() => setEditing('new')}>{t('annotations:add')}</Button>;
-  const rows = list.data?.data ?? [];
   return (
     <Page title={t('annotations:title')} description={t('annotations:text')} actions={add}>
       <Stack gap="lg">
         <ReplySection appId={app.id} />
         <Group justify="space-between">
-          <TextInput
-            flex="0 1 320px"
-            type="search"
-            leftSection={<IconSearch size={16} />}
-            aria-label={t('annotations:search')}
-            placeholder={t('annotations:search')}
-            value={keyword}
-            onChange={(event) => {
-              setKeyword(event.currentTarget.value);
-              setPage(1);
-            }}
-          />
+          <SearchField label={t('annotations:search')} place={place} />
           <Group gap="xs">
             <FileButton accept=".csv,text/csv" onChange={(file) => (file ? bring.mutate(file) : undefined)}>
               {(props) => <Button {...props} variant="default" loading={bring.isPending} leftSection={<IconFileImport size={18} />}>{t('annotations:import')}</Button>}
@@ -68,44 +54,37 @@ export default function AnnotationsPage() {
             <Button component="a" download href={url(`/apps/${app.id}/annotations/export`)} variant="default" leftSection={<IconFileExport size={18} />}>{t('annotations:export')}</Button>
           </Group>
         </Group>
-        {list.isPending ? (
-          <RowSkeletons />
-        ) : list.error ? (
-          <Failed error={list.error} retry={() => list.refetch()} />
-        ) : rows.length === 0 ? (
-          <Empty title={t(wanted ? 'state.noMatch' : 'annotations:none')}>{wanted ? null : t('annotations:noneText')}</Empty>
-        ) : (
-          <Table.ScrollContainer minWidth={300}>
-            <Table verticalSpacing="sm" highlightOnHover>
-              <Table.Thead>
-                <Table.Tr>
-                  <Table.Th>{t('annotations:question')}</Table.Th>
-                  <Table.Th visibleFrom="sm">{t('annotations:answer')}</Table.Th>
-                  <Table.Th ta="right">{t('annotations:hits')}</Table.Th>
-                  <Table.Th visibleFrom="sm">{t('annotations:made')}</Table.Th>
-                  <Table.Th w={48} aria-label={t('action.delete')} />
-                </Table.Tr>
-              </Table.Thead>
-              <Table.Tbody>
-                {rows.map((row) => (
-                  <Table.Tr key={row.id}>
-                    <Table.Td maw={300}>
-                      <UnstyledButton fw={550} fz="sm" onClick={() => setEditing(row)}><span className="sp-clamp-2">{row.question}</span></UnstyledButton>
-                      <Text fz="xs" c="dimmed" lineClamp={2} hiddenFrom="sm">{row.answer}</Text>
-                    </Table.Td>
-                    <Table.Td maw={420} visibleFrom="sm"><Text fz="sm" lineClamp={2}>{row.answer}</Text></Table.Td>
-                    <Table.Td ta="right" className="sp-num">{count(row.hit_count)}</Table.Td>
-                    <Table.Td visibleFrom="sm" style={{ whiteSpace: 'nowrap' }}>{ago(row.created_at)}</Table.Td>
-                    <Table.Td>
-                      <ActionIcon aria-label={t('annotations:remove', { name: row.question })} onClick={() => void askRemove(row)}><IconTrash size={18} /></ActionIcon>
-                    </Table.Td>
-                  </Table.Tr>
-                ))}
-              </Table.Tbody>
-            </Table>
-          </Table.ScrollContainer>
-        )}
-        {list.data && list.data.total > list.data.limit ? <Pagination value={page} onChange={setPage} total={Math.ceil(list.data.total / list.data.limit)} /> : null}
+        <Listing
+          query={list}
+          place={place}
+          filtered={Boolean(wanted)}
+          none={t('annotations:none')}
+          noneText={t('annotations:noneText')}
+          head={
+            <>
+              <Table.Th>{t('annotations:question')}</Table.Th>
+              <Table.Th visibleFrom="sm">{t('annotations:answer')}</Table.Th>
+              <Table.Th ta="right">{t('annotations:hits')}</Table.Th>
+              <Table.Th visibleFrom="sm">{t('annotations:made')}</Table.Th>
+              <Table.Th w={48} aria-label={t('action.delete')} />
+            </>
+          }
+        >
+          {(row) => (
+            <Table.Tr key={row.id}>
+              <Table.Td maw={300}>
+                <UnstyledButton fw={550} fz="sm" onClick={() => setEditing(row)}><span className="sp-clamp-2">{row.question}</span></UnstyledButton>
+                <Text fz="xs" c="dimmed" lineClamp={2} hiddenFrom="sm">{row.answer}</Text>
+              </Table.Td>
+              <Table.Td maw={420} visibleFrom="sm"><Text fz="sm" lineClamp={2}>{row.answer}</Text></Table.Td>
+              <Table.Td ta="right" className="sp-num">{count(row.hit_count)}</Table.Td>
+              <Table.Td visibleFrom="sm" style={{ whiteSpace: 'nowrap' }}>{ago(row.created_at)}</Table.Td>
+              <Table.Td>
+                <ActionIcon aria-label={t('annotations:remove', { name: row.question })} onClick={() => void askRemove(row)}><IconTrash size={18} /></ActionIcon>
+              </Table.Td>
+            </Table.Tr>
+          )}
+        </Listing>
       </Stack>
       {editing ? <EditAnnotation appId={app.id} {...(editing === 'new' ? {} : editing)} onClose={() => setEditing(null)} /> : null}
     </Page>

@@ -434,6 +434,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/console/api/apps/{app_id}/messages/{message_id}/more-like-this": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Have another text written from the same inputs. */
+        get: operations["more_like_this"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/console/api/apps/{app_id}/messages/{message_id}/suggested-questions": {
         parameters: {
             query?: never;
@@ -2805,12 +2822,16 @@ export interface components {
         };
         /**
          * Diff
-         * @description What became of a version on the way to another. `settings`: everything but the graph.
+         * @description What became of a version on the way to another. `settings`: everything but the graph; `titles`: what the nodes
+         *         of both are called, by id.
          */
         Diff: {
             edges: components["schemas"]["Edges"];
             nodes: components["schemas"]["Nodes"];
             settings: components["schemas"]["Change"][];
+            titles: {
+                [key: string]: string;
+            };
         };
         /**
          * DiffQuery
@@ -2925,8 +2946,8 @@ export interface components {
          * @description How the edges differ, by id.
          */
         Edges: {
-            added: string[];
-            removed: string[];
+            added: components["schemas"]["Link"][];
+            removed: components["schemas"]["Link"][];
         };
         /**
          * Entries
@@ -3245,6 +3266,15 @@ export interface components {
         Label: {
             en: string;
             zh: string;
+        };
+        /**
+         * Link
+         * @description An edge between two nodes, by their ids.
+         */
+        Link: {
+            id: string;
+            source: string;
+            target: string;
         };
         /**
          * LogQuery
@@ -5649,6 +5679,38 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Result"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    more_like_this: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                app_id: string;
+                message_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Server-sent events, or the whole reply. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
                 };
             };
             /** @description The request was refused. */

@@ -32,6 +32,8 @@ export type NodeRun = Schemas['NodeRun'];
 export type Version = Schemas['Head'];
 export type VersionDiff = Schemas['Diff'];
 export type Dataset = Schemas['Dataset'];
+export type ImportEstimate = Schemas['ImportEstimate'];
+export type KnowledgeSettings = Schemas['KnowledgeSettings'];
 export type Around = Schemas['Around'];
 
 export interface Page<T> {

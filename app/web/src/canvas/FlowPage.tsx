@@ -18,7 +18,7 @@ import { Failed, RowSkeletons } from '@/ui/states';
 
 import { CompletionPanel } from '@/prompt/CompletionPanel';
 import css from './Flow.module.css';
-import { layout, type Draft, type FlowData } from './graph';
+import { layout, READABLE, type Draft, type FlowData } from './graph';
 import { useKindName } from './kinds';
 import { Trace } from './Trace';
 
@@ -36,6 +36,12 @@ function FlowNode({ data }: NodeProps<Node<FlowData>>) {
   );
 }
 
+/** How much of the graph the canvas shows readably: beside the menu and the trial on a desk, alone on a phone. */
+function sight(): number {
+  const width = window.innerWidth;
+  return (width > 860 ? (width - 224) * 0.62 : width) / READABLE;
+}
+
 const TYPES = { step: FlowNode };
 
 /** The graph of an app to look at, and the app to run, with the trace of its steps. */
@@ -47,7 +53,7 @@ export default function FlowPage() {
   const draft = useQuery({ queryKey: ['apps', 'draft', app.id], queryFn: () => http.get<Draft>(`/apps/${app.id}/workflows/draft`) });
   const chat = useChat({ path: `/apps/${app.id}/chat-messages`, follow: (run) => `/apps/${app.id}/workflow-runs/${run}/events` });
   const service = chatService(`/apps/${app.id}`, served(draft.data?.features ?? {}));
-  const graph = useMemo(() => (draft.data ? layout(draft.data) : null), [draft.data]);
+  const graph = useMemo(() => (draft.data ? layout(draft.data, sight()) : null), [draft.data]);
   if (draft.isPending) return <div style={{ padding: 32 }}><RowSkeletons /></div>;
   if (!graph) return <Failed error={draft.error} retry={() => draft.refetch()} />;
   const form = entries(graph.form);

@@ -24,11 +24,12 @@ export interface Draft {
   features?: { opening_statement?: string; suggested_questions?: string[]; file_upload?: unknown; [feature: string]: unknown };
 }
 
-/** How much of a wide graph is shown at first, in the graph's pixels. */
-const SIGHT = 1400;
+/** The smallest scale at which the names of nodes can be read. */
+export const READABLE = 0.7;
 
-/** What React Flow draws of a stored graph; notes and container entries are left out. */
-export function layout(draft: Draft): { nodes: Node<FlowData>[]; edges: Edge[]; focus: Node<FlowData>[]; form: InputForm; opener: string; questions: string[] } {
+/** What React Flow draws of a stored graph; notes and container entries are left out. `sight`: how much of a wide graph
+ * is shown at first, in the graph's pixels. */
+export function layout(draft: Draft, sight = 1400): { nodes: Node<FlowData>[]; edges: Edge[]; focus: Node<FlowData>[]; form: InputForm; opener: string; questions: string[] } {
   const raw = (draft.graph?.nodes ?? []).filter((n) => n.data.type);
   const links = draft.graph?.edges ?? [];
   const containers = new Set(['iteration', 'loop']);
@@ -58,7 +59,8 @@ export function layout(draft: Draft): { nodes: Node<FlowData>[]; edges: Edge[]; 
   }
   // A graph too wide to be read as a whole is shown from its beginning.
   const left = Math.min(...roots.map((n) => n.position.x));
-  const focus = roots.filter((n) => n.position.x < left + SIGHT);
+  const seen = (n: Node<FlowData>) => n.position.x + Number(n.style?.width ?? n.initialWidth ?? 0) <= left + sight || n.position.x === left;
+  const focus = roots.filter(seen);
   const start = raw.find((n) => n.data.type === 'start');
   const form = (start?.data.variables ?? []).map((field) => ({ [field.type ?? 'text-input']: field }));
   return { nodes, edges, focus, form, opener: draft.features?.opening_statement ?? '', questions: draft.features?.suggested_questions ?? [] };

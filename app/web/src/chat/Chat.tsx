@@ -13,7 +13,7 @@ import { Composer } from './Composer';
 import { SentFiles } from './FileList';
 import fileCss from './Files.module.css';
 import type { FileRules } from './files';
-import { missing, type FormEntry, type Inputs } from './inputs';
+import { obstacle, type FormEntry, type Inputs } from './inputs';
 import { InputsForm } from './InputsForm';
 import type { ChatService } from './service';
 import type { Turn } from './turns';
@@ -84,9 +84,9 @@ export function Chat(props: ChatProps) {
   }, []);
 
   const send = (text: string): boolean => {
-    const lack = missing(form, values);
+    const lack = obstacle(form, values);
     if (lack) {
-      failed(t('chat:inputs'), t('chat:missing', { name: lack.field.label || lack.field.variable }));
+      failed(t('chat:inputs'), t(`chat:${lack.why}`, { name: lack.name }));
       return false;
     }
     setPinned(true);

@@ -8,11 +8,11 @@ import { AddUrl } from './AddUrl';
 import { ChosenFiles } from './FileList';
 import css from './Files.module.css';
 import { accepted, fieldRules, type FileRef } from './files';
-import type { FormEntry } from './inputs';
+import { UPLOADING, type FormEntry, type InputValue } from './inputs';
 import { useFiles, type Uploader } from './useFiles';
 
 /** A form's field that takes one file or several. */
-export function FileInput({ entry, upload, onChange, disabled }: { entry: FormEntry; upload?: Uploader; onChange: (value: FileRef | FileRef[] | undefined) => void; disabled?: boolean }) {
+export function FileInput({ entry, upload, onChange, disabled }: { entry: FormEntry; upload?: Uploader; onChange: (value: InputValue) => void; disabled?: boolean }) {
   const { t } = useTranslation();
   const id = useId();
   const [over, setOver] = useState(false);
@@ -23,10 +23,10 @@ export function FileInput({ entry, upload, onChange, disabled }: { entry: FormEn
   const refs = JSON.stringify(files.refs);
   useEffect(() => {
     const list = JSON.parse(refs) as FileRef[];
-    onChange(single ? list[0] : list.length ? list : undefined);
+    onChange(files.busy ? UPLOADING : single ? list[0] : list.length ? list : undefined);
     // Only what was uploaded matters, not who listens.
     // eslint-disable-next-line react-hooks/exhaustive-deps
-  }, [refs, single]);
+  }, [refs, single, files.busy]);
   return (
     <Input.Wrapper label={entry.field.label || entry.field.variable} required={entry.field.required} labelElement="div" id={id}>
       <div

@@ -20,7 +20,10 @@ export function entries(form: InputForm | undefined): FormEntry[] {
 
 export const INPUT_KINDS: InputKind[] = ['text-input', 'paragraph', 'select', 'number', 'checkbox'];
 
-export type InputValue = string | number | boolean | FileRef | FileRef[] | undefined;
+/** The value of a field whose files are still on their way to the box. */
+export const UPLOADING = Symbol('uploading');
+
+export type InputValue = typeof UPLOADING | string | number | boolean | FileRef | FileRef[] | undefined;
 export type Inputs = Record<string, InputValue>;
 
 /** The values a form starts with. */
@@ -35,11 +38,18 @@ export function defaults(form: FormEntry[]): Inputs {
 }
 
 /** The first required field that is still empty. */
-export function missing(form: FormEntry[], values: Inputs): FormEntry | undefined {
+function missing(form: FormEntry[], values: Inputs): FormEntry | undefined {
   return form.find(({ kind, field }) => {
     const value = values[field.variable];
     return Boolean(field.required) && kind !== 'checkbox' && (value === undefined || value === '');
   });
+}
+
+/** Why the form cannot be sent yet, and the field it is about. */
+export function obstacle(form: FormEntry[], values: Inputs): { why: 'uploading' | 'missing'; name: string } | undefined {
+  const late = form.find(({ field }) => values[field.variable] === UPLOADING);
+  const field = (late ?? missing(form, values))?.field;
+  return field && { why: late ? 'uploading' : 'missing', name: field.label || field.variable };
 }
 
 /** Names written as {{name}} in a prompt, in order, each once. */

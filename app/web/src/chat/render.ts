@@ -1,6 +1,8 @@
 import DOMPurify from 'dompurify';
 import { marked } from 'marked';
 
+import { placePictures, type PictureLabel } from './pictures';
+
 marked.use({ gfm: true, breaks: true });
 
 const purifier = DOMPurify();
@@ -8,19 +10,6 @@ purifier.addHook('afterSanitizeAttributes', (node) => {
   if (node.tagName === 'A') {
     node.setAttribute('target', '_blank');
     node.setAttribute('rel', 'noopener noreferrer');
-  }
-  if (node.tagName === 'IMG') {
-    // A picture from elsewhere would tell that place what was asked: it becomes a link.
-    const source = node.getAttribute('src') ?? '';
-    const address = new URL(source, window.location.href);
-    if (address.origin !== window.location.origin && address.protocol !== 'data:') {
-      const link = document.createElement('a');
-      link.href = address.href;
-      link.target = '_blank';
-      link.rel = 'noopener noreferrer';
-      link.textContent = node.getAttribute('alt') || address.host;
-      node.replaceWith(link);
-    }
   }
 });
 
@@ -47,14 +36,20 @@ function linkCitations(root: DocumentFragment, positions: ReadonlySet<number>): 
   }
 }
 
+export interface Labels {
+  copy: string;
+  picture: PictureLabel;
+}
+
 /** Markdown to harmless HTML. */
-export function render(markdown: string, positions: ReadonlySet<number>, copyLabel: string): string {
+export function render(markdown: string, positions: ReadonlySet<number>, labels: Labels): string {
   const html = marked.parse(markdown, { async: false });
   const fragment = purifier.sanitize(html, {
     RETURN_DOM_FRAGMENT: true,
     FORBID_TAGS: ['style', 'form', 'input', 'button', 'textarea', 'select', 'iframe', 'video', 'audio', 'svg', 'math'],
     FORBID_ATTR: ['style', 'id', 'class', 'name'],
   });
+  placePictures(fragment, labels.picture);
   linkCitations(fragment, positions);
   for (const table of fragment.querySelectorAll('table')) {
     const scroller = document.createElement('div');
@@ -66,7 +61,7 @@ export function render(markdown: string, positions: ReadonlySet<number>, copyLab
     const button = document.createElement('button');
     button.type = 'button';
     button.dataset.copy = '';
-    button.textContent = copyLabel;
+    button.textContent = labels.copy;
     pre.append(button);
   }
   const holder = document.createElement('div');

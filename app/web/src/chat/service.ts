@@ -35,7 +35,7 @@ export function chatService(base: string, has: Served): ChatService {
     follow: (runId) => (site ? `/api/workflow/${runId}/events` : `${base}/workflow-runs/${runId}/events`),
     ...(has.speech ? { transcribe: async (sound: File) => (await upload<{ text: string }>(`${base}/audio-to-text`, sound, nothing)).text } : {}),
     ...(has.voice ? { speak: async (id: string) => (await send('POST', `${base}/text-to-audio`, { body: { message_id: id } })).blob() } : {}),
-    ...(site && has.more ? { more: (id: string) => `${base}/messages/${id}/more-like-this` } : {}),
+    ...(has.more ? { more: (id: string) => `${base}/messages/${id}/more-like-this` } : {}),
     ...(has.followUps ? { suggest: async (id: string) => (await http.get<{ data: string[] }>(`${base}/messages/${id}/suggested-questions`)).data } : {}),
   };
 }

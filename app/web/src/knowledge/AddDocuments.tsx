@@ -1,6 +1,6 @@
 import { ActionIcon, Button, Group, Paper, Progress, SegmentedControl, Stack, Text } from '@mantine/core';
 import { IconFile, IconFileUpload, IconFolderUp, IconX } from '@tabler/icons-react';
-import { useQuery, useQueryClient } from '@tanstack/react-query';
+import { useQueryClient } from '@tanstack/react-query';
 import { useCallback, useEffect, useRef, useState, type DragEvent } from 'react';
 import { currentLanguage, useTranslation } from '@/i18n';
 import { useNavigate } from 'react-router';
@@ -9,6 +9,7 @@ import type { ProcessRule } from '@/api/types';
 import { useErrorText } from '@/ui/errors';
 import { bytes } from '@/ui/format';
 import { Page } from '@/ui/Page';
+import { serverText } from '@/ui/serverText';
 import { Section } from '@/ui/states';
 import { useAct } from '@/ui/useAct';
 
@@ -17,6 +18,7 @@ import { ChunkingForm } from './Chunking';
 import { useFrameDataset } from './DatasetFrame';
 import { filesOf } from './drop';
 import css from './Knowledge.module.css';
+import { Room, useForecast } from './Room';
 import { BoxSource, TextSource, WebSource, type Found } from './Sources';
 import { docForm, fromRule, toRule, type Chunking } from './rules';
 
@@ -89,15 +91,16 @@ export default function AddDocuments() {
         .map((found) => ({ key: newKey(), name: found.name, size: found.size, from: found, share: 0 })),
     ]);
 
-  // A few files travel at a time; each begins when it has a place.
+  // A few files travel at a time; each begins when it has a place. What has begun stays in `aborts`: this effect may
+  // run late, with items from before a file arrived, and must not send that one again.
   useEffect(() => {
-    const active = items.filter((i) => aborts.current.has(i.key)).length;
-    for (const item of items.filter((i) => !i.id && !i.error && !i.hopeless && !aborts.current.has(i.key)).slice(0, Math.max(0, AT_ONCE - active))) {
+    const open = items.filter((i) => !i.id && !i.error && !i.hopeless);
+    const waiting = open.filter((i) => !aborts.current.has(i.key));
+    for (const item of waiting.slice(0, Math.max(0, AT_ONCE - (open.length - waiting.length)))) {
       const abort = new AbortController();
       aborts.current.set(item.key, abort);
       bring(item, (share) => patch(item.key, { share }), abort.signal)
-        .then((found) => patch(item.key, { ...found, share: 1 }), (error: unknown) => patch(item.key, { error }))
-        .finally(() => aborts.current.delete(item.key));
+        .then((found) => patch(item.key, { ...found, share: 1 }), (error: unknown) => patch(item.key, { error }));
     }
   }, [items, patch]);
   useEffect(() => {
@@ -123,7 +126,8 @@ export default function AddDocuments() {
     },
   );
   const first = ready[0]?.id;
-  const room = useQuery({ queryKey: ['datasets', 'capacity', dataset.id], queryFn: () => knowledgeApi.capacity(dataset.id) });
+  const forecast = useForecast({ dataset_id: dataset.id, file_ids: ready.flatMap((i) => i.id ?? []), process_rule: rule, doc_form: docForm(chunking) }, !waiting);
+  const unreadable = new Map(forecast.data?.files.flatMap((file) => (file.error ? [[file.file_id, file.error]] : [])));
   return (
     <Page title={t('knowledge:add.title')} description={t('knowledge:add.text')}>
       <Stack gap="lg">
@@ -170,13 +174,15 @@ export default function AddDocuments() {
                       <Text fz="xs" c="var(--mantine-color-error)" role="alert">{t(`errors:${item.hopeless}`)}</Text>
                     ) : item.error ? (
                       <Text fz="xs" c="var(--mantine-color-error)" role="alert">{text(item.error)}</Text>
+                    ) : item.id && unreadable.has(item.id) ? (
+                      <Text fz="xs" c="var(--mantine-color-error)" role="alert">{serverText(unreadable.get(item.id) ?? '')}</Text>
                     ) : item.id ? (
                       <Text fz="xs" c="dimmed">{bytes(item.size)} · {t('knowledge:add.uploaded')}</Text>
                     ) : (
                       <Progress value={item.file ? item.share * 100 : 100} animated={!item.file} size="xs" mt={6} aria-label={item.name} />
                     )}
                   </div>
-                  {item.error ? <Button size="compact-xs" variant="default" onClick={() => patch(item.key, { error: undefined, share: 0 })}>{t('action.retry')}</Button> : null}
+                  {item.error ? <Button size="compact-xs" variant="default" onClick={() => { aborts.current.delete(item.key); patch(item.key, { error: undefined, share: 0 }); }}>{t('action.retry')}</Button> : null}
                   <ActionIcon aria-label={t('knowledge:add.remove', { name: item.name })} onClick={() => { aborts.current.get(item.key)?.abort(); setItems((all) => all.filter((i) => i.key !== item.key)); }}>
                     <IconX size={16} />
                   </ActionIcon>
@@ -192,14 +198,10 @@ export default function AddDocuments() {
             onChange={setChunking}
             estimate={first ? () => knowledgeApi.estimate({ file_id: first, process_rule: rule, doc_form: docForm(chunking), doc_language: chunking.language }) : undefined}
           />
-          {room.data ? (
-            <Text fz="xs" c="dimmed" mt="md">
-              {t('knowledge:memory.now', { now: bytes(room.data.bytes_now), limit: bytes(room.data.bytes_limit), more: bytes(room.data.bytes_per_10k) })}
-            </Text>
-          ) : null}
+          <Room dataset={dataset.id} forecast={forecast} />
         </Section>
         <Group justify="flex-end">
-          <Button size="md" disabled={ready.length === 0 || waiting} loading={start.isPending} onClick={() => start.mutate()}>
+          <Button size="md" disabled={ready.length === 0 || waiting || forecast.data?.memory.fits === false} loading={start.isPending} onClick={() => start.mutate()}>
             {waiting ? t('knowledge:add.uploading') : t('knowledge:add.start', { count: ready.length })}
           </Button>
         </Group>

@@ -1,11 +1,9 @@
 import { Button, Group, Stack, Switch, Text, Textarea, TextInput } from '@mantine/core';
-import { IconFileExport } from '@tabler/icons-react';
 import { useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useTranslation } from '@/i18n';
 import { useNavigate } from 'react-router';
 
-import { url } from '@/api/http';
 import type { RetrievalModel } from '@/api/types';
 import { useConfirm } from '@/ui/confirm';
 import { useErrorText } from '@/ui/errors';
@@ -17,8 +15,10 @@ import { useAct } from '@/ui/useAct';
 import { knowledgeApi } from './api';
 import { useFrameDataset } from './DatasetFrame';
 import { Embedding } from './Embedding';
+import { ExportDataset } from './ExportDataset';
 import { ExternalRetrievalForm, type ExternalRetrieval } from './External';
 import { RetrievalForm, START } from './Retrieval';
+import { ScannedPages } from './ScannedPages';
 import { TagsField } from './Tags';
 import { useApps, UsedBy } from './UsedBy';
 
@@ -101,8 +101,9 @@ export default function DatasetSettings() {
           </Stack>
         </form>
         {external ? null : <Embedding dataset={dataset} />}
+        {external ? null : <Section title={t('knowledge:ocr.title')} description={t('knowledge:ocr.text')}><ScannedPages /></Section>}
         {external ? null : <Section title={t('knowledge:export.title')} description={t('knowledge:export.text')}>
-          <Button component="a" href={url(`/datasets/${dataset.id}/export`)} download variant="default" leftSection={<IconFileExport size={18} />}>{t('knowledge:export.action')}</Button>
+          <ExportDataset id={dataset.id} />
         </Section>}
         <Section title={t('knowledge:usage.title')} description={t('knowledge:usage.text')}>
           <UsedBy datasetId={dataset.id} />

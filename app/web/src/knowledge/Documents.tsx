@@ -1,6 +1,6 @@
-import { ActionIcon, Box, Button, Checkbox, Group, Pagination, Stack, Table, Text, TextInput, Tooltip } from '@mantine/core';
-import { useDebouncedValue, useMediaQuery } from '@mantine/hooks';
-import { IconPlayerPause, IconPlayerPlay, IconPlus, IconRefresh, IconSearch, IconTags, IconWorldDownload } from '@tabler/icons-react';
+import { ActionIcon, Box, Button, Checkbox, Group, Pagination, Stack, Table, Text, Tooltip } from '@mantine/core';
+import { useMediaQuery } from '@mantine/hooks';
+import { IconPlayerPause, IconPlayerPlay, IconPlus, IconRefresh, IconTags, IconWorldDownload } from '@tabler/icons-react';
 import { keepPreviousData, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useEffect, useRef, useState } from 'react';
 import { useTranslation } from '@/i18n';
@@ -10,6 +10,7 @@ import { url } from '@/api/http';
 import type { Doc } from '@/api/types';
 import { useConfirm } from '@/ui/confirm';
 import { ago, bytes, count } from '@/ui/format';
+import { SearchField, useListing } from '@/ui/Listing';
 import { Page } from '@/ui/Page';
 import { Empty, Failed, RowSkeletons } from '@/ui/states';
 import { useAct } from '@/ui/useAct';
@@ -27,9 +28,8 @@ export default function Documents() {
   const client = useQueryClient();
   const confirm = useConfirm();
   const phone = useMediaQuery('(max-width: 47.99em)');
-  const [keyword, setKeyword] = useState('');
-  const [wanted] = useDebouncedValue(keyword, 250);
-  const [page, setPage] = useState(1);
+  const place = useListing();
+  const { page, setPage, wanted } = place;
   const key = ['datasets', 'documents', dataset.id];
   const docs = useQuery({
     queryKey: [...key, page, wanted],
@@ -96,7 +96,7 @@ export default function Documents() {
           {selected.length ? <Bulk datasetId={dataset.id} chosen={selected} clear={() => setChosen([])} refresh={refresh} metadata={() => setValues(selected)} rechunk={() => setRechunking(selected)} /> : null}
           {renaming ? <Rename datasetId={dataset.id} doc={renaming} close={() => setRenaming(null)} refresh={refresh} /> : null}
           <Group justify="space-between" gap="xs">
-            <TextInput aria-label={t('knowledge:searchDocuments')} placeholder={t('knowledge:searchDocuments')} leftSection={<IconSearch size={16} />} flex="0 1 300px" value={keyword} onChange={(event) => { setKeyword(event.currentTarget.value); setPage(1); }} />
+            <SearchField label={t('knowledge:searchDocuments')} place={place} />
             <Group gap="xs">
               {rows.some((doc) => doc.indexing_status === 'error') ? <Button variant="light" color="brick" size="sm" leftSection={<IconRefresh size={16} />} loading={retryAll.isPending} onClick={() => retryAll.mutate()}>{t('knowledge:retryAll')}</Button> : null}
               <Button variant="default" size="sm" leftSection={<IconTags size={16} />} onClick={() => setFields(true)}>{t('knowledge:metadata.title')}</Button>

@@ -1,6 +1,5 @@
 import { ActionIcon, Badge, Button, Group, Menu, Modal, MultiSelect, Pagination, SimpleGrid, Stack, Text, Textarea, TextInput } from '@mantine/core';
-import { useDebouncedValue } from '@mantine/hooks';
-import { IconBook2, IconCloudShare, IconDots, IconFileImport, IconKey, IconPlus, IconSearch, IconServer2 } from '@tabler/icons-react';
+import { IconBook2, IconCloudShare, IconDots, IconFileImport, IconKey, IconPlus, IconScan, IconServer2 } from '@tabler/icons-react';
 import { keepPreviousData, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useTranslation } from '@/i18n';
@@ -9,6 +8,7 @@ import { Link, useNavigate, useSearchParams } from 'react-router';
 import css from '@/studio/Studio.module.css';
 import { useErrorText } from '@/ui/errors';
 import { count } from '@/ui/format';
+import { SearchField, useListing } from '@/ui/Listing';
 import { Page } from '@/ui/Page';
 import { CardSkeletons, Empty, Failed } from '@/ui/states';
 import { useAct } from '@/ui/useAct';
@@ -16,6 +16,7 @@ import { useAct } from '@/ui/useAct';
 import { knowledgeApi } from './api';
 import { CreateExternal, ServersDrawer } from './External';
 import ImportDataset from './ImportDataset';
+import { ScannedPages } from './ScannedPages';
 import { useTags } from './Tags';
 
 export default function KnowledgeList() {
@@ -24,12 +25,11 @@ export default function KnowledgeList() {
   const client = useQueryClient();
   const navigate = useNavigate();
   const [params, setParams] = useSearchParams();
-  const [keyword, setKeyword] = useState('');
-  const [wanted] = useDebouncedValue(keyword, 250);
-  const [page, setPage] = useState(1);
+  const place = useListing();
+  const { page, setPage, wanted } = place;
   const [name, setName] = useState('');
   const [description, setDescription] = useState('');
-  const [dialog, setDialog] = useState<'import' | 'external' | 'servers' | null>(null);
+  const [dialog, setDialog] = useState<'import' | 'external' | 'servers' | 'scanned' | null>(null);
   const [chosenTags, setChosenTags] = useState<string[]>([]);
   const tags = useTags();
   const setCreating = (open: boolean) => setParams(open ? { create: '1' } : {}, { replace: true });
@@ -55,6 +55,7 @@ export default function KnowledgeList() {
           <Menu.Item leftSection={<IconFileImport size={16} />} onClick={() => setDialog('import')}>{t('knowledge:import.title')}</Menu.Item>
           <Menu.Item leftSection={<IconCloudShare size={16} />} onClick={() => setDialog('external')}>{t('knowledge:external.create')}</Menu.Item>
           <Menu.Item leftSection={<IconServer2 size={16} />} onClick={() => setDialog('servers')}>{t('knowledge:external.servers')}</Menu.Item>
+          <Menu.Item leftSection={<IconScan size={16} />} onClick={() => setDialog('scanned')}>{t('knowledge:ocr.title')}</Menu.Item>
           <Menu.Item leftSection={<IconKey size={16} />} component={Link} to="/knowledge/api">{t('knowledge:api.title')}</Menu.Item>
         </Menu.Dropdown>
       </Menu>
@@ -76,17 +77,7 @@ export default function KnowledgeList() {
       ) : (
         <Stack gap="lg">
           <Group>
-          <TextInput
-            aria-label={t('knowledge:search')}
-            placeholder={t('knowledge:search')}
-            leftSection={<IconSearch size={16} />}
-            flex="0 1 300px"
-            value={keyword}
-            onChange={(event) => {
-              setKeyword(event.currentTarget.value);
-              setPage(1);
-            }}
-          />
+          <SearchField label={t('knowledge:search')} place={place} />
           {tags.data?.data.some((tag) => Number(tag.binding_count) > 0) ? (
             <MultiSelect
               aria-label={t('knowledge:tags.filter')} placeholder={chosenTags.length ? undefined : t('knowledge:tags.filter')} flex="0 1 300px" clearable
@@ -131,6 +122,12 @@ export default function KnowledgeList() {
       )}
       {dialog === 'import' ? <ImportDataset close={() => setDialog(null)} /> : null}
       {dialog === 'external' ? <CreateExternal close={() => setDialog(null)} /> : null}
+      {dialog === 'scanned' ? (
+        <Modal opened onClose={() => setDialog(null)} title={t('knowledge:ocr.title')} closeButtonProps={{ 'aria-label': t('action.close') }}>
+          <Text c="dimmed" fz="sm" mb="md">{t('knowledge:ocr.text')}</Text>
+          <ScannedPages />
+        </Modal>
+      ) : null}
       {dialog === 'servers' ? <ServersDrawer close={() => setDialog(null)} /> : null}
       <Modal opened={params.has('create')} onClose={() => setCreating(false)} title={t('knowledge:create.title')} closeButtonProps={{ 'aria-label': t('action.close') }}>
         <form

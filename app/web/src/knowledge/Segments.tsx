@@ -1,6 +1,5 @@
-import { ActionIcon, Badge, Button, Drawer, FileButton, Group, Pagination, Stack, Switch, Text, TextInput, Tooltip } from '@mantine/core';
-import { useDebouncedValue } from '@mantine/hooks';
-import { IconBook, IconDownload, IconFileImport, IconPencil, IconPlus, IconSearch, IconTrash } from '@tabler/icons-react';
+import { ActionIcon, Badge, Button, Drawer, FileButton, Group, Pagination, Stack, Switch, Text, Tooltip } from '@mantine/core';
+import { IconBook, IconDownload, IconFileImport, IconPencil, IconPlus, IconTrash } from '@tabler/icons-react';
 import { keepPreviousData, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useEffect, useRef, useState } from 'react';
 import { useTranslation } from '@/i18n';
@@ -10,6 +9,7 @@ import { http, url } from '@/api/http';
 import type { Doc, Segment } from '@/api/types';
 import { highlight } from '@/chat/highlight';
 import { count } from '@/ui/format';
+import { SearchField, useListing } from '@/ui/Listing';
 import { Page } from '@/ui/Page';
 import { useConfirm } from '@/ui/confirm';
 import { done } from '@/ui/notify';
@@ -31,9 +31,8 @@ export default function Segments() {
   const { documentId = '' } = useParams();
   const [params] = useSearchParams();
   const here = params.get('segment');
-  const [keyword, setKeyword] = useState('');
-  const [wanted] = useDebouncedValue(keyword, 250);
-  const [page, setPage] = useState(1);
+  const place = useListing();
+  const { page, setPage, wanted } = place;
   const doc = useQuery({
     queryKey: ['datasets', 'document', documentId],
     queryFn: () => http.get<Doc>(`/datasets/${dataset.id}/documents/${documentId}`),
@@ -53,7 +52,7 @@ export default function Segments() {
   const position = target.data?.segment?.position;
   useEffect(() => {
     if (position) setPage(Math.floor((position - 1) / 20) + 1);
-  }, [position]);
+  }, [position, setPage]);
   const mark = useRef<HTMLDivElement>(null);
   useEffect(() => {
     mark.current?.scrollIntoView({ block: 'center' });
@@ -102,7 +101,7 @@ export default function Segments() {
       {reading ? <Drawer opened onClose={() => setReading(false)} position="right" size="xl" title={doc.data?.name} closeButtonProps={{ 'aria-label': t('action.close') }}><Reader datasetId={dataset.id} documentId={documentId} query="" /></Drawer> : null}
       {editing ? <SegmentEditor datasetId={dataset.id} documentId={documentId} segment={editing === 'new' ? undefined : editing} qa={doc.data?.doc_form === 'qa_model'} close={() => setEditing(null)} saved={refresh} /> : null}
       <Stack>
-        <TextInput aria-label={t('knowledge:segments.search')} placeholder={t('knowledge:segments.search')} leftSection={<IconSearch size={16} />} maw={320} value={keyword} onChange={(event) => { setKeyword(event.currentTarget.value); setPage(1); }} />
+        <SearchField label={t('knowledge:segments.search')} place={place} />
         {segments.isPending ? (
           <RowSkeletons />
         ) : segments.error ? (

@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 
 import { http, upload } from '@/api/http';
-import type { Dataset, DatasetMetadata, Doc, Estimate, ExternalServer, HitTest, Memory, Page, ProcessRule, Reindex, RetrievalModel, Segment, Statistics, TextPiece, UploadedFile } from '@/api/types';
+import type { Dataset, DatasetMetadata, Doc, Estimate, ExternalServer, HitTest, ImportEstimate, KnowledgeSettings, Memory, Page, ProcessRule, Reindex, RetrievalModel, Segment, Statistics, TextPiece, UploadedFile } from '@/api/types';
 
 import { uploadInPieces } from './pieces';
 
@@ -42,6 +42,8 @@ const at = (id: string) => `/datasets/${id}`;
 
 export const knowledgeApi = {
   list: (page: number, keyword: string, tag_ids: string[] = []) => http.get<Page<Dataset>>('/datasets', { page, limit: 30, keyword, tag_ids: tag_ids.join(',') }),
+  settings: () => http.get<KnowledgeSettings>('/datasets/settings'),
+  setOcrModel: (ocr_model: KnowledgeSettings['ocr_model']) => http.put<KnowledgeSettings>('/datasets/settings', { ocr_model }),
   create: (body: { name: string; description: string }) => http.post<Dataset>('/datasets', body),
   update: (id: string, body: Partial<Pick<Dataset, 'name' | 'description' | 'embedding_model' | 'embedding_model_provider' | 'enable_api' | 'external_retrieval_model'>> & { retrieval_model?: RetrievalModel; external_knowledge_id?: string; external_knowledge_api_id?: string }) => http.patch<Dataset>(at(id), body),
   remove: (id: string) => http.delete(at(id)),
@@ -72,6 +74,7 @@ export const knowledgeApi = {
   addDocuments: (id: string, body: { file_ids: string[]; urls: Record<string, string>; process_rule: ProcessRule; doc_form: string; doc_language: string }) =>
     http.post<{ documents: Doc[]; batch: string }>(`${at(id)}/documents`, body),
   estimate: (body: { process_rule: ProcessRule; doc_form: string; doc_language: string } & ({ file_id: string } | { dataset_id: string; document_id: string })) => http.post<Estimate>('/datasets/indexing-estimate', body),
+  forecast: (body: { file_ids: string[]; dataset_id: string; process_rule: ProcessRule; doc_form: string }) => http.post<ImportEstimate>('/datasets/import-estimate', body),
   rechunk: (id: string, document_ids: string[], process_rule: ProcessRule) => http.post(`${at(id)}/documents/rechunk`, { document_ids, process_rule }),
   retryFailed: (id: string) => http.post<{ retried: number }>(`${at(id)}/documents/retry`),
   text: (id: string, doc: string, from: { segment?: string; start?: number }) => http.get<{ pieces: TextPiece[]; start: number; total: number; document: Doc }>(`${at(id)}/documents/${doc}/text`, from),

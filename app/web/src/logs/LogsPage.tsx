@@ -1,6 +1,5 @@
-import { Badge, Button, Drawer, Group, Pagination, SegmentedControl, Stack, Table, Text, TextInput, UnstyledButton } from '@mantine/core';
-import { useDebouncedValue } from '@mantine/hooks';
-import { IconMessageCheck, IconRefresh, IconRoute, IconSearch } from '@tabler/icons-react';
+import { Badge, Button, Drawer, Group, SegmentedControl, Stack, Table, Text, UnstyledButton } from '@mantine/core';
+import { IconMessageCheck, IconRefresh, IconRoute } from '@tabler/icons-react';
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useTranslation } from '@/i18n';
@@ -15,8 +14,9 @@ import type { Turn } from '@/chat/turns';
 import { useFrameApp } from '@/studio/AppFrame';
 import { AppIcon } from '@/ui/AppIcon';
 import { ago, count, dateTime } from '@/ui/format';
+import { Listing, SearchField, useListing } from '@/ui/Listing';
 import { Page } from '@/ui/Page';
-import { Empty, Failed, RowSkeletons } from '@/ui/states';
+import { Failed, RowSkeletons } from '@/ui/states';
 
 import { RunDrawer, Runs } from './Runs';
 
@@ -104,9 +104,8 @@ export default function LogsPage() {
 function Conversations() {
   const { t } = useTranslation();
   const app = useFrameApp();
-  const [page, setPage] = useState(1);
-  const [keyword, setKeyword] = useState('');
-  const [wanted] = useDebouncedValue(keyword.trim(), 300);
+  const place = useListing();
+  const { page, wanted } = place;
   const [open, setOpen] = useState<Conversation | null>(null);
   const list = useQuery({
     queryKey: ['apps', 'conversations', app.id, page, wanted],
@@ -116,62 +115,42 @@ function Conversations() {
   return (
     <Stack>
       <Group justify="space-between">
-        <TextInput
-          flex="0 1 320px"
-          type="search"
-          leftSection={<IconSearch size={16} />}
-          aria-label={t('logs:search')}
-          placeholder={t('logs:search')}
-          value={keyword}
-          onChange={(event) => {
-            setKeyword(event.currentTarget.value);
-            setPage(1);
-          }}
-        />
+        <SearchField label={t('logs:search')} place={place} />
         <Button variant="default" leftSection={<IconRefresh size={18} />} loading={list.isRefetching} onClick={() => void list.refetch()}>{t('logs:refresh')}</Button>
       </Group>
-      {list.isPending ? (
-        <RowSkeletons />
-      ) : list.error ? (
-        <Failed error={list.error} retry={() => list.refetch()} />
-      ) : list.data.data.length === 0 ? (
-        <Empty title={t(wanted ? 'state.noMatch' : 'logs:none')}>{wanted ? null : t('logs:noneText')}</Empty>
-      ) : (
-        <Stack>
-          <Table.ScrollContainer minWidth={300}>
-            <Table verticalSpacing="sm" highlightOnHover>
-              <Table.Thead>
-                <Table.Tr>
-                  <Table.Th>{t('logs:conversation')}</Table.Th>
-                  <Table.Th visibleFrom="sm">{t('logs:user')}</Table.Th>
-                  <Table.Th ta="right" visibleFrom="sm">{t('logs:messages')}</Table.Th>
-                  <Table.Th>{t('logs:time')}</Table.Th>
-                </Table.Tr>
-              </Table.Thead>
-              <Table.Tbody>
-                {list.data.data.map((row) => (
-                  <Table.Tr key={row.id}>
-                    <Table.Td maw={420}>
-                      <UnstyledButton onClick={() => setOpen(row)} fw={550} fz="sm">
-                        <span className="sp-clamp-2">{row.name || t('logs:untitled')}</span>
-                      </UnstyledButton>
-                    </Table.Td>
-                    <Table.Td visibleFrom="sm">
-                      <Group gap={6} wrap="nowrap">
-                        <Text fz="sm" c="dimmed" truncate maw={160}>{row.from_source === 'console' ? t('logs:console') : (row.from_end_user_session_id ?? t('logs:anonymous'))}</Text>
-                        {row.from_source === 'api' ? <Badge size="xs" variant="default">API</Badge> : null}
-                      </Group>
-                    </Table.Td>
-                    <Table.Td ta="right" className="sp-num" visibleFrom="sm">{count(row.message_count)}</Table.Td>
-                    <Table.Td>{ago(row.updated_at)}</Table.Td>
-                  </Table.Tr>
-                ))}
-              </Table.Tbody>
-            </Table>
-          </Table.ScrollContainer>
-          {list.data.total > list.data.limit ? <Pagination value={page} onChange={setPage} total={Math.ceil(list.data.total / list.data.limit)} /> : null}
-        </Stack>
-      )}
+      <Listing
+        query={list}
+        place={place}
+        filtered={Boolean(wanted)}
+        none={t('logs:none')}
+        noneText={t('logs:noneText')}
+        head={
+          <>
+            <Table.Th>{t('logs:conversation')}</Table.Th>
+            <Table.Th visibleFrom="sm">{t('logs:user')}</Table.Th>
+            <Table.Th ta="right" visibleFrom="sm">{t('logs:messages')}</Table.Th>
+            <Table.Th>{t('logs:time')}</Table.Th>
+          </>
+        }
+      >
+        {(row) => (
+          <Table.Tr key={row.id}>
+            <Table.Td maw={420}>
+              <UnstyledButton onClick={() => setOpen(row)} fw={550} fz="sm">
+                <span className="sp-clamp-2">{row.name || t('logs:untitled')}</span>
+              </UnstyledButton>
+            </Table.Td>
+            <Table.Td visibleFrom="sm">
+              <Group gap={6} wrap="nowrap">
+                <Text fz="sm" c="dimmed" truncate maw={160}>{row.from_source === 'console' ? t('logs:console') : (row.from_end_user_session_id ?? t('logs:anonymous'))}</Text>
+                {row.from_source === 'api' ? <Badge size="xs" variant="default">API</Badge> : null}
+              </Group>
+            </Table.Td>
+            <Table.Td ta="right" className="sp-num" visibleFrom="sm">{count(row.message_count)}</Table.Td>
+            <Table.Td>{ago(row.updated_at)}</Table.Td>
+          </Table.Tr>
+        )}
+      </Listing>
       {open ? <Detail conversation={open} onClose={() => setOpen(null)} /> : null}
     </Stack>
   );

@@ -1,4 +1,4 @@
-import { Alert, Badge, Drawer, Group, Pagination, Select, Stack, Table, Text, UnstyledButton } from '@mantine/core';
+import { Alert, Badge, Drawer, Group, Select, Stack, Table, Text, UnstyledButton } from '@mantine/core';
 import { IconAlertTriangle } from '@tabler/icons-react';
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
@@ -11,8 +11,9 @@ import type { Step } from '@/chat/turns';
 import { useFrameApp } from '@/studio/AppFrame';
 import { CodeBlock } from '@/ui/Copy';
 import { ago, count, dateTime } from '@/ui/format';
+import { Listing, useListing } from '@/ui/Listing';
 import { serverText } from '@/ui/serverText';
-import { Empty, Failed, RowSkeletons } from '@/ui/states';
+import { Failed, RowSkeletons } from '@/ui/states';
 
 const STATES = ['running', 'succeeded', 'partial-succeeded', 'failed', 'stopped', 'paused'] as const;
 const COLOURS: Record<string, string> = { succeeded: 'moss', 'partial-succeeded': 'sparrow', failed: 'brick', running: 'sparrow', paused: 'sparrow' };
@@ -93,7 +94,8 @@ export function RunDrawer({ appId, runId, onClose }: { appId: string; runId: str
 export function Runs() {
   const { t } = useTranslation();
   const app = useFrameApp();
-  const [page, setPage] = useState(1);
+  const place = useListing();
+  const { page, setPage } = place;
   const [status, setStatus] = useState('');
   const [open, setOpen] = useState<string | null>(null);
   const list = useQuery({
@@ -116,46 +118,39 @@ export function Runs() {
           setPage(1);
         }}
       />
-      {list.isPending ? (
-        <RowSkeletons />
-      ) : list.error ? (
-        <Failed error={list.error} retry={() => list.refetch()} />
-      ) : list.data.data.length === 0 ? (
-        <Empty title={t(status ? 'state.noMatch' : 'logs:run.none')}>{status ? null : t('logs:run.noneText')}</Empty>
-      ) : (
-        <Table.ScrollContainer minWidth={300}>
-          <Table verticalSpacing="sm" highlightOnHover>
-            <Table.Thead>
-              <Table.Tr>
-                <Table.Th>{t('logs:time')}</Table.Th>
-                <Table.Th>{t('logs:run.status')}</Table.Th>
-                <Table.Th>{t('logs:run.source')}</Table.Th>
-                <Table.Th ta="right" visibleFrom="sm">{t('logs:run.steps')}</Table.Th>
-                <Table.Th ta="right" visibleFrom="sm">{t('logs:run.tokens')}</Table.Th>
-                <Table.Th ta="right" visibleFrom="sm">{t('logs:run.seconds')}</Table.Th>
-              </Table.Tr>
-            </Table.Thead>
-            <Table.Tbody>
-              {list.data.data.map((run) => {
-                const source = oneOf(SOURCES, run.triggered_from);
-                return (
-                  <Table.Tr key={run.id}>
-                    <Table.Td>
-                      <UnstyledButton fw={550} fz="sm" onClick={() => setOpen(run.id)} title={dateTime(run.created_at)}>{ago(run.created_at)}</UnstyledButton>
-                    </Table.Td>
-                    <Table.Td><Status run={run} /></Table.Td>
-                    <Table.Td fz="sm" c="dimmed">{source ? t(`logs:source.${source}`) : run.triggered_from}</Table.Td>
-                    <Table.Td ta="right" className="sp-num" visibleFrom="sm">{count(run.total_steps)}</Table.Td>
-                    <Table.Td ta="right" className="sp-num" visibleFrom="sm">{count(run.total_tokens)}</Table.Td>
-                    <Table.Td ta="right" className="sp-num" visibleFrom="sm">{run.elapsed_time.toFixed(2)}</Table.Td>
-                  </Table.Tr>
-                );
-              })}
-            </Table.Tbody>
-          </Table>
-        </Table.ScrollContainer>
-      )}
-      {list.data && list.data.total > list.data.limit ? <Pagination value={page} onChange={setPage} total={Math.ceil(list.data.total / list.data.limit)} /> : null}
+      <Listing
+        query={list}
+        place={place}
+        filtered={Boolean(status)}
+        none={t('logs:run.none')}
+        noneText={t('logs:run.noneText')}
+        head={
+          <>
+            <Table.Th>{t('logs:time')}</Table.Th>
+            <Table.Th>{t('logs:run.status')}</Table.Th>
+            <Table.Th>{t('logs:run.source')}</Table.Th>
+            <Table.Th ta="right" visibleFrom="sm">{t('logs:run.steps')}</Table.Th>
+            <Table.Th ta="right" visibleFrom="sm">{t('logs:run.tokens')}</Table.Th>
+            <Table.Th ta="right" visibleFrom="sm">{t('logs:run.seconds')}</Table.Th>
+          </>
+        }
+      >
+        {(run) => {
+          const source = oneOf(SOURCES, run.triggered_from);
+          return (
+            <Table.Tr key={run.id}>
+              <Table.Td>
+                <UnstyledButton fw={550} fz="sm" onClick={() => setOpen(run.id)} title={dateTime(run.created_at)}>{ago(run.created_at)}</UnstyledButton>
+              </Table.Td>
+              <Table.Td><Status run={run} /></Table.Td>
+              <Table.Td fz="sm" c="dimmed">{source ? t(`logs:source.${source}`) : run.triggered_from}</Table.Td>
+              <Table.Td ta="right" className="sp-num" visibleFrom="sm">{count(run.total_steps)}</Table.Td>
+              <Table.Td ta="right" className="sp-num" visibleFrom="sm">{count(run.total_tokens)}</Table.Td>
+              <Table.Td ta="right" className="sp-num" visibleFrom="sm">{run.elapsed_time.toFixed(2)}</Table.Td>
+            </Table.Tr>
+          );
+        }}
+      </Listing>
       {open ? <RunDrawer appId={app.id} runId={open} onClose={() => setOpen(null)} /> : null}
     </Stack>
   );

@@ -5,7 +5,7 @@ import { useTranslation } from '@/i18n';
 
 import { Trace } from '@/canvas/Trace';
 import { Answer } from '@/chat/Answer';
-import { missing, type FormEntry, type Inputs } from '@/chat/inputs';
+import { obstacle, type FormEntry, type Inputs } from '@/chat/inputs';
 import { InputsForm } from '@/chat/InputsForm';
 import { Outputs } from '@/chat/Outputs';
 import type { ChatService } from '@/chat/service';
@@ -47,8 +47,8 @@ export function CompletionPanel({
   const { t } = useTranslation();
   const chat = useChat({ path: path ?? `/apps/${appId}/completion-messages`, stop: stop ?? ((task) => `/apps/${appId}/chat-messages/${task}/stop`), before, single: true, follow: service.follow });
   const run = () => {
-    const lack = missing(form, values);
-    if (lack) failed(t('chat:inputs'), t('chat:missing', { name: lack.field.label || lack.field.variable }));
+    const lack = obstacle(form, values);
+    if (lack) failed(t('chat:inputs'), t(`chat:${lack.why}`, { name: lack.name }));
     else void chat.ask('', values);
   };
   return (

@@ -1,11 +1,11 @@
-import { Button, Group, Pagination, SegmentedControl, Select, SimpleGrid, Stack, TextInput } from '@mantine/core';
-import { useDebouncedValue } from '@mantine/hooks';
-import { IconFileImport, IconPlus, IconSearch } from '@tabler/icons-react';
+import { Button, Group, Pagination, SegmentedControl, Select, SimpleGrid, Stack } from '@mantine/core';
+import { IconFileImport, IconPlus } from '@tabler/icons-react';
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useTranslation } from '@/i18n';
 import { useSearchParams } from 'react-router';
 
+import { SearchField, useListing } from '@/ui/Listing';
 import { Page } from '@/ui/Page';
 import { CardSkeletons, Empty, Failed } from '@/ui/states';
 
@@ -18,12 +18,11 @@ import { ImportApp } from './ImportApp';
 export default function Studio() {
   const { t } = useTranslation();
   const [params, setParams] = useSearchParams();
-  const [name, setName] = useState('');
-  const [wanted] = useDebouncedValue(name, 250);
+  const place = useListing();
+  const { page, setPage, wanted } = place;
   const [mode, setMode] = useState('all');
   const [tag, setTag] = useState('');
   const tags = useAppTags();
-  const [page, setPage] = useState(1);
   const [importing, setImporting] = useState(false);
   const creating = params.has('create');
   const setCreating = (open: boolean) => setParams(open ? { create: '1' } : {}, { replace: true });
@@ -57,17 +56,7 @@ export default function Studio() {
       ) : (
         <Stack gap="lg">
           <Group gap="sm">
-            <TextInput
-              aria-label={t('studio:search')}
-              placeholder={t('studio:search')}
-              leftSection={<IconSearch size={16} />}
-              value={name}
-              onChange={(event) => {
-                setName(event.currentTarget.value);
-                setPage(1);
-              }}
-              w={{ base: '100%', xs: 260 }}
-            />
+            <SearchField label={t('studio:search')} place={place} />
             <div style={{ overflowX: 'auto', maxWidth: '100%' }}>
               <SegmentedControl
                 aria-label={t('studio:filter')}

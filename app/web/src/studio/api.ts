@@ -1,5 +1,6 @@
 import { useQuery, type QueryClient } from '@tanstack/react-query';
 
+import { save } from '@/api/download';
 import { http } from '@/api/http';
 import type { App, AppMode, ImportResult, Page } from '@/api/types';
 
@@ -48,11 +49,7 @@ export async function refreshApps(client: QueryClient): Promise<void> {
 
 /** Hands a text to the browser as a download. */
 export function saveText(name: string, text: string, type = 'text/plain'): void {
-  const link = document.createElement('a');
-  link.href = URL.createObjectURL(new Blob([text], { type: `${type};charset=utf-8` }));
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+  save(name, new Blob([text], { type: `${type};charset=utf-8` }));
 }
 
 /** A file name from a title: no characters that a file system dislikes. */

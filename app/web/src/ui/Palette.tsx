@@ -10,7 +10,7 @@ import type { App, Dataset, Page } from '@/api/types';
 
 import { AppIcon } from './AppIcon';
 import css from './Palette.module.css';
-import { NAV } from './Shell';
+import { NAV } from './places';
 
 interface Entry {
   id: string;

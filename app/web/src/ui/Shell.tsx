@@ -1,5 +1,5 @@
 import { ActionIcon, Tooltip } from '@mantine/core';
-import { IconApps, IconBooks, IconCpu, IconLogout, IconSearch, IconServer2, IconTool } from '@tabler/icons-react';
+import { IconKeyboard, IconLogout, IconSearch } from '@tabler/icons-react';
 import { lazy, Suspense, useEffect, useRef, useState } from 'react';
 import { useTranslation } from '@/i18n';
 import { Link, NavLink, Outlet, useLocation } from 'react-router';
@@ -7,21 +7,14 @@ import { Link, NavLink, Outlet, useLocation } from 'react-router';
 import { useLogout } from '@/auth/session';
 
 import { Mark } from './Mark';
+import { COMMAND, NAV } from './places';
 import { LanguageMenu, ThemeMenu } from './Preferences';
 import css from './Shell.module.css';
 import { RowSkeletons } from './states';
+import { useShortcuts } from './useShortcuts';
 
 const Palette = lazy(() => import('./Palette'));
-
-export const NAV = [
-  { to: '/apps', key: 'nav.studio', icon: IconApps },
-  { to: '/knowledge', key: 'nav.knowledge', icon: IconBooks },
-  { to: '/models', key: 'nav.models', icon: IconCpu },
-  { to: '/tools', key: 'nav.tools', icon: IconTool },
-  { to: '/box', key: 'nav.box', icon: IconServer2 },
-] as const;
-
-const COMMAND = /Mac|iPhone|iPad/.test(navigator.userAgent) ? '⌘K' : 'Ctrl K';
+const Shortcuts = lazy(() => import('./Shortcuts'));
 
 function Items() {
   const { t } = useTranslation();
@@ -42,16 +35,8 @@ export function Shell() {
   const { pathname } = useLocation();
   const first = useRef(true);
 
-  useEffect(() => {
-    const onKey = (event: KeyboardEvent) => {
-      if ((event.ctrlKey || event.metaKey) && !event.altKey && event.key.toLowerCase() === 'k') {
-        event.preventDefault();
-        setPalette((now) => (now === 'open' ? 'closed' : 'open'));
-      }
-    };
-    window.addEventListener('keydown', onKey);
-    return () => window.removeEventListener('keydown', onKey);
-  }, []);
+  const [keys, setKeys] = useState(false);
+  useShortcuts({ onPalette: () => setPalette((now) => (now === 'open' ? 'closed' : 'open')), onHelp: () => setKeys(true) });
 
   // A new page starts at its top, and a screen reader starts there too.
   useEffect(() => {
@@ -94,6 +79,11 @@ export function Shell() {
         <div className={css.foot}>
           <LanguageMenu />
           <ThemeMenu />
+          <Tooltip label={t('keys.title')}>
+            <ActionIcon size="lg" aria-label={t('keys.title')} onClick={() => setKeys(true)}>
+              <IconKeyboard size={20} stroke={1.6} />
+            </ActionIcon>
+          </Tooltip>
           {leave}
         </div>
       </aside>
@@ -114,6 +104,11 @@ export function Shell() {
       <nav className={css.bottom} aria-label={t('nav.label')}>
         <Items />
       </nav>
+      {keys ? (
+        <Suspense fallback={null}>
+          <Shortcuts onClose={() => setKeys(false)} />
+        </Suspense>
+      ) : null}
       {palette === 'never' ? null : (
         <Suspense fallback={null}>
           <Palette open={palette === 'open'} onClose={() => setPalette('closed')} />
