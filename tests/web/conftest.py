@@ -14,6 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.fake_llm import FakeLLM
+from tests.web import visit
+
 ROOT = Path(__file__).resolve().parents[2]
 # Chapter 3 of Debian's reference, "the system initialization", in the languages the box is asked in.
 CHAPTER = "/usr/share/debian-reference/ch03.{}.html"
@@ -33,9 +36,10 @@ def browser():
         made.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def box(tmp_path_factory):
-    """A whole Sparrow on a free port, not set up yet: (address, setup code)."""
+    """A whole Sparrow on a free port, not set up yet: (address, setup code). All tests share it: each makes apps and
+    knowledge bases of its own, and nothing counts on what the others left."""
     if not (ROOT / "app/web/dist/index.html").exists():
         pytest.skip("the console is not built (npm run build in app/web)")
     data = tmp_path_factory.mktemp("box")
@@ -49,7 +53,7 @@ def box(tmp_path_factory):
     address = f"http://127.0.0.1:{port}"
     try:
         code = None
-        for _ in range(300):
+        for _ in range(900):  # of a fifth of a second: a busy machine starts slowly
             found = re.search(r"Setup code:\s+(\S+)", Path(log.name).read_text())
             if found:
                 code = found[1]
@@ -57,12 +61,72 @@ def box(tmp_path_factory):
             assert process.poll() is None, Path(log.name).read_text()
             time.sleep(0.2)
         assert code, Path(log.name).read_text()
-        assert urllib.request.urlopen(f"{address}/health", timeout=10).status == 200
+        assert urllib.request.urlopen(f"{address}/health", timeout=60).status == 200
         yield address, code
     finally:
         process.terminate()
         process.wait(90)  # a machine that tests much at once ends slowly
         log.close()
+
+
+@pytest.fixture(scope="session")
+def fake():
+    """The scripted model's server that the box is connected to."""
+    with FakeLLM() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def owner(browser, box, fake):
+    """The box set up in the browser and connected to models of every kind: (address, its owner's session)."""
+    address, code = box
+    page = visit.open_page(browser, "en-US", 1440)
+    visit.set_up(page, address, code)
+    visit.assert_sound(page)
+    visit.connect(page, address, "OpenAI-compatible", fake.base_url, "fake-reader")
+    visit.Console(page, address).provider(fake.base_url, {
+        "fake-llm": "llm", "fake-rerank": "rerank", "fake-whisper": "speech2text", "fake-tts": "tts"})
+    assert page.problems == []
+    session = page.context.storage_state()
+    page.context.close()
+    return address, session
+
+
+@pytest.fixture(scope="module")
+def desk(browser, owner):
+    """The owner's page in English on a desk; `address` is the box's."""
+    address, session = owner
+    page = visit.open_page(browser, "en-US", 1440, storage_state=session)
+    page.address = address
+    yield page
+    page.context.close()
+
+
+@pytest.fixture
+def phone(browser, owner):
+    """The owner's page in Chinese on a phone, in the dark."""
+    address, session = owner
+    page = visit.open_page(browser, "zh-CN", 390, storage_state=session, color_scheme="dark", is_mobile=True,
+                           has_touch=True)
+    page.address = address
+    yield page
+    assert page.problems == []
+    page.context.close()
+
+
+@pytest.fixture(scope="module")
+def api(desk):
+    """The console's API with the owner's session."""
+    return visit.Console(desk, desk.address)
+
+
+@pytest.fixture
+def visitor(browser):
+    """A visitor's page, with a microphone."""
+    page = visit.open_page(browser, "en-US", 1440, permissions=["microphone"])
+    yield page
+    assert page.problems == []
+    page.context.close()
 
 
 @pytest.fixture(scope="session")

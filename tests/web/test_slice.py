@@ -7,24 +7,16 @@ import re
 
 import pytest
 
-from tests.fake_llm import FakeLLM
 from tests.web import visit
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(1000)]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(1800)]
 
 
 @pytest.fixture(scope="module")
-def slice_(browser, box, manuals):
-    """A box with a model, the manual in two languages and an assistant: (page, address, app id)."""
-    address, code = box
-    with FakeLLM() as fake:
-        page = visit.open_page(browser, "en-US", 1440)
-        visit.set_up(page, address, code)
-        visit.connect(page, address, "OpenAI-compatible", fake.base_url, "fake-reader")
-        visit.add_documents(page, address, "Debian", list(manuals.values()), seconds=180)
-        app = visit.create_assistant(page, address, "Debian helper", "fake-reader", "Debian")
-        yield page, address, app
-        page.context.close()
+def slice_(desk, manuals):
+    """The manual in two languages and an assistant that answers from it: (page, address, app id)."""
+    visit.add_documents(desk, desk.address, "Debian", list(manuals.values()), seconds=600)
+    return desk, desk.address, visit.create_assistant(desk, desk.address, "Debian helper", "fake-reader", "Debian")
 
 
 @pytest.mark.parametrize(("question", "answer"), [visit.ENGLISH, visit.CHINESE])

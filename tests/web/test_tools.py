@@ -8,26 +8,16 @@ import pytest
 
 from tests.web import visit
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(200)]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(900)]
 
 DOCUMENT = json.dumps({
     "openapi": "3.0.0", "info": {"title": "Weather", "version": "1"}, "servers": [{"url": "http://weather.example"}],
     "paths": {"/now": {"get": {"operationId": "now", "summary": "Weather now", "responses": {}}}}})
 
 
-@pytest.fixture(scope="module")
-def page(browser, box):
-    """The console of a box that is set up: a page whose `address` is the box's."""
-    address, code = box
-    page = visit.open_page(browser, "en-US", 1440)
-    page.address = address
-    page.request.post(f"{address}/console/api/setup", data={"setup_code": code, "password": visit.PASSWORD})
-    yield page
-    page.context.close()
-
-
-def test_document_is_added_changed_and_removed(page):
-    page.goto(f"{page.address}/tools")
+def test_document_is_added_changed_and_removed(desk):
+    page = desk
+    page.goto(f"{desk.address}/tools")
     page.get_by_role("button", name="Add", exact=True).click()
     page.get_by_role("menuitem", name="OpenAPI document").click()
     dialog = page.get_by_role("dialog")
@@ -48,8 +38,10 @@ def test_document_is_added_changed_and_removed(page):
     assert page.problems == []
 
 
-def test_account_and_connections(page):
-    page.goto(f"{page.address}/tools")
+def test_account_and_connections(desk, api):
+    page = desk
+    api("PUT", "/outbound-rules", {"allow": [], "deny": []})
+    page.goto(f"{desk.address}/tools")
     page.get_by_role("article", name="Mail").get_by_text("Needs settings").wait_for()
     page.get_by_role("button", name="Settings of Mail").click()
     page.get_by_label("Account, the sender's address").fill("box@example.com")
@@ -60,6 +52,6 @@ def test_account_and_connections(page):
     page.keyboard.press("Enter")
     page.get_by_role("button", name="Save").click()
     page.get_by_text("Saved").wait_for()
-    rules = page.request.get(f"{page.address}/console/api/outbound-rules").json()
+    rules = page.request.get(f"{desk.address}/console/api/outbound-rules").json()
     assert rules == {"allow": ["10.1.0.0/16"], "deny": []}
     assert page.problems == []

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from pathlib import Path
 
 OUT = Path(__file__).resolve().parent / ".out"
 PASSWORD = "brave-sparrow-7"
+PICTURE = {"name": "pump.png", "mimeType": "image/png", "buffer": base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAoAAAAKCAYAAACNMs+9AAAAFUlEQVR42mNk+M9Qz0AEYBxVSF+FABJADveWkH6oAAAAAElFTkSuQmCC")}
 # What the manuals of conftest.py say: (question, part of the answer).
 ENGLISH = "Which stage of the boot process is the boot loader?", "2nd stage of the boot process"
 CHINESE = "常规 Debian 系统是启动流程的第几阶段？", "第四阶段"
@@ -20,11 +23,11 @@ FAILURES = [
 ]
 
 
-def open_page(browser, locale: str, width: int, *, seconds: int = 60, **more):
+def open_page(browser, locale: str, width: int, *, seconds: int = 180, **more):
     """Return a page that remembers in `problems` what went wrong on it and waits `seconds` for what it looks for.
     `more` goes to the browser context."""
     context = browser.new_context(viewport={"width": width, "height": 900 if width > 500 else 844}, locale=locale,
-                                  accept_downloads=True, **more)
+                                  accept_downloads=True, reduced_motion="reduce", **more)
     page = context.new_page()
     page.set_default_timeout(seconds * 1000)
     page.problems = []
@@ -36,8 +39,7 @@ def open_page(browser, locale: str, width: int, *, seconds: int = 60, **more):
 def shot(page, name: str) -> None:
     """Keep a picture for people to look at."""
     OUT.mkdir(exist_ok=True)
-    page.wait_for_timeout(350)
-    page.screenshot(path=OUT / f"{name}.png")
+    page.screenshot(path=OUT / f"{name}.png", animations="disabled")
 
 
 def assert_sound(page) -> None:
@@ -183,7 +185,7 @@ def call(address: str, key: str) -> None:
     assert events[-1]["metadata"]["retriever_resources"]
 
 
-def ask(page, question: str, answer: str, *, placeholder: str = "Ask something…", seconds: int = 60) -> None:
+def ask(page, question: str, answer: str, *, placeholder: str = "Ask something…", seconds: int = 180) -> None:
     """Ask in the open chat; wait for an answer that matches and for what it cites."""
     page.get_by_role("textbox", name=placeholder).fill(question)
     page.keyboard.press("Enter")
