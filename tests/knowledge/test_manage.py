@@ -177,3 +177,25 @@ def test_questions_are_made_for_the_preview_and_asked_for_without_a_model(admin)
         "faq.csv")}).json
     found = admin.post("/datasets/indexing-estimate", json={**body, "file_id": written["id"]})
     assert found.json["qa_preview"][0] == {"question": "Which pressure?", "answer": "2.2 bar"}
+
+
+def test_apps_made_before_their_bases_were_noted_are_found(database):
+    from sparrow.apps import app, knowledge_use, version
+    from sparrow.knowledge import datasets
+    from sparrow.storage import db, migrate
+    from sparrow.storage.tables.knowledge import app_datasets
+
+    base = datasets.create("Manuals")["id"]
+    made = app.create("Helper", "workflow")
+    version.save_draft(made.id, {"features": {}, "graph": {"edges": [], "nodes": [
+        {"id": "1", "data": {"type": "knowledge-retrieval", "dataset_ids": [base]}}]}})
+    assert datasets.apps_of(base) == [made.id]
+    assert knowledge_use.record_all() == 0
+    with db.write() as tx:  # as a release left it that did not note them
+        tx.execute(app_datasets.delete())
+        tx.exec_driver_sql("UPDATE alembic_version SET version_num = '0004'")
+    db.reset()  # a migration is a start of its own
+    migrate.upgrade()
+    assert knowledge_use.record_all() == 1
+    assert datasets.apps_of(base) == [made.id]
+    assert knowledge_use.record_all() == 0

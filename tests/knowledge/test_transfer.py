@@ -308,3 +308,22 @@ def test_from_the_shell(sqlite_database, tmp_path, capsys):
     (tmp_path / "junk").write_bytes(b"junk")
     assert main(["dataset", "import", str(tmp_path / "junk")]) == 1
     assert "not an exported knowledge base" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("technique", ["high_quality", "economy"])
+def test_the_size_of_a_file_is_told_before_it_is_made(admin, tmp_path, technique):
+    base = datasets.create("sized", indexing_technique=technique)["id"]
+    assert transfer.size(base)["bytes"] < 2000
+    words = ["valve", "pump", "sensor", "压力", "温度", "screw", "motor", "阀门", "cover", "steel", "grey", "book"]
+    text = "\n\n".join(" ".join(words[(i * i + k * 7 + k * k * i) % 12] + str((i * k) % 97) for k in range(60))
+                       for i in range(300))
+    picture = bytes(range(256)) * 2000
+    for name, data in (("a.md", text.encode()), ("b.csv", b"no,name\n" + b"".join(
+            b"%d,part %d\n" % (i, i * 7) for i in range(2000))), ("c.bin", picture)):
+        file = files.save(io.BytesIO(data), name)
+        indexing.run(documents.add_files(base, [file["id"]])[0][0]["id"])
+    told = admin.get(f"/datasets/{base}/export-size").json
+    made = packed(base, tmp_path).stat().st_size
+    assert 0.75 < told["bytes"] / made < 1.33, (told, made)
+    assert told["files"] == 3
+    assert told["segments"] > 100

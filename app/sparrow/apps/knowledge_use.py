@@ -8,6 +8,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from sparrow import clock
+from sparrow.storage import db
+from sparrow.storage.tables.account import settings
 from sparrow.storage.tables.apps import apps, versions
 from sparrow.storage.tables.knowledge import app_datasets
 
@@ -32,6 +34,19 @@ def of_graph(content: dict[str, Any]) -> list[str]:
         if data.get("type") == "knowledge-retrieval" and isinstance(wanted, list):
             found.update((one, None) for one in wanted if isinstance(one, str))
     return list(found)
+
+
+def record_all() -> int:
+    """Note what the apps use that were made before it was noted, and return their number; run by `sparrow migrate`."""
+    marked = settings.c.name == "app_datasets"
+    with db.write() as tx:
+        if tx.execute(settings.select().where(marked)).first() is None:
+            return 0
+        found = list(tx.execute(sa.select(apps.c.id)).scalars())
+        for app_id in found:
+            record(tx, app_id)
+        tx.execute(settings.delete().where(marked))
+    return len(found)
 
 
 def record(tx: Connection, app_id: str) -> None:

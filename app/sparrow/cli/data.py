@@ -21,12 +21,14 @@ def register(commands) -> None:
 
 
 def _migrate(_given: argparse.Namespace) -> None:
+    from sparrow.apps import knowledge_use
     from sparrow.knowledge import keyword
     from sparrow.storage import migrate
 
     before = migrate.current()
     migrate.upgrade()
     keyword.stem_rows()
+    knowledge_use.record_all()
     after = migrate.current()
     print(f"The database is at revision {after}." if before == after else
           f"Brought the database from revision {before or 'none'} to {after}.")

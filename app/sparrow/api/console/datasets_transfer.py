@@ -20,12 +20,26 @@ class NewImport(msgspec.Struct, kw_only=True):
     name: str = ""
 
 
+class ExportSize(msgspec.Struct):
+    """About how large a file will be, in bytes, and what it will hold."""
+
+    bytes: int
+    files: int
+    segments: int
+
+
 @console.get("/datasets/<dataset_id>/export")
 def export_dataset(dataset_id: str) -> Response:
     """Download a knowledge base with everything in it as one file."""
     name, data = transfer.export(dataset_id)
     return Response(data, mimetype="application/zip", headers={
         "Content-Disposition": f"attachment; filename=knowledge{transfer.SUFFIX}; filename*=UTF-8''{quote(name)}"})
+
+
+@console.get("/datasets/<dataset_id>/export-size")
+def export_size(dataset_id: str) -> ExportSize:
+    """Tell about how large a knowledge base's file will be."""
+    return ExportSize(**transfer.size(dataset_id))
 
 
 @console.post("/datasets/import", status=202)

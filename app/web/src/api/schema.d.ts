@@ -1249,6 +1249,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/console/api/datasets/{dataset_id}/export-size": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Tell about how large a knowledge base's file will be. */
+        get: operations["export_size"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/console/api/datasets/{dataset_id}/hit-testing": {
         parameters: {
             query?: never;
@@ -3014,6 +3031,15 @@ export interface components {
             include_secret: boolean;
             /** @default null */
             workflow_id: string | null;
+        };
+        /**
+         * ExportSize
+         * @description About how large a file will be, in bytes, and what it will hold.
+         */
+        ExportSize: {
+            bytes: number;
+            files: number;
+            segments: number;
         };
         /**
          * Extension
@@ -7788,6 +7814,37 @@ export interface operations {
                 };
                 content: {
                     "*/*": string;
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    export_size: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExportSize"];
                 };
             };
             /** @description The request was refused. */
