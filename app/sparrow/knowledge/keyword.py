@@ -155,7 +155,7 @@ def search(tx: Connection, dataset_ids: list[str], query: str, limit: int) -> li
     if db.dialect() == "sqlite":
         rows = tx.exec_driver_sql(
             "SELECT rowid, -rank FROM knowledge_fts WHERE knowledge_fts MATCH ? AND rank MATCH 'bm25(1.0, 0.0)' "
-            "ORDER BY rank LIMIT ?", (_match(tx, dataset_ids, chosen), limit)).all()
+            "ORDER BY rank LIMIT ?", (_match(_within(tx, dataset_ids), chosen), limit)).all()
     else:
         rows = _search_postgresql(tx, dataset_ids, chosen, rows_of_index, limit)
     return [(serial, score / max(weight, 1e-6)) for serial, score in rows]
@@ -179,6 +179,7 @@ def translated(tx: Connection, dataset_ids: list[str], query: str, limit: int) -
             rows = sum(min(counts[term] for term in phrase) for phrase in known)
             weighed.append((min(rows, size), share, known))
     weighed.sort(key=lambda item: item[0])
+    within = _within(tx, dataset_ids)
     scores: dict[int, float] = {}
     total = known_length = 0.0
     walked = 0
@@ -189,7 +190,7 @@ def translated(tx: Connection, dataset_ids: list[str], query: str, limit: int) -
         walked += rows
         if walked > (_MAX_TRANSLATED if scores else _MAX_DOCUMENTS):
             continue
-        for serial, score in _any_of(tx, dataset_ids, known, size, counts):
+        for serial, score in _any_of(tx, within, dataset_ids, known, size, counts):
             scores[serial] = scores.get(serial, 0.0) + min(score, weight * _ENOUGH)
     best = sorted(scores.items(), key=lambda item: -item[1])[:limit]
     part = min(known_length / max(length, 1.0), 1.0) / max(total, 1e-6)
@@ -228,22 +229,27 @@ def _phrase(word: str) -> tuple[str, ...]:
     return tuple(word.split()) if word.isascii() else tuple(word[i:i + 2] for i in range(len(word) - 1))
 
 
-def _match(tx: Connection, dataset_ids: list[str], phrases: Iterable[str]) -> str:
-    """Return FTS5's expression for rows of some bases with any of the phrases (terms with blanks between)."""
-    anyone = " OR ".join(f'"{phrase}"' for phrase in phrases)
+def _within(tx: Connection, dataset_ids: list[str]) -> str:
+    """Return what restricts an expression of FTS5 to some bases."""
     # Where the question is for all bases there are, walking through every row's mark is for nothing.
-    if tx.exec_driver_sql("SELECT count(*) FROM datasets").scalar() <= len(dataset_ids):
-        return f"tokens : ({anyone})"
-    return f"(tokens : ({anyone})) AND (base : ({' OR '.join(mark(dataset_id) for dataset_id in dataset_ids)}))"
+    if db.dialect() != "sqlite" or tx.exec_driver_sql("SELECT count(*) FROM datasets").scalar() <= len(dataset_ids):
+        return ""
+    return f" AND (base : ({' OR '.join(map(mark, dataset_ids))}))"
 
 
-def _any_of(tx: Connection, dataset_ids: list[str], phrases: list[tuple[str, ...]], size: int,
+def _match(within: str, phrases: Iterable[str]) -> str:
+    """Return FTS5's expression for rows with any of the phrases (terms with blanks between)."""
+    anyone = " OR ".join(f'"{phrase}"' for phrase in phrases)
+    return f"(tokens : ({anyone})){within}"
+
+
+def _any_of(tx: Connection, within: str, dataset_ids: list[str], phrases: list[tuple[str, ...]], size: int,
             counts: dict[str, int]) -> list[tuple[int, float]]:
     """Return (serial, BM25) of the rows with any of the phrases."""
     if db.dialect() == "sqlite":
         return tx.exec_driver_sql(
             "SELECT rowid, -rank FROM knowledge_fts WHERE knowledge_fts MATCH ? AND rank MATCH 'bm25(1.0, 0.0)'",
-            (_match(tx, dataset_ids, map(" ".join, phrases)),)).all()
+            (_match(within, map(" ".join, phrases)),)).all()
     # PostgreSQL keeps no places: the words of a phrase may stand apart.
     terms = {term: counts[term] for phrase in phrases for term in phrase}
     return _search_postgresql(tx, dataset_ids, terms, size, _MAX_DOCUMENTS, phrases)
@@ -384,11 +390,13 @@ def highlights(query: str, text: str, limit: int = 12) -> list[str]:
 def highlighter(query: str, limit: int = 12) -> Callable[[str], list[str]]:
     """Return a function from a passage to the parts of it that the query's words match."""
     stems = {stem(term) for term in query_terms(query)}
+    beginnings = {name[:2] for name in stems}  # which stemming leaves: most words of a text are known by them
     known: dict[str, bool] = {}
 
     def matches(word: str) -> bool:
         if word not in known:
-            known[word] = any(stem(part) in stems for part in _compound(word))
+            known[word] = (word[:2] in beginnings or not word.isalpha()) and any(
+                stem(part) in stems for part in _compound(word))
         return known[word]
 
     def marks(text: str) -> list[str]:

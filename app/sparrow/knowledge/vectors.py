@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 _FETCH = 2000
 _OVERLAP = 1000  # serials read again: on PostgreSQL a lower one may become visible after a higher one
+_ENDS = sa.select(*(
+    sa.select(t.units.c.serial).where(t.units.c.dataset_id == sa.bindparam("base"), t.units.c.synced.is_(synced))
+    .order_by(t.units.c.serial.desc()).limit(1).scalar_subquery() for synced in (False, True)))
 _lock = threading.Lock()
 _open: dict[str, _File] = {}
 
@@ -101,10 +104,8 @@ def _current(dataset_id: str, epoch: int, model: str, dimension: int) -> _File |
 
 def _newest(dataset_id: str) -> int | None:
     """Return a base's highest serial: the ends of two ranges of the index by dataset and `synced`, not all of it."""
-    u = t.units.c
     with db.read() as tx:
-        ends = [tx.execute(sa.select(u.serial).where(u.dataset_id == dataset_id, u.synced.is_(synced))
-                           .order_by(u.serial.desc()).limit(1)).scalar() for synced in (False, True)]
+        ends = tx.execute(_ENDS, {"base": dataset_id}).one()
     return max((end for end in ends if end is not None), default=None)
 
 

@@ -9,7 +9,7 @@ the question is in another language than the text: then the best hit is an accid
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -33,6 +33,20 @@ KEYWORD_SHARE, KEYWORD_SHARE_EXACT = 0.5, 1.2
 TRANSLATED_SHARE = 0.2  # what the question's words in the other language add: a dictionary guesses
 EXACT_BELOW = 2000  # vectors: below this NumPy is faster than asking another process
 _IN = 500
+
+_SERIALS = sa.select(t.units.c.serial).where(t.units.c.dataset_id == sa.bindparam("base")).limit(1)
+_MANY = _SERIALS.offset(sa.bindparam("at", type_=sa.Integer))
+_UNSYNCED = _SERIALS.where(t.units.c.synced.is_(False))
+# Made once: to put such a statement together takes as long as to run it.
+_BASES = t.datasets.select().where(t.datasets.c.id.in_(sa.bindparam("ids", expanding=True)))
+_USABLE = sa.and_(t.documents.c.enabled.is_(True), t.documents.c.archived.is_(False))
+_BARRED = sa.select(t.documents.c.id).where(
+    t.documents.c.dataset_id.in_(sa.bindparam("ids", expanding=True)), sa.not_(_USABLE)).limit(1)
+_PASSAGES = (
+    sa.select(t.segments, t.documents.c.name.label("document_name"), t.documents.c.doc_metadata,
+              t.documents.c.data_source_type, t.documents.c.file_id)
+    .join(t.documents, t.documents.c.id == t.segments.c.document_id)
+    .where(t.segments.c.id.in_(sa.bindparam("ids", expanding=True))))
 
 Rerank = Callable[[str, str, str, list[str]], list[float]]  # provider, model, query, texts to scores 0..1
 
@@ -100,8 +114,7 @@ def retrieve(query: str, dataset_ids: list[str], retrieval_model: dict[str, Any]
     if not query or not dataset_ids:
         return []
     with db.read() as tx:
-        bases = [dict(row) for row in tx.execute(t.datasets.select().where(
-            t.datasets.c.id.in_(dataset_ids))).mappings()]
+        bases = [dict(row) for row in tx.execute(_BASES, {"ids": dataset_ids}).mappings()]
     if not bases:
         return []
     bases.sort(key=lambda row: dataset_ids.index(row["id"]))
@@ -160,33 +173,36 @@ def _search(query: str, bases: list[dict[str, Any]], method: str, settings: Retr
     """Search bases that share a method and an embedding model."""
     chosen = [base["id"] for base in bases]
     wanted = max(CANDIDATES, settings.top_k * 3)
+    words: list[tuple[int, float]] = []
+    translated: list[tuple[int, float]] = []
+    near: list[tuple[int, float]] = []
     with db.read() as tx:
         allowed = _allowed_documents(tx, chosen, settings.conditions)
         if allowed is not None and not allowed:
             return []
-        hits: dict[int, _Hit] = {}
+        more = 1 if allowed is None else 10
         if method in ("full_text_search", "keyword_search", "hybrid_search"):
-            more = wanted if allowed is None else wanted * 10
-            for serial, score in _usable(tx, hits, keyword.search(tx, chosen, query, more), allowed, wanted):
-                hits[serial].bm25 = score
+            words = keyword.search(tx, chosen, query, wanted * more)
         if method == "hybrid_search":
-            more = CANDIDATES if allowed is None else CANDIDATES * 10
-            for serial, score in _usable(tx, hits, keyword.translated(tx, chosen, query, more), allowed, CANDIDATES):
-                hits[serial].translated = score
+            translated = keyword.translated(tx, chosen, query, CANDIDATES * more)
+    model = _model(bases[0])
+    vector = None
     if method in ("semantic_search", "hybrid_search"):
-        model = _model(bases[0])
         vector = model.encode([query], "query")[0]
-        near: list[tuple[int, float]] = []
         for base in bases:
             near += _nearest(base, model, vector, wanted, allowed)
         near.sort(key=lambda item: -item[1])
-        with db.read() as tx:
-            known = _units(tx, [serial for serial, _ in near[:wanted * 2]], allowed)
-            for serial, cosine in near[:wanted * 2]:
-                if serial in known:
-                    hits.setdefault(serial, known[serial]).cosine = cosine
+        near = near[:wanted * 2]
+    hits: dict[int, _Hit] = {}
+    with db.read() as tx:
+        known = _units(tx, {serial for found in (words, translated, near) for serial, _ in found}, allowed)
+        for found, limit, attribute in ((words, wanted, "bm25"), (translated, CANDIDATES, "translated"),
+                                        (near, len(near), "cosine")):
+            for serial, value in [row for row in found if row[0] in known][:limit]:
+                setattr(hits.setdefault(serial, known[serial]), attribute, value)
+        if vector is not None:
             _fill_cosines(tx, hits, model, vector)
-    ranked = _ranked(query, list(hits.values()), method, _model(bases[0]), settings)
+    ranked = _ranked(query, list(hits.values()), method, model, settings)
     return _passages(bases, ranked, CANDIDATES if settings.rerank else settings.top_k)
 
 
@@ -203,11 +219,9 @@ def _nearest(base: dict[str, Any], model: Embedder, vector, limit: int, allowed:
                     u.dataset_id == base["id"], u.uses.like("v%"), u.document_id.in_(names[at:at + _IN]))).scalars())
             few = True
         else:
-            few = tx.execute(sa.select(u.serial).where(u.dataset_id == base["id"]).limit(1).offset(EXACT_BELOW)
-                             ).first() is None
+            few = tx.execute(_MANY, {"base": base["id"], "at": EXACT_BELOW}).first() is None
         # What Chroma has not got yet must be found as well.
-        behind = tx.execute(sa.select(u.serial).where(
-            u.dataset_id == base["id"], u.synced.is_(False)).limit(1)).first() is not None
+        behind = tx.execute(_UNSYNCED, {"base": base["id"]}).first() is not None
     if not few and not behind:
         try:
             if chroma.sound(base["id"], base["index_epoch"]):
@@ -223,37 +237,24 @@ def _nearest(base: dict[str, Any], model: Embedder, vector, limit: int, allowed:
 def _allowed_documents(tx, dataset_ids: list[str], conditions: dict[str, Any] | None) -> set[str] | None:
     """Return the documents that may be used, None where all may (then nothing has to be filtered)."""
     d = t.documents.c
-    usable = sa.and_(d.enabled.is_(True), d.archived.is_(False))
     if not conditions or not conditions.get("conditions"):
-        barred = tx.execute(sa.select(d.id).where(d.dataset_id.in_(dataset_ids), sa.not_(usable)).limit(1)).first()
-        if barred is None:
+        if tx.execute(_BARRED, {"ids": dataset_ids}).first() is None:
             return None
-        return set(tx.execute(sa.select(d.id).where(d.dataset_id.in_(dataset_ids), usable)).scalars())
-    rows = tx.execute(t.documents.select().where(d.dataset_id.in_(dataset_ids), usable)).mappings()
+        return set(tx.execute(sa.select(d.id).where(d.dataset_id.in_(dataset_ids), _USABLE)).scalars())
+    rows = tx.execute(t.documents.select().where(d.dataset_id.in_(dataset_ids), _USABLE)).mappings()
     return {row["id"] for row in rows if filters.matches(filters.values_of(row), conditions)}
 
 
-def _units(tx, serials: list[int], allowed: set[str] | None) -> dict[int, _Hit]:
+def _units(tx, serials: Iterable[int], allowed: set[str] | None) -> dict[int, _Hit]:
     """Return the units that exist, of passages that are enabled and documents that may be used."""
-    u, s = t.units.c, t.segments.c
-    out: dict[int, _Hit] = {}
-    for at in range(0, len(serials), _IN):
-        for row in tx.execute(
-                sa.select(u.serial, u.segment_id, u.child_id, u.hash, u.dataset_id, u.document_id)
-                .join(t.segments, s.id == u.segment_id)
-                .where(u.serial.in_(serials[at:at + _IN]), s.enabled.is_(True))):
-            if allowed is None or row[5] in allowed:
-                out[row[0]] = _Hit(*row[:5])
-    return out
-
-
-def _usable(tx, hits: dict[int, _Hit], rows: list[tuple[int, float]], allowed: set[str] | None, limit: int
-            ) -> list[tuple[int, float]]:
-    """Return the best of (serial, score) rows that may be used, and see that they are among the hits."""
-    known = {**_units(tx, [serial for serial, _ in rows if serial not in hits], allowed), **hits}
-    kept = [row for row in rows if row[0] in known][:limit]
-    hits.update((serial, known[serial]) for serial, _ in kept)
-    return kept
+    if not serials:
+        return {}
+    # Numbers stand in the text of a statement: hundreds of bound values cost more than the search for them.
+    rows = tx.exec_driver_sql(
+        "SELECT u.serial, u.segment_id, u.child_id, u.hash, u.dataset_id, u.document_id FROM knowledge_units u "
+        "JOIN segments s ON s.id = u.segment_id "
+        f"WHERE s.enabled AND u.serial IN ({', '.join(map(str, serials))})")
+    return {row[0]: _Hit(*row[:5]) for row in rows if allowed is None or row[5] in allowed}
 
 
 def _fill_cosines(tx, hits: dict[int, _Hit], model: Embedder, vector) -> None:
@@ -263,9 +264,9 @@ def _fill_cosines(tx, hits: dict[int, _Hit], model: Embedder, vector) -> None:
     lacking = [hit for hit in hits.values() if hit.cosine is None]
     if not lacking:
         return
-    names = list({hit.hash for hit in lacking})
-    blobs = dict(tx.execute(sa.select(t.embeddings.c.hash, t.embeddings.c.vector).where(
-        t.embeddings.c.model == model.key, t.embeddings.c.hash.in_(names))).all())
+    blobs = dict(tx.execute(sa.text(
+        "SELECT hash, vector FROM embeddings WHERE model = :model AND hash IN (SELECT hash FROM knowledge_units "
+        f"WHERE serial IN ({', '.join(str(hit.serial) for hit in lacking)}))"), {"model": model.key}).all())
     for hit in lacking:
         data = blobs.get(hit.hash)
         if data is not None and len(data) == len(vector) * 4:
@@ -317,11 +318,7 @@ def _passages(bases: list[dict[str, Any]], hits: list[_Hit], limit: int) -> list
         return []
     names = {base["id"]: base["name"] for base in bases}
     with db.read() as tx:
-        rows = {row["id"]: row for row in tx.execute(
-            sa.select(t.segments, t.documents.c.name.label("document_name"), t.documents.c.doc_metadata,
-                      t.documents.c.data_source_type, t.documents.c.file_id)
-            .join(t.documents, t.documents.c.id == t.segments.c.document_id)
-            .where(t.segments.c.id.in_(list(scores)))).mappings()}
+        rows = {row["id"]: row for row in tx.execute(_PASSAGES, {"ids": list(scores)}).mappings()}
         wanted = [child for found in children.values() for child in found]
         texts = {row["id"]: row for row in tx.execute(t.child_chunks.select().where(
             t.child_chunks.c.id.in_(wanted))).mappings()} if wanted else {}
