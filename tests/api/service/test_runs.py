@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 
+import pytest
 import requests
 
-from .conftest import MODEL
+from .conftest import MODEL, flow_app
 
 
 def ask(live, key, body, **options):
@@ -117,3 +119,55 @@ def test_debug_chat_of_an_unsaved_configuration(live):
     assert reply.status_code == 200, reply.text
     assert reply.json["answer"] == "SHOUT"
     assert live.fake.requests[-1]["body"]["messages"][0]["content"] == "P\n"
+
+
+@pytest.mark.parametrize("mode", ["chat", "completion", "advanced-chat", "workflow"])
+def test_the_blocking_reply_of_a_stopped_run(live, mode):
+    """Who waits for a whole answer gets what there is of it at once, and so does the history."""
+    from sparrow.apps import live as runs
+
+    words = "<<tokens:200>><<slow:50>>"
+    if mode in ("advanced-chat", "workflow"):
+        key = flow_app(live, mode)
+    else:
+        config = {"model": MODEL}
+        if mode == "completion":
+            config |= {"prompt_type": "simple", "pre_prompt": "{{q}}", "user_input_form": [
+                {"paragraph": {"label": "q", "variable": "q", "required": True, "default": ""}}]}
+        _, key = live.new_app(mode, **config)
+    path, body = {"workflow": ("workflows/run", {"inputs": {"word": words}}),
+                  "completion": ("completion-messages", {"inputs": {"q": words}})}.get(
+        mode, ("chat-messages", {"inputs": {}, "query": words, "auto_generate_name": False}))
+    stopped: list[float] = []
+
+    def stop() -> None:
+        wait_for(lambda: live.fake.requests and runs.count())
+        time.sleep(0.4)  # some words have come
+        stopped.append(time.monotonic())
+        for task in list(runs._live):
+            assert requests.post(f"{live.url}/v1/{ {'workflow': 'workflows/tasks'}.get(mode, path)}/{task}/stop",
+                                 json={"user": "u1"}, headers={"Authorization": f"Bearer {key}"}).json() == {
+                                     "result": "success"}
+
+    stopper = threading.Thread(target=stop)
+    stopper.start()
+    reply = requests.post(f"{live.url}/v1/{path}", headers={"Authorization": f"Bearer {key}"},
+                          json={"user": "u1", "response_mode": "blocking", **body})
+    stopper.join()
+    assert time.monotonic() - stopped[0] < 1.5
+    assert reply.status_code == 200, reply.text
+    if mode == "workflow":
+        data = reply.json()["data"]
+        assert (data["status"], data["outputs"]) == ("stopped", {})
+        assert data["finished_at"]
+        run = requests.get(f"{live.url}/v1/workflows/run/{data['id']}", headers={"Authorization": f"Bearer {key}"})
+        assert run.json()["status"] == "stopped"
+        return
+    answer = reply.json()["answer"]
+    assert answer.startswith("w1 ")
+    assert "w200" not in answer
+    assert reply.json()["mode"] == mode
+    if mode != "completion":
+        history = requests.get(f"{live.url}/v1/messages", headers={"Authorization": f"Bearer {key}"}, params={
+            "user": "u1", "conversation_id": reply.json()["conversation_id"]}).json()["data"]
+        assert [item["answer"] for item in history] == [answer]
