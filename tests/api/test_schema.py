@@ -17,12 +17,14 @@ KNOWLEDGE = ("/v1/datasets", "/v1/workspaces")
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_console(app, admin):
     """The console's API, signed in."""
     fuzz(app, "/console/api/openapi.json", {"X-CSRF-Token": admin.csrf}, admin.http.get_cookie("sparrow_session").value)
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_service(app, admin):
     """The service API, with the key of a chat app and then of the knowledge bases."""
     app_id = admin.post("/apps", json={"name": "t", "mode": "chat"}).json["id"]
@@ -33,6 +35,7 @@ def test_service(app, admin):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_site(app, admin):
     """The API of apps' pages, as a visitor."""
     app_id = admin.post("/apps", json={"name": "t", "mode": "chat"}).json["id"]

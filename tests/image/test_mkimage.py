@@ -153,6 +153,7 @@ def test_a_disk_that_fills_up_is_named(small_disk):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_two_builds_of_the_same_input_give_the_same_bits(tmp_path):
     """What takes long, compiling and compressing the base, is built anew as well; only downloads are shared."""
     prepare("squashfs")
