@@ -19,6 +19,8 @@ TITLE_END = "\x1e"  # after the title in the text of `context`; cleaning leaves 
 _NUMBER = re.compile(
     r"\A\s*(?:(?:chapter|section|appendix|part)\s+(?:\d+|[ivxlc]+|[a-z])\b[.:：]?|第\s*[\d一二三四五六七八九十百]+\s*[章节篇部条]"
     r"|附录\s*[A-Z\d]*[.:：]?|[A-Z]?\d*(?:\.\d+)+[.)]?|\d+[.:：、)）])\s+(?=\S)", re.I)
+_TITLE = 120  # characters of the beginning of a document that stand for its title where it has no headings
+_PICTURE = re.compile(r"!\[[^\]]*\]\([^)]*\)?")
 _SMALL = 0.12  # share of the limit below which a section is joined with the next one under the same parent
 
 
@@ -37,7 +39,7 @@ class Chunk(msgspec.Struct):
 
 def chunks(blocks: Iterable[Block], rule: Rule, doc_form: str = "text_model") -> Iterator[Chunk]:
     """Yield the chunks of a document by a rule; `qa_model` documents go through `qa.pairs` instead."""
-    cleaned = _cleaned(blocks, rule)
+    cleaned = _titled(_cleaned(blocks, rule))
     if doc_form == "hierarchical_model":
         yield from _parents(cleaned, rule)
     elif rule.mode == "automatic":
@@ -71,6 +73,40 @@ def _cleaned(blocks: Iterable[Block], rule: Rule) -> Iterator[Block]:
         if text:
             block.text = text
             yield block
+
+
+def _titled(blocks: Iterable[Block]) -> Iterator[Block]:
+    """Give the blocks of a document without headings its first words as theirs: they mostly say what it is about.
+
+    Rows, code and what is spoken begin with anything.
+    """
+    waiting: list[Block] = []
+    title: str | None = None
+    for block in blocks:
+        if title is None:
+            if not block.heading and block.kind == "text" and block.place_kind != "time":
+                waiting.append(block)
+                if sum(len(one.text) for one in waiting) < _TITLE:
+                    continue
+            title = _beginning(waiting)
+            yield from _under(waiting, title)
+            if waiting and waiting[-1] is block:
+                continue
+        yield from _under([block], title)
+    if title is None:
+        yield from _under(waiting, _beginning(waiting))
+
+
+def _under(blocks: list[Block], title: str) -> Iterator[Block]:
+    for block in blocks:
+        if title and not block.heading:
+            block.heading = [title]
+        yield block
+
+
+def _beginning(blocks: list[Block]) -> str:
+    text = _PICTURE.sub(" ", " ".join(block.text for block in blocks)[:_TITLE * 4])
+    return " ".join(text.split())[:_TITLE].strip()
 
 
 def _cut(block: Block, limit: int, overlap: int) -> list[str]:

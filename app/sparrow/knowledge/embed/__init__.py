@@ -50,7 +50,7 @@ class Embedder(msgspec.Struct, frozen=True):
         if not texts:
             return np.empty((0, 0), dtype=np.float32)
         if self.builtin:
-            return builtin.encode_passages(texts) if kind == "document" else builtin.encode(texts)
+            return builtin.encode_passages(texts) if kind == "document" else builtin.encode_queries(texts)
         vectors = self._remote([text.rpartition(TITLE_END)[2] for text in texts], kind)
         try:
             array = np.asarray(vectors, dtype=np.float32)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import functools
 import os
 import threading
 from pathlib import Path
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 PROVIDER = "sparrow"
 MODEL = "use-multilingual-v3"
 DIMENSION = 512
+ADAPTER = "query.npy"
 TITLE_SHARE = 0.3  # chosen, as the shares in retrieve.search, on the tuning half of tests/knowledge/quality
 # Cosines of unrelated texts are about 0, of a question and its answer about 0.5.
 COSINE_LOW, COSINE_HIGH = 0.0, 0.5
@@ -59,6 +61,20 @@ def encode(texts: list[str]) -> np.ndarray:
     return encoder.encode(tokenizer.encode(texts))
 
 
+def encode_queries(texts: list[str]) -> np.ndarray:
+    """Return a float32 array (texts, 512) of unit vectors of questions, for comparison with those of passages.
+
+    The model was trained on sentences that mean the same; a question and a passage that answers it are turned towards
+    each other by a linear map. tests/knowledge/quality/train_adapter.py made it. Passages' vectors do not need it.
+    """
+    import numpy as np
+
+    vectors = encode(texts)
+    give, take = _adapter()
+    vectors += (vectors @ give) @ take.T
+    return vectors / np.sqrt(np.maximum((vectors * vectors).sum(axis=1, keepdims=True), 1e-12))
+
+
 def encode_passages(texts: list[str]) -> np.ndarray:
     """Return the vectors of texts of `chunk.context`: each the sum of its passage's and its title's.
 
@@ -82,7 +98,15 @@ def encode_passages(texts: list[str]) -> np.ndarray:
 
 def warm() -> None:
     """Load the model now, so that the first question does not wait for it."""
-    encode(["ready"])
+    encode_queries(["ready"])
+
+
+@functools.cache
+def _adapter() -> np.ndarray:
+    """Return the two factors of what is added to questions' vectors, (2, 512, rank)."""
+    import numpy as np
+
+    return np.load(Path(__file__).with_name(ADAPTER)).astype(np.float32)
 
 
 def _load():

@@ -30,7 +30,7 @@ CANDIDATES = 60
 # What the keyword score (1: all words of the question are there) adds to the spread cosine (0..1): chosen on the
 # tuning half of tests/knowledge/quality. Names and codes are asked for by their letters, questions by their meaning.
 KEYWORD_SHARE, KEYWORD_SHARE_EXACT = 0.5, 1.2
-TRANSLATED_SHARE = 0.2  # what the question's words in the other language add: a dictionary guesses
+TRANSLATED_SHARE = 0.1  # what the question's words in the other language add: a dictionary guesses
 EXACT_BELOW = 2000  # vectors: below this NumPy is faster than asking another process
 _IN = 500
 
