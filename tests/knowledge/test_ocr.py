@@ -15,8 +15,9 @@ import zlib
 
 import pytest
 
-from sparrow.knowledge import datasets, documents, indexing, ocr, parse, segments
+from sparrow.knowledge import datasets, documents, indexing, ocr, parse, segments, transfer
 from sparrow.knowledge.retrieve import retrieve
+from sparrow.knowledge.transfer import unpack
 from sparrow.messages import ModelRateLimitError
 from sparrow.storage import db, files
 from sparrow.storage.tables import knowledge as t
@@ -270,6 +271,21 @@ def test_no_text_of_a_deleted_document_is_left(base, fake):
     assert left() == 0
 
 
+def test_a_page_read_after_its_document_was_deleted_is_forgotten(base, fake, monkeypatch):
+    document_id = put(base, ("a.pdf", scan(["x"] * 6)))[0]
+    real = ocr._store
+
+    def store(*given):
+        if documents.search(base)[1]:
+            documents.delete(base, [document_id])
+        real(*given)
+
+    monkeypatch.setattr(ocr, "_store", store)
+    indexing.run(document_id)
+    with db.read() as tx:
+        assert tx.execute(t.page_texts.select()).first() is None
+
+
 def test_it_is_off_until_a_model_that_sees_is_chosen(admin, base, fake):
     assert admin.get("/datasets/settings").json == {"ocr_model": {"provider": PROVIDER, "model": "fake-vision"}}
     admin.post(f"/model-providers/{PROVIDER}/models", json={"model": "blind", "features": []})
@@ -302,3 +318,30 @@ def test_a_wait_that_the_provider_asks_for_is_kept(monkeypatch):
     with pytest.raises(ModelRateLimitError):
         reader.page(parse.Image(1, __file__, "page"))
     assert waits == [7, 7]
+
+
+def test_what_was_read_travels_with_the_base(admin, base, fake, tmp_path, monkeypatch):
+    """On a box without the model the document can be cut anew, and keeps its text."""
+    document_id = put(base, ("scan.pdf", scan(["x"] * 3)))[0]
+    assert ended(base, document_id)["indexing_status"] == "completed"
+    target = tmp_path / "base.zip"
+    target.write_bytes(b"".join(transfer.export(base)[1]))
+    before = passages(document_id)
+    datasets.delete(base)
+    admin.put("/datasets/settings", json={"ocr_model": None})
+    assert transfer.load(target) == base
+    fake.requests.clear()
+    documents.reindex(base, document_id)
+    row = ended(base, document_id)
+    assert (row["indexing_status"], len(fake.requests)) == ("completed", 0), row["error"]
+    assert passages(document_id) == before
+
+    def broken(self, documents):
+        raise OSError(5, "the stick was pulled out")
+
+    datasets.delete(base)
+    monkeypatch.setattr(unpack._Loader, "_take_segments", broken)
+    with pytest.raises(OSError, match="stick"):
+        transfer.load(target)
+    with db.read() as tx:
+        assert tx.execute(t.page_texts.select()).first() is None

@@ -203,6 +203,10 @@ def _give_up(left: list[int], outcome: Outcome, running: dict[Future, parse.Imag
 
 def _store(file_id: str, page: int, key: str, text: str) -> None:
     with db.write() as tx:
+        # Its document may have been deleted since the model was asked: no text of it may stay behind.
+        if tx.execute(sa.select(t.documents.c.id).where(t.documents.c.file_id == file_id)
+                      .with_for_update()).first() is None:
+            return
         tx.execute(t.page_texts.delete().where(t.page_texts.c.file_id == file_id, t.page_texts.c.page == page))
         tx.execute(t.page_texts.insert().values(file_id=file_id, page=page, model=key, text=text,
                                                 created_at=clock.now()))

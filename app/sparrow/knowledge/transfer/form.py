@@ -89,6 +89,14 @@ class Field(msgspec.Struct):
     type: str
 
 
+class PageText(msgspec.Struct):
+    """What a vision model has read on a scanned page (from 1), as Markdown."""
+
+    page: int
+    model: str
+    text: str
+
+
 class File(msgspec.Struct):
     """An original or a picture; `member` is its name in the zip."""
 
@@ -96,6 +104,7 @@ class File(msgspec.Struct):
     name: str
     mime_type: str
     member: str
+    pages: list[PageText] = []
 
 
 class Document(msgspec.Struct, kw_only=True):

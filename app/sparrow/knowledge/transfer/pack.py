@@ -57,8 +57,11 @@ def size(dataset_id: str) -> dict[str, int]:
         vectors = tx.execute(sa.select(sa.func.count()).where(
             u.dataset_id == dataset_id, u.uses.like("v%"))).scalar() or 0
         stored = list(packer.files(tx))
+        read = sum(tx.execute(sa.select(sa.func.sum(sa.func.octet_length(t.page_texts.c.text))).where(
+            t.page_texts.c.file_id.in_([file.id for file, _ in stored[at:at + _ROWS]]))).scalar() or 0
+            for at in range(0, len(stored), _ROWS))
     held = [(path.stat().st_size, file.mime_type.startswith("text/")) for file, path in stored]
-    written = int(text or 0) + int(inner or 0)
+    written = int(text or 0) + int(inner or 0) + int(read)
     return {"files": len(stored), "segments": count, "bytes": int(
         sum(each * (_PACKED if packed else 1) for each, packed in held) + written * _PACKED
         + (count + children) * _ROW_BYTES + vectors * (base["embedding_dimension"] or 0) * 4)}
@@ -108,7 +111,7 @@ class _Packer:
             stored = list(self.files(tx))
             for name, chunks, packed in (
                     ("base.json", iter([_encode(self._settings(tx))]), True),
-                    ("files.jsonl", (_encode(file) + b"\n" for file, _ in stored), True),
+                    ("files.jsonl", self._file_lines(tx, stored), True),
                     *((file.member, _read(path), file.mime_type.startswith("text/")) for file, path in stored),
                     ("documents.jsonl", self._documents(tx), True),
                     ("segments.jsonl", self._passages(tx, total), True),
@@ -156,6 +159,13 @@ class _Packer:
                 if path.exists():
                     number += 1
                     yield form.File(row["id"], row["name"], row["mime_type"], f"files/{number}"), path
+
+    def _file_lines(self, tx, stored: list[tuple[form.File, Any]]) -> Iterator[bytes]:
+        p = t.page_texts.c
+        for file, _ in stored:
+            pages = [form.PageText(*row) for row in tx.execute(
+                sa.select(p.page, p.model, p.text).where(p.file_id == file.id).order_by(p.page))]
+            yield _encode(msgspec.structs.replace(file, pages=pages)) + b"\n"
 
     def _documents(self, tx) -> Iterator[bytes]:
         d = t.documents

@@ -26,7 +26,7 @@ from sparrow.storage.tables import knowledge as t
 from sparrow.storage.tables.files import files as file_table
 from sparrow.storage.tables.jobs import jobs
 
-from .. import chunk, datasets, indexing, units
+from .. import chunk, datasets, indexing, ocr, units
 from ..embed import builtin, embedder
 from . import form
 
@@ -203,14 +203,20 @@ class _Loader:
         return old if self.id == self.base.id else str(uuid5(UUID(self.id), old))
 
     def _take_files(self) -> None:
-        records = list(self._lines("files.jsonl", form.File))
-        for number, record in enumerate(records):
-            self.report("files", number, len(records))
+        total = sum(member.startswith("files/") for member in self.manifest.members)
+        for number, record in enumerate(self._lines("files.jsonl", form.File)):
+            self.report("files", number, total)
             if record.member not in self.manifest.members or not record.member.startswith("files/"):
                 raise _damaged(f"the original of {record.name[:80]} is missing")
             with self.archive.open(record.member) as stream:
                 self.files[record.id] = files.save(stream, record.name, mime_type=record.mime_type[:255],
                                                    created_by=_mark(self.id))["id"]
+            if record.pages:
+                now = clock.now()
+                with db.write() as tx:
+                    tx.execute(t.page_texts.insert(), [
+                        {"file_id": self.files[record.id], "page": one.page, "model": one.model[:255],
+                         "text": one.text, "created_at": now} for one in record.pages])
 
     def _take_documents(self) -> set[str]:
         rows, known = [], set()
@@ -438,6 +444,7 @@ def _clear(dataset_id: str) -> None:
         units.collect_vectors(tx)
         left = list(tx.execute(sa.select(file_table.c.id).where(
             file_table.c.created_by == _mark(dataset_id))).scalars())
+        ocr.forget(tx, left)
     for file_id in left:
         files.delete(file_id)
 
