@@ -14,6 +14,7 @@ import { chatService, served } from '@/chat/service';
 import { useChat } from '@/chat/useChat';
 import { useFrameApp } from '@/studio/AppFrame';
 import { AppIcon } from '@/ui/AppIcon';
+import { HiddenTitle } from '@/ui/Page';
 import { Failed, RowSkeletons } from '@/ui/states';
 
 import { CompletionPanel } from '@/prompt/CompletionPanel';
@@ -59,6 +60,7 @@ export default function FlowPage() {
   const form = entries(graph.form);
   return (
     <div className={css.page}>
+      <HiddenTitle title={t('studio:tab.flow')} />
       <div className={css.canvas} aria-label={t('flow:graph')} role="region">
         <ReactFlow<Node<FlowData>> nodes={graph.nodes} edges={graph.edges} nodeTypes={TYPES} colorMode={scheme} fitView fitViewOptions={{ maxZoom: 1, padding: 0.15, nodes: graph.focus }} minZoom={0.1} nodesDraggable={false} nodesConnectable={false} edgesFocusable={false}>
           <Background />

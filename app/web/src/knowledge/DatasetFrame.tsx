@@ -4,7 +4,7 @@ import { useTranslation } from '@/i18n';
 import { Link, NavLink, Outlet, useOutletContext, useParams } from 'react-router';
 
 import type { Dataset } from '@/api/types';
-import { usePageTitle } from '@/ui/Page';
+import { Within } from '@/ui/Page';
 import { Failed } from '@/ui/states';
 import css from '@/ui/Tabs.module.css';
 
@@ -19,7 +19,6 @@ export default function DatasetFrame() {
   const { t } = useTranslation();
   const { datasetId = '' } = useParams();
   const dataset = useDataset(datasetId);
-  usePageTitle(dataset.data?.name ?? '');
   if (dataset.error && !dataset.data) return <Failed error={dataset.error} retry={() => dataset.refetch()} />;
   const external = dataset.data?.provider === 'external';
   const tabs = [
@@ -36,7 +35,7 @@ export default function DatasetFrame() {
         </Link>
         {dataset.data ? (
           <div className={css.title}>
-            <Text fw={650} truncate component="h1" lh={1.25} m={0}>
+            <Text fw={650} truncate component="p" lh={1.25} m={0}>
               {dataset.data.name}
             </Text>
             <Text c="dimmed" fz="xs">
@@ -54,7 +53,7 @@ export default function DatasetFrame() {
           ))}
         </nav>
       </header>
-      {dataset.data ? <Outlet context={dataset.data} key={datasetId} /> : null}
+      {dataset.data ? <Within value={dataset.data.name}><Outlet context={dataset.data} key={datasetId} /></Within> : null}
     </div>
   );
 }

@@ -12,6 +12,7 @@ import { useChat } from '@/chat/useChat';
 import { useFrameApp } from '@/studio/AppFrame';
 import { AppIcon } from '@/ui/AppIcon';
 import { useErrorText } from '@/ui/errors';
+import { HiddenTitle } from '@/ui/Page';
 import { Failed, RowSkeletons } from '@/ui/states';
 
 import { AgentSection } from './AgentSection';
@@ -77,6 +78,7 @@ export default function PromptPage() {
   const sections = { config, change };
   return (
     <div className={css.page} data-view={view}>
+      <HiddenTitle title={t('studio:tab.prompt')} />
       <div className={css.switch}>
         <SegmentedControl
           fullWidth

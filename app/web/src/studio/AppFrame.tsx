@@ -5,7 +5,7 @@ import { Link, NavLink, Outlet, useNavigate, useOutletContext, useParams } from 
 
 import type { App } from '@/api/types';
 import { AppIcon } from '@/ui/AppIcon';
-import { usePageTitle } from '@/ui/Page';
+import { Within } from '@/ui/Page';
 import { Failed } from '@/ui/states';
 import css from '@/ui/Tabs.module.css';
 
@@ -32,7 +32,6 @@ export default function AppFrame() {
   const { appId = '' } = useParams();
   const navigate = useNavigate();
   const app = useApp(appId);
-  usePageTitle(app.data?.name ?? '');
   if (app.error && !app.data) return <Failed error={app.error} retry={() => app.refetch()} />;
   const editor = app.data && isGraph(app.data) ? 'flow' : 'prompt';
   const tabs = [
@@ -52,7 +51,7 @@ export default function AppFrame() {
           <Group gap={10} wrap="nowrap" className={css.title}>
             <AppIcon app={app.data} size={34} />
             <div style={{ minWidth: 0 }}>
-              <Text fw={650} truncate component="h1" lh={1.25} m={0}>
+              <Text fw={650} truncate component="p" lh={1.25} m={0}>
                 {app.data.name}
               </Text>
               <Text c="dimmed" fz="xs" truncate>
@@ -76,7 +75,7 @@ export default function AppFrame() {
           </div>
         ) : null}
       </header>
-      {app.data ? <Outlet context={app.data} key={appId} /> : null}
+      {app.data ? <Within value={app.data.name}><Outlet context={app.data} key={appId} /></Within> : null}
     </div>
   );
 }

@@ -26,7 +26,7 @@ type Place = ReturnType<typeof useListing>;
 export function SearchField({ label, place }: { label: string; place: Place }) {
   return (
     <TextInput
-      flex="0 1 320px"
+      flex={{ base: '1 1 100%', xs: '0 1 320px' }}
       type="search"
       leftSection={<IconSearch size={16} />}
       aria-label={label}

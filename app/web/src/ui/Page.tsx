@@ -1,6 +1,6 @@
-import { Anchor, Box, Group, Text, Title } from '@mantine/core';
+import { Anchor, Box, Group, Text, Title, VisuallyHidden } from '@mantine/core';
 import { IconChevronLeft } from '@tabler/icons-react';
-import { useEffect, type ReactNode } from 'react';
+import { createContext, useContext, useEffect, type ReactNode } from 'react';
 import { Link } from 'react-router';
 
 /** The frame of a page: where am I, what is this, what can I do. */
@@ -45,8 +45,19 @@ export function Page({
   );
 }
 
+/** What the pages inside belong to: an app's or a knowledge base's name. */
+export const Within = createContext('');
+
+/** Names the browser's tab after the page and what it belongs to. */
 export function usePageTitle(title: string): void {
+  const within = useContext(Within);
   useEffect(() => {
-    document.title = title ? `${title} · Sparrow` : 'Sparrow';
-  }, [title]);
+    document.title = [title, within, 'Sparrow'].filter(Boolean).join(' · ');
+  }, [title, within]);
+}
+
+/** The title of a page that shows none, for the browser's tab and for screen readers. */
+export function HiddenTitle({ title }: { title: string }) {
+  usePageTitle(title);
+  return <VisuallyHidden component="h1">{title}</VisuallyHidden>;
 }
