@@ -75,6 +75,8 @@ def test_chinese_on_a_phone(journey, phone):
 
 
 def test_palette_logs_and_login_back_off(browser, journey):
+    from playwright.sync_api import expect
+
     desk, address = journey
     desk.goto(f"{address}/apps")
     desk.get_by_role("link", name="Pump helper").wait_for()
@@ -84,6 +86,7 @@ def test_palette_logs_and_login_back_off(browser, journey):
     desk.keyboard.press("Enter")
     desk.wait_for_url("**/prompt")
     desk.get_by_role("link", name="Logs").click()
+    expect(desk).to_have_title("Logs · Pump helper · Sparrow", timeout=180_000)
     desk.get_by_role("row").last.get_by_role("button").click()  # the newest is first
     desk.get_by_role("dialog").get_by_text("six weeks").first.wait_for()
     assert desk.problems == []

@@ -79,7 +79,10 @@ def test_a_hit_is_read_in_its_document(base):
     page.goto(f"{url}/test")
     page.get_by_role("textbox", name="Question").fill("How often is the filter replaced?")
     page.get_by_role("button", name="Search", exact=True).click()
-    page.get_by_test_id("hit").first.get_by_role("button", name="manual.md").click()
+    hit = page.get_by_test_id("hit").first
+    hit.get_by_role("cell", name="S-077").wait_for()  # a table is a table
+    hit.locator("mark", has_text="filter").first.wait_for()
+    hit.get_by_role("button", name="manual.md").click()
     passage = page.get_by_test_id("passage")
     passage.get_by_text("six weeks").wait_for()
     passage.locator("mark", has_text="filter").first.wait_for()
@@ -129,6 +132,7 @@ def test_a_large_file_goes_on_where_it_broke_off(base, tmp_path):
 def test_a_base_leaves_as_a_file_and_comes_back(base, tmp_path):
     page, url = base
     page.goto(f"{url}/settings")
+    page.get_by_text(re.compile(r"About .* \(files: 1, chunks: \d+\)")).wait_for()
     with page.expect_download() as download:
         page.get_by_role("button", name="Export this knowledge base").click()
     assert download.value.suggested_filename.endswith(".sparrow-knowledge")

@@ -32,6 +32,7 @@ export type NodeRun = Schemas['NodeRun'];
 export type Version = Schemas['Head'];
 export type VersionDiff = Schemas['Diff'];
 export type Dataset = Schemas['Dataset'];
+export type ExportSize = Schemas['ExportSize'];
 export type ImportEstimate = Schemas['ImportEstimate'];
 export type KnowledgeSettings = Schemas['KnowledgeSettings'];
 export type Around = Schemas['Around'];

@@ -174,6 +174,7 @@ export default function Documents() {
               </Table.Tbody>
             </Table>
           </Table.ScrollContainer>
+          {rows.length === 0 ? <Text c="dimmed" ta="center" py="lg">{t('state.noMatch')}</Text> : null}
           {docs.data.total > docs.data.limit ? <Pagination value={page} onChange={setPage} total={Math.ceil(docs.data.total / docs.data.limit)} /> : null}
         </Stack>
       )}

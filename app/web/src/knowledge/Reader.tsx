@@ -1,16 +1,16 @@
 import { Button, Center, Loader, Text } from '@mantine/core';
 import { useInfiniteQuery } from '@tanstack/react-query';
-import { Fragment, useLayoutEffect, useMemo, useRef } from 'react';
+import { Fragment, useLayoutEffect, useRef } from 'react';
 import { useTranslation } from '@/i18n';
 
 import type { TextPiece } from '@/api/types';
 import Markdown from '@/chat/Markdown';
-import { keywords } from '@/chat/highlight';
 import { Failed, RowSkeletons } from '@/ui/states';
 
 import { knowledgeApi } from './api';
 import { PLACE_KINDS } from './Place';
 import css from './Reader.module.css';
+import { useMarks } from './marks';
 
 /** Where a page of the text begins: around a passage, or from one on, counted from 0. */
 interface From {
@@ -18,40 +18,10 @@ interface From {
   start?: number;
 }
 
-/** Marks the words of a question inside an element, however it is laid out. */
-function useMarks(words: string[]) {
-  return (element: HTMLElement | null) => {
-    if (!element || words.length === 0 || element.dataset.marked) return;
-    element.dataset.marked = '1';
-    const escaped = words.map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
-    const pattern = new RegExp(escaped.map((word) => (/\p{Script=Han}/u.test(word) ? word : `(?<![\\p{L}\\d])${word}`)).join('|'), 'giu');
-    const walker = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
-    const texts: Text[] = [];
-    for (let node = walker.nextNode(); node; node = walker.nextNode()) texts.push(node as Text);
-    for (const node of texts) {
-      const parts: (string | Node)[] = [];
-      let at = 0;
-      for (const match of node.data.matchAll(pattern)) {
-        parts.push(node.data.slice(at, match.index));
-        const mark = document.createElement('mark');
-        mark.textContent = match[0];
-        parts.push(mark);
-        at = match.index + match[0].length;
-      }
-      if (at) node.replaceWith(...parts, node.data.slice(at));
-    }
-  };
-}
-
 function Passage({ piece, here, query }: { piece: TextPiece; here: boolean; query: string }) {
   const { t } = useTranslation();
-  const words = useMemo(() => (here ? keywords(query) : []), [here, query]);
-  const mark = useMarks(words);
-  const box = useRef<HTMLDivElement>(null);
+  const box = useMarks(here ? query : '');
   const text = here ? piece.content : piece.text;
-  useLayoutEffect(() => {
-    mark(box.current);
-  });
   const inside = (
     <>
       <Markdown text={text} />

@@ -5,7 +5,6 @@ import { lazy, Suspense, useState } from 'react';
 import { useTranslation } from '@/i18n';
 
 import type { Citation, Conditions, HitTest, RetrievalModel } from '@/api/types';
-import { highlight } from '@/chat/highlight';
 import { useErrorText } from '@/ui/errors';
 import { Page } from '@/ui/Page';
 import { Empty, RowSkeletons, Section } from '@/ui/states';
@@ -18,6 +17,7 @@ import css from './Knowledge.module.css';
 import { Place } from './Place';
 import { RetrievalForm, START } from './Retrieval';
 
+const Found = lazy(() => import('./Found'));
 const SourceDrawer = lazy(() => import('@/chat/SourceDrawer'));
 
 type Record_ = HitTest['records'][number];
@@ -115,7 +115,7 @@ export default function RetrievalTest() {
                 <Text fz="sm" className="sp-num">{record.score.toFixed(3)}</Text>
               </Group>
             </Group>
-            {highlight(record.segment.content, asked).map((piece, j) => (piece.hit ? <mark key={j}>{piece.text}</mark> : piece.text))}
+            <Suspense fallback={record.segment.content}><Found key={asked} text={record.segment.content} query={asked} /></Suspense>
             {record.segment.answer ? <Text mt="xs" fz="sm" fw={550}>{record.segment.answer}</Text> : null}
             {record.child_chunks?.length ? (
               <Stack gap={4} mt="xs">

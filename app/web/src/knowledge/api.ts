@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 
 import { http, upload } from '@/api/http';
-import type { Dataset, DatasetMetadata, Doc, Estimate, ExternalServer, HitTest, ImportEstimate, KnowledgeSettings, Memory, Page, ProcessRule, Reindex, RetrievalModel, Segment, Statistics, TextPiece, UploadedFile } from '@/api/types';
+import type { Dataset, DatasetMetadata, Doc, Estimate, ExportSize, ExternalServer, HitTest, ImportEstimate, KnowledgeSettings, Memory, Page, ProcessRule, Reindex, RetrievalModel, Segment, Statistics, TextPiece, UploadedFile } from '@/api/types';
 
 import { uploadInPieces } from './pieces';
 
@@ -59,6 +59,7 @@ export const knowledgeApi = {
   places: () => http.get<{ data: Place[] }>('/places'),
   browse: (place: string, path: string, deep = false) => http.get<{ data: Entry[] }>(`/places/${encodeURIComponent(place)}`, { path, ...(deep ? { deep } : {}) }),
   take: (place: string, path: string) => http.post<UploadedFile>(`/places/${encodeURIComponent(place)}/take`, { path }),
+  exportSize: (id: string) => http.get<ExportSize>(`${at(id)}/export-size`),
   import: (file_id: string) => http.post<ImportState>('/datasets/import', { file_id }),
   importState: (job: string) => http.get<ImportState>(`/datasets/import/${job}`),
   stopImport: (job: string) => http.delete(`/datasets/import/${job}`),
