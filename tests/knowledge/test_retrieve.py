@@ -100,3 +100,22 @@ def test_a_model_reads_conditions_out_of_the_question(library, monkeypatch):
     assert found('[{"name": "colour", "comparison_operator": "is", "value": "red"}]') == {"2023.md", "2024.md"}
     assert found('[{"name": "year", "comparison_operator": "like", "value": 2024}]') == {"2023.md", "2024.md"}
     assert found("I do not know.") == {"2023.md", "2024.md"}
+
+
+def test_another_section_goes_before_more_of_the_same(library, monkeypatch):
+    """Of passages that fit about equally well, those of one section do not take all places."""
+    from sparrow.knowledge.retrieve import retrieve, search
+
+    part = "The pump of the boiler is cleaned with vinegar, then rinsed with water and dried. "
+    base = library("pumps", {"m.md": "# Cleaning\n\n" + f"{part * 14}\n\n" * 3
+                                     + f"# Maintenance\n\n{part * 9} It is oiled once a year by the maker's service."})
+
+    def found(method: str) -> list[list[str]]:
+        passages = retrieve("how is the pump of the boiler cleaned", [base], {"search_method": method, "top_k": 4},
+                            count_hits=False)
+        return [passage.heading for passage in passages[:2]]
+
+    assert found("hybrid_search") == [["Cleaning"], ["Maintenance"]]
+    assert found("semantic_search") == [["Cleaning"]] * 2
+    monkeypatch.setattr(search, "SAME_SECTION", 1.0)
+    assert found("hybrid_search") == [["Cleaning"]] * 2

@@ -31,6 +31,9 @@ CANDIDATES = 60
 # tuning half of tests/knowledge/quality. Names and codes are asked for by their letters, questions by their meaning.
 KEYWORD_SHARE, KEYWORD_SHARE_EXACT = 0.5, 1.2
 TRANSLATED_SHARE = 0.1  # what the question's words in the other language add: a dictionary guesses
+# What a passage keeps of its score if a better one stands in the same section of the same document: few passages are
+# read, and another section may hold what this one has not got.
+SAME_SECTION = 0.9
 EXACT_BELOW = 2000  # vectors: below this NumPy is faster than asking another process
 _IN = 500
 
@@ -95,6 +98,7 @@ class _Hit(msgspec.Struct):
     child_id: str | None
     hash: str
     dataset_id: str
+    section: str  # document and headings
     cosine: float | None = None
     bm25: float = 0.0
     translated: float = 0.0  # the keyword score of the question's words in the other language
@@ -251,10 +255,11 @@ def _units(tx, serials: Iterable[int], allowed: set[str] | None) -> dict[int, _H
         return {}
     # Numbers stand in the text of a statement: hundreds of bound values cost more than the search for them.
     rows = tx.exec_driver_sql(
-        "SELECT u.serial, u.segment_id, u.child_id, u.hash, u.dataset_id, u.document_id FROM knowledge_units u "
+        "SELECT u.serial, u.segment_id, u.child_id, u.hash, u.dataset_id, u.document_id, s.heading "
+        "FROM knowledge_units u "
         "JOIN segments s ON s.id = u.segment_id "
         f"WHERE s.enabled AND u.serial IN ({', '.join(map(str, serials))})")
-    return {row[0]: _Hit(*row[:5]) for row in rows if allowed is None or row[5] in allowed}
+    return {row[0]: _Hit(*row[:5], f"{row[5]} {row[6]}") for row in rows if allowed is None or row[5] in allowed}
 
 
 def _fill_cosines(tx, hits: dict[int, _Hit], model: Embedder, vector) -> None:
@@ -293,6 +298,12 @@ def _ranked(query: str, hits: list[_Hit], method: str, model: Embedder, settings
             else:
                 hit.score = (near + share * max(hit.bm25, 0.0)) / (1 + share) + TRANSLATED_SHARE * hit.translated
     hits.sort(key=lambda hit: -hit.score)
+    if method == "hybrid_search" and settings.weights is None:
+        first: dict[str, str] = {}
+        for hit in hits:
+            if first.setdefault(hit.section, hit.segment_id) != hit.segment_id:
+                hit.score *= SAME_SECTION
+        hits.sort(key=lambda hit: -hit.score)
     return hits
 
 
