@@ -83,8 +83,12 @@ def sqlite_database(data_dir) -> Path:
 def app(sqlite_database):
     """The WSGI application on an empty database, set up with PASSWORD."""
     from sparrow.api import create_app
+    from sparrow.apps import user
     from sparrow.box import account
+    from sparrow.providers import store
 
+    user.forget()  # what the process remembers of the database of the test before
+    store.source().forget()
     account.create(PASSWORD)
     return create_app()
 

@@ -44,11 +44,6 @@ MODEL = {"provider": "langgenius/openai/openai", "name": "fake-llm", "mode": "ch
 @pytest.fixture
 def live(app):
     """The server, with the scripted model as provider openai and as default."""
-    from sparrow.apps import user
-    from sparrow.providers import store
-
-    user.forget()
-    store.source().forget()
     with FakeLLM() as fake:
         served = Live(app, fake)
         reply = served.admin.post("/model-providers/openai/credentials",
