@@ -7,5 +7,6 @@ vm_run() {
 	image=$(find "$OUTPUT_DIR" -maxdepth 1 -name '*.img' | sort | tail -n 1)
 	[ -n "$image" ] || die "There is no image in $OUTPUT_DIR" "Build it: $PROGNAME build"
 	trap - EXIT HUP INT TERM
+	exec 9>&-  # the machine has a disk of its own: others may build meanwhile
 	exec python3 "$SRC/rootfs/vm/run.py" --image "$image" --folder "$BUILD/vm" "$@"
 }
