@@ -35,8 +35,6 @@ export default function Documents() {
     queryKey: [...key, page, wanted],
     queryFn: () => knowledgeApi.documents(dataset.id, page, wanted),
     placeholderData: keepPreviousData,
-    // The list below tells at once when a document ends; should that be missed, this one sees it.
-    refetchInterval: (query) => (query.state.data?.data.some(isWorking) ? 5000 : false),
   });
   const working = docs.data?.data.some(isWorking) ?? false;
   // Only what is unfinished is asked for, every second.
