@@ -107,6 +107,31 @@ def test_a_document_is_cut_anew_after_a_preview(base):
     assert page.problems == []
 
 
+def test_the_end_of_indexing_is_shown_whichever_answer_comes_first(base):
+    """The list and the states of the unfinished are asked for apart: the older of the two never wins."""
+    page, url = base
+    answers = []
+
+    def late(route):
+        answer = route.fetch().json()
+        kind = "states" if "indexing-status" in route.request.url else "list"
+        if kind not in answers:  # the first answer of each kind is from before the end
+            document = {**(answer["data"] or documents)[0], "indexing_status": "indexing"}
+            documents.append(document)
+            answer["data"] = [document]
+        answers.append(kind)
+        route.fulfill(json=answer)
+
+    documents = []
+    page.route(re.compile(r"/documents\?|/indexing-status"), late)
+    page.goto(url)
+    page.get_by_role("progressbar").wait_for(timeout=30_000)
+    page.locator("[data-status=available]").wait_for(timeout=30_000)
+    page.unroute(re.compile(r"/documents\?|/indexing-status"))
+    assert "states" in answers
+    assert page.problems == []
+
+
 def test_a_large_file_goes_on_where_it_broke_off(base, tmp_path):
     page, url = base
     large = tmp_path / "large.txt"

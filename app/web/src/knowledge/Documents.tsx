@@ -2,7 +2,7 @@ import { ActionIcon, Box, Button, Checkbox, Group, Pagination, Stack, Table, Tex
 import { useMediaQuery } from '@mantine/hooks';
 import { IconPlayerPause, IconPlayerPlay, IconPlus, IconRefresh, IconTags, IconWorldDownload } from '@tabler/icons-react';
 import { keepPreviousData, useQuery, useQueryClient } from '@tanstack/react-query';
-import { useEffect, useRef, useState } from 'react';
+import { useEffect, useState } from 'react';
 import { useTranslation } from '@/i18n';
 import { Link, Navigate } from 'react-router';
 
@@ -44,17 +44,16 @@ export default function Documents() {
     enabled: working,
     refetchInterval: working ? 1000 : false,
   });
-  const liveIds = live.data?.data.map((d) => d.id).join() ?? '';
-  const before = useRef(liveIds);
   const refresh = () => client.invalidateQueries({ queryKey: ['datasets'] });
+  // What was asked for before the list is older than it.
+  const states = live.dataUpdatedAt > docs.dataUpdatedAt ? live.data?.data : undefined;
+  const ended = states !== undefined && docs.data?.data.some((doc) => isWorking(doc) && !states.some((state) => state.id === doc.id));
   useEffect(() => {
-    // A document has left the list of the unfinished: see how it ended.
-    if (working && live.data && (before.current !== liveIds || !liveIds)) {
-      void client.invalidateQueries({ queryKey: ['datasets', 'documents', dataset.id] });
-      void client.invalidateQueries({ queryKey: ['datasets', 'one', dataset.id] });
-    }
-    before.current = liveIds;
-  }, [working, live.data, liveIds, client, dataset.id]);
+    // See how it ended; again after the next answer, should the list not know yet.
+    if (!ended) return;
+    void client.invalidateQueries({ queryKey: ['datasets', 'documents', dataset.id] });
+    void client.invalidateQueries({ queryKey: ['datasets', 'one', dataset.id] });
+  }, [ended, live.dataUpdatedAt, client, dataset.id]);
 
   const act = useAct((input: { id: string; action: 'pause' | 'resume' | 'retry' }) => knowledgeApi.act(dataset.id, input.id, input.action), { done: refresh });
   const sync = useAct((id: string) => knowledgeApi.sync(dataset.id, id), { done: refresh });
@@ -69,7 +68,7 @@ export default function Documents() {
   const askRemove = async (doc: Doc) => {
     if (await confirm({ title: t('knowledge:delete.title', { name: doc.name }), text: t('knowledge:delete.text'), confirm: t('action.delete') })) remove.mutate(doc.id);
   };
-  const rows = (docs.data?.data ?? []).map((doc) => live.data?.data.find((fresh) => fresh.id === doc.id) ?? doc);
+  const rows = (docs.data?.data ?? []).map((doc) => (isWorking(doc) && states?.find((state) => state.id === doc.id)) || doc);
   const selected = rows.filter((doc) => chosen.includes(doc.id));
   const valueText = useValueText();
   const add = (
