@@ -14,7 +14,7 @@ import pytest
 import sqlalchemy as sa
 
 from sparrow import settings
-from sparrow.storage import db, migrate
+from sparrow.storage import db, migrate, sqlite
 from sparrow.storage.tables.account import settings as table
 from sparrow.storage.tables.apps import apps
 
@@ -116,7 +116,7 @@ def test_nobody_returns_before_the_commit(sqlite_database):
 
 @pytest.mark.parametrize("awake", [0.0, 60.0])  # the thread has to be woken, or looks by itself
 def test_a_write_that_need_not_wait_is_seen_at_once_and_on_the_disk_soon(sqlite_database, monkeypatch, awake):
-    monkeypatch.setattr(db, "_AWAKE_SECONDS", awake)
+    monkeypatch.setattr(sqlite, "_AWAKE_SECONDS", awake)
     synced = threading.Event()
     fdatasync = os.fdatasync
 
@@ -265,19 +265,19 @@ def test_every_connection_has_the_safe_settings(sqlite_database):
         with transaction() as tx:
             pragma = {name: tx.exec_driver_sql(f"PRAGMA {name}").scalar()
                       for name in ("journal_mode", "synchronous", "busy_timeout", "foreign_keys")}
-        assert pragma == {"journal_mode": "wal", "synchronous": 2, "busy_timeout": db.BUSY_TIMEOUT_MS,
+        assert pragma == {"journal_mode": "wal", "synchronous": 2, "busy_timeout": sqlite.BUSY_TIMEOUT_MS,
                           "foreign_keys": 1}
 
 
 def test_an_old_sqlite_is_refused(data_dir, monkeypatch):
-    monkeypatch.setattr(db, "SQLITE_MINIMUM", (99, 0, 0))
+    monkeypatch.setattr(sqlite, "SQLITE_MINIMUM", (99, 0, 0))
     with pytest.raises(db.DatabaseError, match=r"99\.0\.0 or newer"), db.read():
         pass
 
 
 def test_a_network_share_is_refused(data_dir, monkeypatch):
     """WAL on NFS or CIFS loses data: no database is opened there."""
-    monkeypatch.setattr(db, "_NETWORK_FILE_SYSTEMS", _file_system_of(data_dir))
+    monkeypatch.setattr(sqlite, "_NETWORK_FILE_SYSTEMS", _file_system_of(data_dir))
     with pytest.raises(db.DatabaseError, match="network share"), db.read():
         pass
 
@@ -377,7 +377,7 @@ def test_settings_name_the_database(data_dir):
 
 
 def test_the_thread_of_the_log_survives_a_commit_between_its_two_looks(tmp_path):
-    class Tail(db._Tail):
+    class Tail(sqlite.Tail):
         """One whose time is taken back after the first look at it."""
 
         looks: ClassVar[list[float | None]] = []
