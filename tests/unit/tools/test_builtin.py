@@ -8,18 +8,20 @@ import json
 import socketserver
 import sqlite3
 import threading
+import time
 
 import pytest
 
 from sparrow.engine.ports import Cancel, PortError, ToolRef
 from sparrow.tools.port import Port
+from tests import mariadb
 
 pytestmark = pytest.mark.usefixtures("sqlite_database")
 
 
-def use(provider, tool, settings=None, **arguments):
+def use(provider, tool, settings=None, cancel=None, **arguments):
     ref = ToolRef("builtin", provider, tool)
-    return "".join(m.value for m in Port().invoke(ref, arguments, settings or {}, Cancel()))
+    return "".join(m.value for m in Port().invoke(ref, arguments, settings or {}, cancel or Cancel()))
 
 
 @pytest.mark.parametrize(("text", "value"), [("(2+3)*4", "20"), ("sqrt(16)", "4.0"), ("2^10", "1024"),
@@ -271,6 +273,24 @@ def test_sql_over_postgresql(postgres_server, monkeypatch):
     finally:
         server.shutdown()
         server.server_close()
+
+
+def test_sql_over_mysql(monkeypatch):
+    monkeypatch.setenv("SPARROW_OUTBOUND_ALLOW", "localhost")
+    with mariadb.server() as address:
+        place = {"db_uri": address}
+        assert use("database", "sql_execute", place, query="CREATE TABLE t (name text)").startswith("Done")
+        assert use("database", "sql_execute", place, query="INSERT INTO t VALUES ('茶%'), ('a:b')") == \
+            "Done: 2 rows changed."
+        assert json.loads(use("database", "sql_execute", {"db_uri": address.replace("mysql", "mariadb")},
+                              query="SELECT name FROM t WHERE name LIKE '%\\%'"))["result"] == [{"name": "茶%"}]
+        with pytest.raises(PortError, match="READ ONLY"):
+            use("database", "sql_execute", place | {"read_only": True}, query="DELETE FROM t")
+        cancel, begun = Cancel(), time.monotonic()
+        threading.Timer(0.5, cancel.cancel).start()
+        with pytest.raises(PortError, match="interrupted"):
+            use("database", "sql_execute", place, cancel, query="SELECT sleep(25)")
+        assert time.monotonic() - begun < 20
 
 
 def test_documents_are_read(service):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +31,7 @@ def _execute(values: dict[str, Any], use: Use) -> str:
     try:
         engine = sa.create_engine(url, poolclass=sa.pool.NullPool, connect_args=options)
         with engine.connect() as connection:
-            stop = getattr(connection.connection.driver_connection, "cancel", None) or \
-                getattr(connection.connection.driver_connection, "interrupt", None)
-            forget = use.cancel.on_cancel(stop or (lambda: None))
+            forget = use.cancel.on_cancel(_stopper(engine, connection.connection.driver_connection))
             try:
                 _prepare(connection, engine.dialect.name, read_only)
                 # As it stands: colons and percent signs in the statement are the database's.
@@ -55,6 +54,19 @@ def _execute(values: dict[str, Any], use: Use) -> str:
     if rows is None:
         return f"Done: {max(count, 0)} rows changed."
     return _format(names, rows, str(values.get("format") or "json"))
+
+
+def _stopper(engine: Any, raw: Any) -> Callable[[], object]:
+    """Return what ends the statement that runs on a driver's connection, from another thread."""
+    if engine.dialect.name != "mysql":
+        return getattr(raw, "cancel", None) or raw.interrupt  # PostgreSQL's or SQLite's
+    number = raw.thread_id()
+
+    def stop() -> None:  # MySQL listens to another connection only
+        with engine.connect() as other:
+            other.exec_driver_sql(f"KILL QUERY {number}")
+
+    return stop
 
 
 def _url(text: str) -> tuple[Any, dict[str, Any]]:
