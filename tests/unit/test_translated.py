@@ -23,7 +23,7 @@ ERRORS = {"SparrowError", "PortError", "NodeError", "ModelError", "ConditionErro
           "CodeExecutionError", "WireError"}
 CARRIERS = {"Warning": 1, "_bad": 1, "_problem": 2, "Tool": 2}
 # Said in other places than the console: at a shell, or to programs, whose words are Dify's.
-ELSEWHERE = ("cli/", "settings.py", "storage/db.py", "storage/migrate.py", "box/binaries.py", "box/launch.py",
+ELSEWHERE = ("cli/", "settings.py", "storage/sqlite.py", "storage/migrate.py", "box/binaries.py", "box/launch.py",
              "box/layout.py", "box/supervise.py", "api/service/datasets", "api/service/openai.py",
              "api/service/retrieval.py", "api/service/room.py", "api/triggers.py", "apps/trigger.py",
              "api/service/annotations.py")
