@@ -10,18 +10,21 @@ as one would ask (paraphrase) or by an exact code. A passage is right if it stan
 base that holds only the other; an English question for a manual page is cross-lingual in itself. Needs the Debian
 packages debian-reference-en, debian-reference-zh-cn, manpages-zh.
 
-Which others answer was judged once, for every question of both sets, on the first three hits of all methods together,
-in random order and without their method or rank. An answer states what was asked, or names the command, setting or file
+Which others answer was judged for every question of both sets on the first three hits of all methods together, in
+random order and without their method or rank. An answer states what was asked, or names the command, setting or file
 that does it; for a code, it says what each of its words is or shows it at work. One that only refers to another section
-does not answer, nor do tables of contents.
+does not answer, nor do tables of contents. wrong.tsv holds what was found not to answer: so the table can say how many
+of the first three nobody has judged, and only those are to be looked at after a change.
 """
 
 from __future__ import annotations
 
 import gzip
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
+
+from .pages import plain
 
 HERE = Path(__file__).parent
 BOOK = Path("/usr/share/debian-reference")
@@ -30,17 +33,21 @@ CHAPTERS = {"tune": ("ch06", "ch09", "ch10"),
             "report": ("ch01", "ch02", "ch03", "ch04", "ch05", "ch07", "ch08", "ch11", "ch12")}
 SECTIONS = {"tune": ("man2", "man3", "man7"), "report": ("man1", "man5", "man8")}
 QUESTIONS = {"tune": "questions.tsv", "report": "report.tsv"}
+WRONG = "wrong.tsv"  # by the English question
 LANGUAGES = ("en", "zh-cn")
+_INSIDE = re.compile(r"^(\d+(?:\.\d+)+)\. ", re.M)
 METHODS = ("hybrid_search", "semantic_search", "full_text_search")
 
 
 def questions(part: str) -> list[dict]:
-    """Return the questions of a set: section, kind, language, text."""
+    """Return the questions of a set: section, kind, language, text, places that were judged not to answer."""
     out = []
+    wrong = dict(line.split("\t") for line in (HERE / WRONG).read_text(encoding="utf-8").splitlines())
     for line in (HERE / QUESTIONS[part]).read_text(encoding="utf-8").splitlines():
         section, kind, english, chinese = line.split("\t")
         for language, text in zip(LANGUAGES, (english, chinese), strict=True):
-            out.append({"section": section, "kind": kind, "language": language, "text": text})
+            out.append({"section": section, "kind": kind, "language": language, "text": text,
+                        "wrong": wrong.get(english, "").split()})
     return out
 
 
@@ -59,19 +66,6 @@ def sources(part: str, languages: tuple[str, ...]) -> list[tuple[str, bytes]]:
                 if len(text) > 200:
                     out.append((page.name.removesuffix(".gz") + ".txt", text))
     return out
-
-
-def plain(roff: str) -> str:
-    """Return a manual page's text without its formatting (troff itself never ends on some of these pages)."""
-    lines = []
-    for line in roff.splitlines():
-        if line.startswith((".\\\"", "'\\\"", "'\\\" t")):
-            continue
-        line = re.sub(r"^[.']\s*([A-Za-z]{1,3})\b ?",
-                      lambda m: "\n" if m[1] in ("SH", "SS", "PP", "TP", "IP") else "", line)
-        line = re.sub(r"\\f(?:\[\w*\]|\(..|.)|\\s[-+]?\d+|\\[&|^/,]", "", line)
-        lines.append(re.sub(r"\\(.)", r"\1", line))
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
 
 
 def build(part: str, languages: tuple[str, ...], name: str) -> str:
@@ -94,52 +88,75 @@ def build(part: str, languages: tuple[str, ...], name: str) -> str:
 def right(passage, section: str) -> bool:
     """Tell whether a passage stands in a section (or a part of it) or a manual page, or in one of several.
 
-    "9.4." is the section's own text without that of its parts.
+    "9.4." is the section's own text without that of its parts, "2." a chapter's.
     """
     if " " in section:
         return any(right(passage, one) for one in section.split())
     if section.startswith("man:"):
         return passage.document_name == section[4:] + ".txt"
-    lead = [re.match(r"[\d.]+", title) for title in passage.heading]
-    found = [match[0].strip(".") for match in lead if match]
-    # A chunk that joins small sections stands in the first and names the others in its text; a chapter's table of
-    # contents names them all and answers nothing.
-    inside = re.findall(r"^(\d+(?:\.\d+)+)\. ", passage.content, re.M)
-    if len(inside) > 4:
-        inside = []
+    found, inside = _numbers(passage)
     if section.endswith("."):
-        return section[:-1] in [*found[-1:], *inside]
+        return section[:-1] in [*found[-1:], *inside] and not _contents(passage)
     return any(number == section or number.startswith(section + ".") for number in [*found, *inside])
 
 
+def place(passage) -> str:
+    """Return the section or manual page a passage stands in, as the lists of answers name it."""
+    if passage.document_name.endswith(".txt"):
+        return "man:" + passage.document_name.removesuffix(".txt")
+    return (_numbers(passage)[0] or [passage.document_name])[-1]
+
+
+def _numbers(passage) -> tuple[list[str], list[str]]:
+    """Return the numbers of the headings above a passage and of those in it."""
+    lead = [re.match(r"(?:Chapter |第 )?(\d[\d.]*)", title) for title in passage.heading]
+    # A chunk that joins small sections stands in the first and names the others in its text; a chapter's table of
+    # contents names them all and answers nothing.
+    return [match[1].strip(".") for match in lead if match], [] if _contents(passage) else _INSIDE.findall(
+        passage.content)
+
+
+def _contents(passage) -> bool:
+    return len(_INSIDE.findall(passage.content)) > 4
+
+
 def score(bases: dict[str, str], method: str, chosen: list[dict], misses: list | None = None
-          ) -> dict[str, tuple[float, float, float, int]]:
-    """Return {group: (recall@1, recall@3, MRR, questions)} of a method."""
+          ) -> dict[str, tuple[float, float, float, int, int]]:
+    """Return {group: (recall@1, recall@3, MRR, questions, passages in the first three that nobody judged)}."""
     from sparrow.knowledge.retrieve import retrieve
 
     ranks: dict[str, list[int]] = defaultdict(list)
+    unjudged: Counter[str] = Counter()
     for entry in chosen:
-        groups = {"all": bases["both"], entry["kind"]: bases["both"]}
-        if entry["kind"] == "paraphrase" and not entry["section"].startswith("man:"):
+        groups = {group: bases["both"] for group in ("all", entry["kind"], entry["language"], _source(entry))}
+        if entry["kind"] == "paraphrase" and _source(entry) == "book":
             groups["cross"] = bases["zh-cn" if entry["language"] == "en" else "en"]
-        found: dict[str, int] = {}
+        found: dict[str, tuple[int, int]] = {}
         for group, base in groups.items():
             if base not in found:
                 passages = retrieve(entry["text"], [base], {"search_method": method, "top_k": 10}, count_hits=False)
-                found[base] = next((rank for rank, passage in enumerate(passages, 1)
-                                    if right(passage, entry["section"])), 0)
-                if misses is not None and group == "all" and found[base] != 1:
-                    misses.append((entry, found[base], [(p.heading[-1:], p.document_name, round(p.score, 3))
-                                                        for p in passages[:4]]))
-            ranks[group].append(found[base])
+                answers = [right(passage, entry["section"]) for passage in passages]
+                rank = answers.index(True) + 1 if True in answers else 0
+                found[base] = rank, sum(
+                    not answer and not _contents(passage) and place(passage) not in entry["wrong"]
+                    for passage, answer in zip(passages[:3], answers, strict=False))
+                if misses is not None and group == "all" and rank != 1:
+                    misses.append((entry, rank, [(p.heading[-1:], p.document_name, round(p.score, 3))
+                                                 for p in passages[:4]]))
+            ranks[group].append(found[base][0])
+            unjudged[group] += found[base][1]
     return {group: (sum(rank == 1 for rank in values) / len(values),
                     sum(1 <= rank <= 3 for rank in values) / len(values),
-                    sum(1 / rank for rank in values if rank) / len(values), len(values))
+                    sum(1 / rank for rank in values if rank) / len(values), len(values), unjudged[group])
             for group, values in ranks.items()}
 
 
+def _source(entry: dict) -> str:
+    return "pages" if entry["section"].startswith("man:") else "book"
+
+
 def run(parts: tuple[str, ...] = ("tune", "report"), misses: list | None = None
-        ) -> dict[tuple[str, str], dict[str, tuple[float, float, float, int]]]:
+        ) -> dict[tuple[str, str], dict[str, tuple[float, float, float, int, int]]]:
     """Build the bases and return {(set, method): scores}; the misses of the hybrid search go into `misses`."""
     out = {}
     for part in parts:
@@ -153,10 +170,11 @@ def run(parts: tuple[str, ...] = ("tune", "report"), misses: list | None = None
 
 def table(results) -> str:
     """Return the results as a Markdown table."""
-    lines = ["| set | method | group | questions | recall@1 | recall@3 | MRR |", "|---|---|---|---|---|---|---|"]
+    lines = ["| set | method | group | questions | recall@1 | recall@3 | MRR | not judged |",
+             "|---|---|---|---|---|---|---|---|"]
     for (part, method), groups in results.items():
-        for group, (first, third, mean, count) in sorted(groups.items()):
-            lines.append(f"| {part} | {method} | {group} | {count} | {first:.3f} | {third:.3f} | {mean:.3f} |")
+        for group, (first, third, mean, count, unjudged) in sorted(groups.items()):
+            lines.append(f"| {part} | {method} | {group} | {count} | {first:.3f} | {third:.3f} | {mean:.3f} | {unjudged} |")
     return "\n".join(lines)
 
 
