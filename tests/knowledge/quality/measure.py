@@ -128,7 +128,7 @@ def score(bases: dict[str, str], method: str, chosen: list[dict], misses: list |
     ranks: dict[str, list[int]] = defaultdict(list)
     unjudged: Counter[str] = Counter()
     for entry in chosen:
-        groups = {group: bases["both"] for group in ("all", entry["kind"], entry["language"], _source(entry))}
+        groups = dict.fromkeys(("all", entry["kind"], entry["language"], _source(entry)), bases["both"])
         if entry["kind"] == "paraphrase" and _source(entry) == "book":
             groups["cross"] = bases["zh-cn" if entry["language"] == "en" else "en"]
         found: dict[str, tuple[int, int]] = {}
@@ -174,7 +174,8 @@ def table(results) -> str:
              "|---|---|---|---|---|---|---|---|"]
     for (part, method), groups in results.items():
         for group, (first, third, mean, count, unjudged) in sorted(groups.items()):
-            lines.append(f"| {part} | {method} | {group} | {count} | {first:.3f} | {third:.3f} | {mean:.3f} | {unjudged} |")
+            lines.append(f"| {part} | {method} | {group} | {count} | {first:.3f} | {third:.3f} | {mean:.3f} "
+                         f"| {unjudged} |")
     return "\n".join(lines)
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
-_NEW = frozenset("SH SS Sh PP LP P TP IP HP Ip Sp sp It".split())  # what follows begins after an empty line
+_NEW = re.compile("SH|SS|Sh|PP|LP|P|TP|IP|HP|Ip|Sp|sp|It")  # what follows begins after an empty line
 # What only sets how a page looks, or is for an index.
-_LOOKS = frozenset("ft nf fi ad na nh hy ne ta in ti br ll pl ce so nr ds tr rm IX wh ps ns rs mk rt ev PD UC AS "
-                   "DT fam po bd cs ss vs lg ie el if rn di da ig am".split())
-_JOINED = frozenset("BR IR RB RI BI IB".split())
+_LOOKS = re.compile("ft|nf|fi|ad|na|nh|hy|ne|ta|in|ti|br|ll|pl|ce|so|nr|ds|tr|rm|IX|wh|ps|ns|rs|mk|rt|ev|PD|UC|AS|DT|fam"
+                    "|po|bd|cs|ss|vs|lg|rn|di|da")
+_JOINED = re.compile("BR|IR|RB|RI|BI|IB")
 _CHARACTERS = {"co": "©", "aq": "'", "bu": "•", "bv": "|", "em": "—", "dq": '"', "lq": "“", "rq": "”", "->": "→",
                "hy": "-", "ti": "~", "ha": "^", "rs": "\\"}
 _STRINGS = {'L"': '"', 'R"': '"', "--": "--", "C`": "`", "C'": "'", "Aq": "'", "lq": "“", "rq": "”", "C+": "C++"}
@@ -40,7 +40,7 @@ def plain(roff: str) -> str:
         elif name in ("ie", "el", "if"):
             if rest.rstrip().endswith(("\\{\\", "\\{")) and not rest.startswith("n "):
                 skip = r"\}"
-        elif name in _NEW or name not in _LOOKS:
+        elif _NEW.fullmatch(name) or not _LOOKS.fullmatch(name):
             words = [(quoted or bare).replace('""', '"') for quoted, bare in _ARGUMENT.findall(rest)]
             if name == "TH":
                 words = [f"{words[0]}({words[1]})"] if len(words) > 1 else words
@@ -48,8 +48,8 @@ def plain(roff: str) -> str:
                 words = words[:1] if name in ("IP", "Ip") else []
             elif words and all(re.fullmatch(r"[-+\d.]+[a-z]?", word) for word in words):
                 words = []
-            text = _text(("" if name in _JOINED else " ").join(words))
-            lines += ["", text] if name in _NEW else [text] if text else []
+            text = _text(("" if _JOINED.fullmatch(name) else " ").join(words))
+            lines += ["", text] if _NEW.fullmatch(name) else [text] if text else []
     return re.sub(r"\n{3,}", "\n\n", "\n".join(line.rstrip() for line in lines)).strip()
 
 
