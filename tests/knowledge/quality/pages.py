@@ -6,8 +6,8 @@ import re
 
 _NEW = re.compile("SH|SS|Sh|PP|LP|P|TP|IP|HP|Ip|Sp|sp|It")  # what follows begins after an empty line
 # What only sets how a page looks, or is for an index.
-_LOOKS = re.compile("ft|nf|fi|ad|na|nh|hy|ne|ta|in|ti|br|ll|pl|ce|so|nr|ds|tr|rm|IX|wh|ps|ns|rs|mk|rt|ev|PD|UC|AS|DT|fam"
-                    "|po|bd|cs|ss|vs|lg|rn|di|da")
+_LOOKS = re.compile("ft|nf|fi|ad|na|nh|hy|ne|ta|in|ti|br|ll|pl|ce|so|nr|ds|tr|rm|IX|wh|ps|ns|rs|mk|rt|ev|PD|UC|AS|DT"
+                    "|fam|po|bd|cs|ss|vs|lg|rn|di|da")
 _JOINED = re.compile("BR|IR|RB|RI|BI|IB")
 _CHARACTERS = {"co": "©", "aq": "'", "bu": "•", "bv": "|", "em": "—", "dq": '"', "lq": "“", "rq": "”", "->": "→",
                "hy": "-", "ti": "~", "ha": "^", "rs": "\\"}
