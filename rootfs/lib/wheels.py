@@ -72,6 +72,12 @@ def explain(output: str) -> None:
                 "The Python package index cannot be reached",
                 "Check the network, or the index and proxy that pip is set up with (pip config list)",
             )
+    if "CERTIFICATE_VERIFY_FAILED" in output:
+        stage.die(
+            "The Python package index shows a certificate that this machine does not trust",
+            "Is its clock right? Behind a proxy that opens TLS, add its CA (update-ca-certificates) and tell pip of "
+            "it (pip config set global.cert FILE)",
+        )
     if "No matching distribution found" in output:
         line = next(line for line in output.splitlines() if "No matching distribution found" in line)
         stage.die(

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import http.server
 import os
 import re
 import shutil
 import signal
+import ssl
 import subprocess
+import threading
 import time
 from pathlib import Path
 
@@ -150,6 +153,27 @@ def test_a_disk_that_fills_up_is_named(small_disk):
     assert done.returncode == 1
     assert f"No space is left on {small_disk}" in done.stdout, done.stdout
     assert not (build.folder / "unfinished").exists()
+
+
+def test_an_index_that_is_not_trusted_is_named(tmp_path):
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                    "-days", "2", "-subj", "/CN=localhost", "-keyout", key, "-out", certificate],
+                   check=True, capture_output=True)  # fmt: skip
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate, key)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), http.server.SimpleHTTPRequestHandler)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        done = Build(tmp_path / "build").run(
+            "--offline", "--stop-after", "parts", "build", PIP_INDEX_URL=f"https://localhost:{server.server_port}/simple",
+            PIP_EXTRA_INDEX_URL="", PIP_FIND_LINKS="", PIP_RETRIES="0", PIP_CONFIG_FILE=os.devnull)  # fmt: skip
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert done.returncode == 1
+    assert "does not trust" in done.stdout, done.stdout
 
 
 @pytest.mark.slow
