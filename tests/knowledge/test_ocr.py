@@ -345,3 +345,14 @@ def test_what_was_read_travels_with_the_base(admin, base, fake, tmp_path, monkey
         transfer.load(target)
     with db.read() as tx:
         assert tx.execute(t.page_texts.select()).first() is None
+
+
+def test_a_preview_says_who_will_read_the_pages(base, admin, fake):
+    file = files.save(io.BytesIO(scan(["Torque of the bolt"])), "scan.pdf")["id"]
+    body = {"file_id": file, "process_rule": RULE}
+    said = admin.post("/datasets/indexing-estimate", json=body)
+    assert said.status_code == 400
+    assert "fake-vision reads them" in said.json["message"]
+    assert admin.put("/datasets/settings", json={"ocr_model": None}).status_code == 200
+    said = admin.post("/datasets/indexing-estimate", json=body)
+    assert "can only be read by a vision model" in said.json["message"]

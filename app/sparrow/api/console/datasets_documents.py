@@ -13,7 +13,7 @@ from sparrow.api.console import console
 from sparrow.api.console.datasets import Keyword
 from sparrow.api.web import OK, Result
 from sparrow.errors import BadRequest, NotFound
-from sparrow.knowledge import capacity, chunk, datasets, documents, forecast, indexing, parse, sources
+from sparrow.knowledge import capacity, chunk, datasets, documents, forecast, indexing, ocr, parse, sources
 from sparrow.messages import ModelError
 from sparrow.storage import files
 from sparrow.tools.outbound import Client
@@ -136,8 +136,16 @@ def estimate(body: EstimateRequest) -> dict[str, Any]:
     rule = chunk.rules.parse(body.process_rule, body.doc_form)
     row = files.get(body.file_id or documents.get(body.dataset_id, body.document_id)["file_id"] or "")
     events = parse.read(files.path(row["id"]), row["name"])
-    blocks = list(islice((event for event in events if isinstance(event, parse.Block)), PREVIEW_BLOCKS + 1))
-    events.close()
+    reader = ocr.model()
+    try:
+        blocks = list(islice((event for event in events if isinstance(event, parse.Block)), PREVIEW_BLOCKS + 1))
+    except parse.ParseError as error:
+        if error.code != "no_text" or reader is None:
+            raise
+        raise BadRequest(f"There is no text to preview yet. If these are scanned pages, {reader['model']} reads them "
+                         "while the file is indexed.", code="no_text") from error
+    finally:
+        events.close()
     shown = blocks[:PREVIEW_BLOCKS]
     try:
         found = chunk.preview(shown, rule, body.doc_form)
