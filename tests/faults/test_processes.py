@@ -122,7 +122,7 @@ def test_health_and_screen_commands_tell_the_state(stack):
 
 def test_a_program_that_never_starts_is_fatal_and_said_on_the_health_page(tmp_path):
     """Redis from a wrong path, with fewer retries than the real table so that the test need not wait."""
-    table = (settings.load({}).home_dir / "supervisord.conf").read_text()
+    table = (settings.load({}, file=False).home_dir / "supervisord.conf").read_text()
     table, count = re.subn(r"(\[program:redis\][^\[]*?startretries=)20", r"\g<1>1", table)
     assert count == 1
     (tmp_path / "table.conf").write_text(table)

@@ -40,13 +40,13 @@ def test_the_environment_wins_over_the_file_and_the_file_over_defaults(tmp_path)
     ("SPARROW_RAG", "perhaps"), ("SPARROW_LOG_LEVEL", "loud")])
 def test_a_setting_that_makes_no_sense_is_named(name, value):
     with pytest.raises(settings.SettingsError) as caught:
-        settings.load({name: value})
+        settings.load({name: value}, file=False)
     assert name in caught.value.message
     assert value in caught.value.message
 
 
 def test_passwords_are_not_in_the_text_form():
-    found = settings.load({"SPARROW_ADMIN_PASSWORD": "s3cret", "SPARROW_DATABASE_URL": "postgresql://u:s3cret@h/d"})
+    found = settings.load({"SPARROW_ADMIN_PASSWORD": "s3cret", "SPARROW_DATABASE_URL": "postgresql://u:s3cret@h/d"}, file=False)
     assert "s3cret" not in repr(found)
     with pytest.raises(dataclasses.FrozenInstanceError):
         found.hostname = "other"
@@ -157,7 +157,7 @@ def _program(name: str, state: str, **more):
 
 
 def test_health_judges_programs():
-    box = settings.load({})
+    box = settings.load({}, file=False)
     well = [_program(name, "RUNNING") for name in ("api", "worker", "redis", "caddy", "screen")]
     assert health.judge_programs([*well, _program("chroma", "STOPPED", wanted=False)], box) == []
     for name, state, level in (
@@ -166,7 +166,7 @@ def test_health_judges_programs():
         problems = health.judge_programs([_program(name, state, detail="no luck")], box)
         assert [(p["level"], p["what"]) for p in problems] == [(level, name)]
         assert health.worst(problems) == level
-    external = settings.load({"SPARROW_REDIS_URL": "redis://elsewhere:6379/0"})
+    external = settings.load({"SPARROW_REDIS_URL": "redis://elsewhere:6379/0"}, file=False)
     assert health.judge_programs([_program("redis", "STOPPED")], external) == []
 
 
@@ -274,9 +274,9 @@ def test_the_screen_lives_on_when_the_kernel_drops_news_of_addresses():
     def lost(_size):
         raise OSError(errno.ENOBUFS, "No buffer space available")
 
-    found = screen._addresses(settings.load({}))
+    found = screen._addresses(settings.load({}, file=False))
     screen.Screen._addresses_changed(SimpleNamespace(
-        link=SimpleNamespace(recv=lost), settings=settings.load({}), addresses=found))
+        link=SimpleNamespace(recv=lost), settings=settings.load({}, file=False), addresses=found))
 
 
 def test_what_is_being_sent_waits_on_the_disk_and_not_in_memory(tmp_path):
