@@ -46,7 +46,8 @@ def test_a_setting_that_makes_no_sense_is_named(name, value):
 
 
 def test_passwords_are_not_in_the_text_form():
-    found = settings.load({"SPARROW_ADMIN_PASSWORD": "s3cret", "SPARROW_DATABASE_URL": "postgresql://u:s3cret@h/d"}, file=False)
+    found = settings.load({"SPARROW_ADMIN_PASSWORD": "s3cret", "SPARROW_DATABASE_URL": "postgresql://u:s3cret@h/d"},
+                          file=False)
     assert "s3cret" not in repr(found)
     with pytest.raises(dataclasses.FrozenInstanceError):
         found.hostname = "other"
