@@ -31,6 +31,33 @@ def test_a_dictionary_becomes_words_to_search_by():
     assert english["hard disk"] == ["硬盘"]
 
 
+TERMS = """delete\t删除\t71
+delete\t无法删除\t20
+directory\t目录\t86
+directory\t不是目录\t13
+remove\t移除\t60
+remove\t删除\t40
+"""
+
+
+def test_what_programs_say_goes_before_the_dictionary(tmp_path):
+    from sparrow.knowledge.bilingual import convert
+
+    chinese, english = convert.term_lists(TERMS.splitlines(keepends=True))
+    # The other language first; not what holds one of them; then what is put alike, of the same language.
+    assert english["delet"] == ["删除", "remove"]
+    assert english["remov"] == ["移除", "删除", "delete"]
+    assert english["directori"] == ["目录"]
+    assert chinese["删除"] == ["delete", "remove", "移除"]
+    assert "不是目录" not in chinese  # too weak
+
+    convert.convert(tmp_path / "lists")
+    lines = dict(line.split("\t") for line in (tmp_path / "lists/en.txt").read_text(encoding="utf-8").splitlines())
+    assert lines["directori"].split("/")[0] == "目录"
+    assert lines["burn"].split("/")[0] == "刻录"
+    assert "硬盘" in lines["hard disk"]
+
+
 def test_every_word_is_found_again():
     from sparrow.knowledge import bilingual
 
@@ -64,6 +91,17 @@ def index(database):
 
 
 FILLER = [f"Nothing of interest stands in text number {number}, 这里没有什么内容。" for number in range(20)]
+
+
+def test_words_are_found_by_others_that_are_translated_alike(index):
+    from sparrow.knowledge import keyword
+    from sparrow.storage import db
+
+    base = index(1, ["Remove the printer from the list of devices.", "从列表中移除打印机。", *FILLER])
+    with db.read() as tx:
+        assert [serial for serial, _ in keyword.search(tx, [base], "deleting", 10)] == []
+        assert 1 in [serial for serial, _ in keyword.translated(tx, [base], "deleting", 10)]
+        assert 2 in [serial for serial, _ in keyword.translated(tx, [base], "怎样删除", 10)]
 
 
 @pytest.mark.parametrize(("question", "right"), [

@@ -37,7 +37,7 @@ the their there this to use used using was we what when where which who why will
 """
 _STOP = frozenset(_STOP_WORDS.split())
 _MAX_DOCUMENTS = 3000  # rows that are ranked for one question; more common words decide nothing
-_MAX_TRANSLATED = 1000  # the same for its words in the other language, of which several stand for one
+_MAX_TRANSLATED = 1000  # the same for what its words are called otherwise: several stand for one
 _MAX_TERMS = 24
 _ENOUGH = 1.8  # times a word's weight: what it may add to a score by standing there often, or in several translations
 _frequency: dict[str, tuple[float, int]] = {}
@@ -162,9 +162,9 @@ def search(tx: Connection, dataset_ids: list[str], query: str, limit: int) -> li
 
 
 def translated(tx: Connection, dataset_ids: list[str], query: str, limit: int) -> list[tuple[int, float]]:
-    """Return (serial, score) of the best rows by what the question's words are called in the other language.
+    """Return (serial, score) of the best rows by what the question's words are called otherwise.
 
-    A word counts once, whichever of its translations are there. The score is in parts of the question's weight, as that
+    A word counts once, whichever of its other names are there. The score is in parts of the question's weight, as that
     of `search`: words that the dictionary or the index does not know count as much as the others.
     """
     found, length = translations(query)
@@ -198,8 +198,8 @@ def translated(tx: Connection, dataset_ids: list[str], query: str, limit: int) -
 
 
 def translations(text: str) -> tuple[list[tuple[float, list[tuple[str, ...]]]], float]:
-    """Return for each word of a text that the dictionary knows its length and what it may be called in the other
-    language (the terms of each in order); and the length of the text. Two Chinese characters are as long as a word.
+    """Return for each word of a text that the dictionary knows its length and what it may be called otherwise (the
+    terms of each in order); and the length of the text. Two Chinese characters are as long as a word.
     """
     out: list[tuple[float, list[tuple[str, ...]]]] = []
     length = 0.0

@@ -1,4 +1,5 @@
-"""What the words of a question may be called in the other language: Chinese in English and English in Chinese.
+"""What the words of a question may be called otherwise: Chinese ones in English, English ones in Chinese, and by words
+of the same language that are translated alike.
 
 So the keyword index finds what the vectors alone would have to. The dictionary is memory-mapped: nothing of it is
 resident before the first question.
@@ -18,6 +19,7 @@ from sparrow import settings
 log = logging.getLogger(__name__)
 
 NAME = "cc-cedict"
+_CACHE = "cc-cedict-2"  # another name whenever the files are made otherwise
 CHINESE, ENGLISH = "zh.txt", "en.txt"  # by the language of the words looked up
 LONGEST = {CHINESE: 5, ENGLISH: 3}  # characters, words
 
@@ -45,7 +47,7 @@ def words(parts: list[str], language: str) -> list[tuple[int, list[str]]]:
 
 
 def look_up(word: str, language: str) -> list[str]:
-    """Return the words of the other language, the likeliest first."""
+    """Return what a word may be called otherwise, the likeliest first."""
     data = _open(language)
     if data is None or not word:
         return []
@@ -70,12 +72,12 @@ def folder() -> Path:
     for place in (settings.get().home_dir / "models" / NAME, Path("/usr/share/sparrow/models") / NAME):
         if (place / ENGLISH).is_file():
             return place
-    place = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sparrow" / NAME
+    place = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sparrow" / _CACHE
     if not (place / ENGLISH).is_file():
         from .convert import convert
 
         place.parent.mkdir(parents=True, exist_ok=True)
-        with open(place.with_name(NAME + ".lock"), "w") as lock:
+        with open(place.with_name(_CACHE + ".lock"), "w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             convert(place)
     return place

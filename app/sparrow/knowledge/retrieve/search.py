@@ -2,7 +2,7 @@
 
 Vector and keyword candidates are joined by score, not by rank: the cosine of every candidate (also of those only
 the keywords found) is spread to 0..1 and the keyword score adds its share, by how much of the question it covers.
-The words that the question's words are called by in the other language (Chinese, English) add a little too.
+What the question's words are called otherwise, in the other language (Chinese, English) or their own, adds a part too.
 Rank fusion, and a keyword score that is relative to the best hit's, were measured to bury the right answer whenever
 the question is in another language than the text: then the best hit is an accident.
 """
@@ -30,10 +30,10 @@ CANDIDATES = 60
 # What the keyword score (1: all words of the question are there) adds to the spread cosine (0..1): chosen on the
 # tuning half of tests/knowledge/quality. Names and codes are asked for by their letters, questions by their meaning.
 KEYWORD_SHARE, KEYWORD_SHARE_EXACT = 0.5, 1.2
-TRANSLATED_SHARE = 0.1  # what the question's words in the other language add: a dictionary guesses
+TRANSLATED_SHARE = 0.3  # what the question's words add by other names: a dictionary guesses
 # What a passage keeps of its score if a better one stands in the same section of the same document: few passages are
 # read, and another section may hold what this one has not got.
-SAME_SECTION = 0.9
+SAME_SECTION = 0.8
 EXACT_BELOW = 2000  # vectors: below this NumPy is faster than asking another process
 _IN = 500
 
@@ -101,7 +101,7 @@ class _Hit(msgspec.Struct):
     section: str  # document and headings
     cosine: float | None = None
     bm25: float = 0.0
-    translated: float = 0.0  # the keyword score of the question's words in the other language
+    translated: float = 0.0  # the keyword score of what the question's words are called otherwise
     score: float = 0.0
 
 
@@ -296,7 +296,8 @@ def _ranked(query: str, hits: list[_Hit], method: str, model: Embedder, settings
             if settings.weights is not None:
                 hit.score = settings.weights[0] * near + settings.weights[1] * max(hit.bm25, 0.0) / best
             else:
-                hit.score = (near + share * max(hit.bm25, 0.0)) / (1 + share) + TRANSLATED_SHARE * hit.translated
+                words = share * max(hit.bm25, 0.0) + TRANSLATED_SHARE * hit.translated
+                hit.score = (near + words) / (1 + share)
     hits.sort(key=lambda hit: -hit.score)
     if method == "hybrid_search" and settings.weights is None:
         first: dict[str, str] = {}
