@@ -19,7 +19,7 @@ from sparrow import settings
 log = logging.getLogger(__name__)
 
 NAME = "cc-cedict"
-_CACHE = "cc-cedict-2"  # another name whenever the files are made otherwise
+_CACHE = "cc-cedict-3"  # another name whenever the files are made otherwise
 CHINESE, ENGLISH = "zh.txt", "en.txt"  # by the language of the words looked up
 LONGEST = {CHINESE: 5, ENGLISH: 3}  # characters, words
 

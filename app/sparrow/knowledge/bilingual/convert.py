@@ -115,7 +115,7 @@ def _terms(there: dict[str, list[tuple[float, str]]], back: dict[str, list[tuple
             alike: dict[str, float] = {}
             for first, other in pairs:
                 for second, one in back[other]:
-                    if one != word:
+                    if one != word and (word.isascii() or word not in one):  # as above
                         alike[one] = alike.get(one, 0.0) + first * second
             best = sorted(alike, key=lambda one: -alike[one])[:ALIKE]
             out[word] = others + [one for one in best if alike[one] >= ALIKE_STRENGTH]
