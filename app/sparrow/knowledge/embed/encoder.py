@@ -13,42 +13,71 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import numpy as np
 
+    from .arrays import Rows
+
 DIMENSION = 512
 _BRANCH = 256
 _WIDTHS = ((2, 0), (3, 1), (5, 2))  # (tokens a window covers, tokens of it to the left)
 _BATCH_TOKENS = 768  # rows of a batch: about 8 MB of work space, and no faster beyond
+_KEPT_TOKENS, _KEPT = 64, 4  # work space that is kept between questions: tokens, and how many of them
 MAX_TOKENS = 1024  # of one text; what follows changes the mean of so many tokens little
 
 
-class Encoder:
-    """Holds mapped weights; `encode` may be called by several threads at once."""
+class _Space:
+    """Arrays that a pass works in, for so many tokens. A pass that asked the system for them each time would spend a
+    third of its time on pages that come and go."""
 
-    def __init__(self, arrays: dict[str, np.ndarray], facts: dict):
+    def __init__(self, tokens: int):
+        import numpy as np
+
+        def rows(width: int, more: int = 0):
+            return np.empty((tokens + more, width), dtype=np.float32)
+
+        self.tokens = tokens
+        self.codes = np.empty((tokens, DIMENSION), dtype=np.uint8)
+        self.embedding, self.projected = rows(DIMENSION), rows(3 * _BRANCH)
+        self.embeddings, self.parts = rows(DIMENSION), rows(3 * _BRANCH)
+        self.padded, self.window = rows(_BRANCH, 1), rows(_WIDTHS[-1][0] * _BRANCH)
+        self.layers = rows(_BRANCH), rows(_BRANCH)
+        self.features = rows(DIMENSION + 3 * _BRANCH)
+
+
+class Encoder:
+    """Holds the weights; `encode` may be called by several threads at once."""
+
+    def __init__(self, arrays: dict[str, np.ndarray | Rows], facts: dict):
         self._a = arrays
         self._chunks = int(facts["chunks"])
         self._eps = float(facts["eps"])
+        self._spaces: list[_Space] = []  # for questions; what passages need is given back
 
     def encode(self, batch: list[list[int]]) -> np.ndarray:
         """Return a float32 array (texts, 512) of unit vectors."""
         import numpy as np
 
         out = np.empty((len(batch), DIMENSION), dtype=np.float32)
-        # Texts of one length share a pass: what they need of scratch space is then known and even.
-        group: list[int] = []
-        tokens = 0
+        groups: list[list[int]] = []
+        tokens = most = 0
         for index, ids in enumerate(batch):
             if len(ids) > MAX_TOKENS:
                 ids = batch[index] = [*ids[: MAX_TOKENS - 1], ids[-1]]
-            if group and tokens + len(ids) > _BATCH_TOKENS:
-                out[group] = self._pass([batch[i] for i in group])
-                group, tokens = [], 0
-            group.append(index)
+            if not groups or tokens + len(ids) > _BATCH_TOKENS:
+                groups.append([])
+                tokens = 0
+            groups[-1].append(index)
             tokens += len(ids)
-        if group:
-            out[group] = self._pass([batch[i] for i in group])
+            most = max(most, tokens)
+        try:
+            space = self._spaces.pop() if most <= _KEPT_TOKENS else _Space(most)
+        except IndexError:
+            space = _Space(_KEPT_TOKENS)
+        for group in groups:
+            out[group] = self._pass([batch[i] for i in group], space)
+        if space.tokens == _KEPT_TOKENS and len(self._spaces) < _KEPT:
+            self._spaces.append(space)
         return out
 
-    def _pass(self, batch: list[list[int]]) -> np.ndarray:
+    def _pass(self, batch: list[list[int]], space: _Space) -> np.ndarray:
         import numpy as np
 
         a = self._a
@@ -59,30 +88,36 @@ class Encoder:
         # A token's embedding and its projection do not depend on its neighbours: each once.
         unique, where = np.unique(flat, return_inverse=True)
         chunk = unique % self._chunks
-        embedding = a["table"][unique].astype(np.float32)
-        embedding *= a["scale"][chunk, None]
+        embedding, projected = space.embedding[:len(unique)], space.projected[:len(unique)]
+        codes = a["table"].take(unique, space.codes)
+        np.multiply(codes, a["scale"][chunk, None], out=embedding)
         embedding += a["low"][chunk, None]
-        projected = embedding @ a["projection"]
+        np.matmul(embedding, a["projection"], out=projected)
         projected += a["projection_bias"]
-        projected = _normal(projected, a["branch_gain"], a["branch_shift"], self._eps)
+        _normal(projected, a["branch_gain"], a["branch_shift"], self._eps)
 
-        features = np.empty((count, DIMENSION + 3 * _BRANCH), dtype=np.float32)
-        features[:, :DIMENSION] = embedding[where]
+        features = space.features[:count]
+        features[:, :DIMENSION] = _rows(embedding, where, space.embeddings)
+        parts = _rows(projected, where, space.parts)
         window = self._windows(starts, lengths, count)
-        padded = np.zeros((count + 1, _BRANCH), dtype=np.float32)
+        padded = space.padded[:count + 1]
+        padded[count] = 0
         for number, (width, left) in enumerate(_WIDTHS):
-            columns = window[:, 2 - left: 2 - left + width]
-            part = projected[:, number * _BRANCH:(number + 1) * _BRANCH][where]
-            for layer in ("first", "second"):
+            columns = window[:, 2 - left: 2 - left + width].ravel()
+            part = parts[:, number * _BRANCH:(number + 1) * _BRANCH]
+            near = space.window.reshape(-1, _BRANCH)
+            for layer, room in zip(("first", "second"), space.layers, strict=True):
                 padded[:count] = part
-                hidden = padded[columns].reshape(count, width * _BRANCH) @ a[f"{layer}{width}"]
+                hidden = room[:count]
+                np.matmul(_rows(padded, columns, near).reshape(count, width * _BRANCH), a[f"{layer}{width}"],
+                          out=hidden)
                 hidden += a[f"{layer}_bias{width}"]
                 np.maximum(hidden, 0, out=hidden)
                 hidden += part
                 part = hidden
             offset = DIMENSION + number * _BRANCH
             features[:, offset:offset + _BRANCH] = part
-        features = _normal(features, a["gain"], a["shift"], self._eps)
+        _normal(features, a["gain"], a["shift"], self._eps)
         # The sum over tokens commutes with the linear layer after it: one row a text instead of one a token.
         total = np.add.reduceat(features, starts, axis=0) @ a["pool"]
         sizes = lengths.astype(np.float32)[:, None]
@@ -105,7 +140,15 @@ class Encoder:
         return np.where((positions >= low) & (positions < high), positions, count)
 
 
-def _normal(rows, gain, shift, eps: float):
+def _rows(source, numbers, room):
+    """Return the rows of an array by number, in the beginning of another one."""
+    import numpy as np
+
+    return np.take(source, numbers, axis=0, out=room[:len(numbers)], mode="clip")
+
+
+def _normal(rows, gain, shift, eps: float) -> None:
+    """Bring each row to mean 0 and spread 1, then to the layer's own; in place."""
     import numpy as np
 
     rows -= rows.mean(axis=1, keepdims=True)
@@ -113,4 +156,3 @@ def _normal(rows, gain, shift, eps: float):
     rows /= np.sqrt(spread + eps)[:, None]
     rows *= gain
     rows += shift
-    return rows
