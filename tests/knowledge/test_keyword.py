@@ -36,6 +36,27 @@ def test_a_word_weighs_by_all_its_forms(index):
         assert {serial for serial, _ in keyword.search(tx, [base], "valves", 10)} == {1, 2, 3}
 
 
+def test_a_large_base_is_searched_as_a_small_one(index, monkeypatch):
+    """Which of two statements finds its rows among those of other bases is a matter of speed alone."""
+    base = index(1, TEXTS + FILLER)
+    index(101, [*TEXTS, "A pump with a valve and a sensor."])
+
+    def found():
+        keyword._frequency.clear()
+        with db.read() as tx:
+            large = keyword._within(tx, [base], keyword._size(tx))[1]
+            return large, [keyword.search(tx, [base], "valve pump sensor", 2),
+                           keyword.translated(tx, [base], "阀门和泵", 10)]
+
+    large, before = found()
+    assert not large
+    monkeypatch.setattr(keyword, "_LARGE", 1)
+    large, after = found()
+    assert large == (db.dialect() == "sqlite")
+    assert before == after
+    assert all(rows and all(serial < 100 for serial, _ in rows) for rows in after)
+
+
 def test_rows_without_stems_are_made_anew_once(postgres_server, data_dir, monkeypatch):
     from sparrow import settings as configuration
 

@@ -30,6 +30,11 @@ _AGAIN = 600.0  # seconds after which a collection that is being asked is tried 
 _CHECKED = 3  # of the vectors an answer names, how many are compared with the database's
 _TOLERANCE = 0.01  # between the cosine Chroma tells and that of the database's vector
 
+_VECTORS = (
+    sa.select(t.units.c.serial, t.embeddings.c.vector)
+    .join(t.embeddings, sa.and_(t.embeddings.c.hash == t.units.c.hash, t.embeddings.c.model == sa.bindparam("model")))
+    .where(t.units.c.serial.in_(sa.bindparam("serials", expanding=True))))
+
 _lock = threading.Lock()
 _pool = None
 _pool_url = ""
@@ -88,7 +93,6 @@ def _compare(dataset_id: str, name: str, vector: Any, found: list[tuple[int, flo
     """
     import numpy as np
 
-    u = t.units.c
     sample = dict(found[::max(len(found) // _CHECKED, 1)][:_CHECKED])
     with db.read() as tx:
         if name not in _models:
@@ -96,10 +100,7 @@ def _compare(dataset_id: str, name: str, vector: Any, found: list[tuple[int, flo
             if row is None or name != collection_name(dataset_id, row["index_epoch"]):
                 return
             _models[name] = row["model"]
-        stored = tx.execute(
-            sa.select(u.serial, t.embeddings.c.vector)
-            .join(t.embeddings, sa.and_(t.embeddings.c.hash == u.hash, t.embeddings.c.model == _models[name]))
-            .where(u.serial.in_(list(sample)))).all()
+        stored = tx.execute(_VECTORS, {"model": _models[name], "serials": list(sample)}).all()
     wrong = []
     for serial, data in stored:
         own = np.frombuffer(data, dtype="<f4")
@@ -109,7 +110,7 @@ def _compare(dataset_id: str, name: str, vector: Any, found: list[tuple[int, flo
     if wrong:
         _sound.pop(name, None)
         with db.write() as tx:
-            tx.execute(t.units.update().where(u.serial.in_(wrong)).values(synced=False))
+            tx.execute(t.units.update().where(t.units.c.serial.in_(wrong)).values(synced=False))
         raise Failed("Chroma's answer does not agree with the database.")
 
 

@@ -39,6 +39,7 @@ _STOP = frozenset(_STOP_WORDS.split())
 _MAX_DOCUMENTS = 3000  # rows that are ranked for one question; more common words decide nothing
 _MAX_TRANSLATED = 1000  # the same for what its words are called otherwise: several stand for one
 _MAX_TERMS = 24
+_LARGE, _LARGE_PART = 3000, 0.1  # rows of a large base, and which part of the index they are at least
 _ENOUGH = 1.8  # times a word's weight: what it may add to a score by standing there often, or in several translations
 _frequency: dict[str, tuple[float, int]] = {}
 _FREQUENCY_SECONDS = 60.0
@@ -153,9 +154,8 @@ def search(tx: Connection, dataset_ids: list[str], query: str, limit: int) -> li
     rows_of_index = _size(tx)
     weight = sum(_idf(rows_of_index, count) for count in counts.values())
     if db.dialect() == "sqlite":
-        rows = tx.exec_driver_sql(
-            "SELECT rowid, -rank FROM knowledge_fts WHERE knowledge_fts MATCH ? AND rank MATCH 'bm25(1.0, 0.0)' "
-            "ORDER BY rank LIMIT ?", (_match(_within(tx, dataset_ids), chosen), limit)).all()
+        sql, values = _ranked(chosen, _within(tx, dataset_ids, rows_of_index))
+        rows = tx.exec_driver_sql(f"{sql} ORDER BY rank LIMIT ?", (*values, limit)).all()
     else:
         rows = _search_postgresql(tx, dataset_ids, chosen, rows_of_index, limit)
     return [(serial, score / max(weight, 1e-6)) for serial, score in rows]
@@ -179,7 +179,7 @@ def translated(tx: Connection, dataset_ids: list[str], query: str, limit: int) -
             rows = sum(min(counts[term] for term in phrase) for phrase in known)
             weighed.append((min(rows, size), share, known))
     weighed.sort(key=lambda item: item[0])
-    within = _within(tx, dataset_ids)
+    within = _within(tx, dataset_ids, size)
     scores: dict[int, float] = {}
     total = known_length = 0.0
     walked = 0
@@ -229,27 +229,39 @@ def _phrase(word: str) -> tuple[str, ...]:
     return tuple(word.split()) if word.isascii() else tuple(word[i:i + 2] for i in range(len(word) - 1))
 
 
-def _within(tx: Connection, dataset_ids: list[str]) -> str:
-    """Return what restricts an expression of FTS5 to some bases."""
+def _within(tx: Connection, dataset_ids: list[str], size: int) -> tuple[str, bool]:
+    """Return FTS5's expression for rows of some bases ("": any row will do), and whether they are a large part of the
+    index's `size` rows.
+    """
     # Where the question is for all bases there are, walking through every row's mark is for nothing.
     if db.dialect() != "sqlite" or tx.exec_driver_sql("SELECT count(*) FROM datasets").scalar() <= len(dataset_ids):
-        return ""
-    return f" AND (base : ({' OR '.join(map(mark, dataset_ids))}))"
+        return "", False
+    marks = list(map(mark, dataset_ids))
+    rows = sum(_frequencies(tx, marks).values())
+    return f"(base : ({' OR '.join(marks)}))", rows > _LARGE and rows > size * _LARGE_PART
 
 
-def _match(within: str, phrases: Iterable[str]) -> str:
-    """Return FTS5's expression for rows with any of the phrases (terms with blanks between)."""
-    anyone = " OR ".join(f'"{phrase}"' for phrase in phrases)
-    return f"(tokens : ({anyone})){within}"
+def _ranked(phrases: Iterable[str], within: tuple[str, bool]) -> tuple[str, tuple[str, ...]]:
+    """Return the statement for (serial, BM25) of the rows with any of the phrases (terms with blanks between), and its
+    values."""
+    sql = "SELECT rowid, -rank FROM knowledge_fts WHERE knowledge_fts MATCH ? AND rank MATCH 'bm25(1.0, 0.0)'"
+    anyone = "(tokens : ({}))".format(" OR ".join(f'"{phrase}"' for phrase in phrases))
+    bases, large = within
+    if not bases:
+        return sql, (anyone,)
+    if not large:
+        return sql, (f"{anyone} AND {bases}",)
+    # bm25() counts the rows of all it is asked for, those of a mark as well: that takes longer than to rank what other
+    # bases have. The sign has FTS5 not asked for each of these rows by itself.
+    return (f"{sql} AND +rowid IN (SELECT rowid FROM knowledge_fts WHERE knowledge_fts MATCH ?)",
+            (anyone, f"{anyone} AND {bases}"))
 
 
-def _any_of(tx: Connection, within: str, dataset_ids: list[str], phrases: list[tuple[str, ...]], size: int,
+def _any_of(tx: Connection, within: tuple[str, bool], dataset_ids: list[str], phrases: list[tuple[str, ...]], size: int,
             counts: dict[str, int]) -> list[tuple[int, float]]:
     """Return (serial, BM25) of the rows with any of the phrases."""
     if db.dialect() == "sqlite":
-        return tx.exec_driver_sql(
-            "SELECT rowid, -rank FROM knowledge_fts WHERE knowledge_fts MATCH ? AND rank MATCH 'bm25(1.0, 0.0)'",
-            (_match(within, map(" ".join, phrases)),)).all()
+        return tx.exec_driver_sql(*_ranked(map(" ".join, phrases), within)).all()
     # PostgreSQL keeps no places: the words of a phrase may stand apart.
     terms = {term: counts[term] for phrase in phrases for term in phrase}
     return _search_postgresql(tx, dataset_ids, terms, size, _MAX_DOCUMENTS, phrases)

@@ -9,7 +9,9 @@ the question is in another language than the text: then the best hit is an accid
 
 from __future__ import annotations
 
+import _thread
 from collections.abc import Callable, Iterable
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -100,6 +102,7 @@ class _Hit(msgspec.Struct):
     dataset_id: str
     section: str  # document and headings
     cosine: float | None = None
+    vector: bytes | None = None  # float32, where the cosine is not known by the search for neighbours
     bm25: float = 0.0
     translated: float = 0.0  # the keyword score of what the question's words are called otherwise
     score: float = 0.0
@@ -177,37 +180,83 @@ def _search(query: str, bases: list[dict[str, Any]], method: str, settings: Retr
     """Search bases that share a method and an embedding model."""
     chosen = [base["id"] for base in bases]
     wanted = max(CANDIDATES, settings.top_k * 3)
-    words: list[tuple[int, float]] = []
-    translated: list[tuple[int, float]] = []
-    near: list[tuple[int, float]] = []
     with db.read() as tx:
         allowed = _allowed_documents(tx, chosen, settings.conditions)
-        if allowed is not None and not allowed:
-            return []
-        more = 1 if allowed is None else 10
-        if method in ("full_text_search", "keyword_search", "hybrid_search"):
-            words = keyword.search(tx, chosen, query, wanted * more)
-        if method == "hybrid_search":
-            translated = keyword.translated(tx, chosen, query, CANDIDATES * more)
+    if allowed is not None and not allowed:
+        return []
     model = _model(bases[0])
-    vector = None
-    if method in ("semantic_search", "hybrid_search"):
+    hybrid = method == "hybrid_search"
+    vector, near, hits = None, [], {}
+    words = None
+    if method != "semantic_search":
+        # SQLite ranks words beside the arithmetic of the question's vector, on another core where there is one.
+        words = _beside(_by_words, query, chosen, wanted, allowed, model if hybrid else None)
+    if hybrid or method == "semantic_search":
         vector = model.encode([query], "query")[0]
         for base in bases:
             near += _nearest(base, model, vector, wanted, allowed)
         near.sort(key=lambda item: -item[1])
         near = near[:wanted * 2]
-    hits: dict[int, _Hit] = {}
-    with db.read() as tx:
-        known = _units(tx, {serial for found in (words, translated, near) for serial, _ in found}, allowed)
-        for found, limit, attribute in ((words, wanted, "bm25"), (translated, CANDIDATES, "translated"),
-                                        (near, len(near), "cosine")):
-            for serial, value in [row for row in found if row[0] in known][:limit]:
-                setattr(hits.setdefault(serial, known[serial]), attribute, value)
-        if vector is not None:
-            _fill_cosines(tx, hits, model, vector)
+        with db.read() as tx:
+            known = _units(tx, [serial for serial, _ in near], allowed)
+        hits = {serial: known[serial] for serial, _ in near if serial in known}
+        for serial, cosine in near:
+            if serial in known:
+                known[serial].cosine = cosine
+    if words is not None:
+        for serial, hit in words().items():
+            if serial in hits:
+                hits[serial].bm25, hits[serial].translated = hit.bm25, hit.translated
+            else:
+                hits[serial] = hit
+    if vector is not None:
+        _fill_cosines(list(hits.values()), vector)
     ranked = _ranked(query, list(hits.values()), method, model, settings)
     return _passages(bases, ranked, CANDIDATES if settings.rerank else settings.top_k)
+
+
+def _beside(function: Callable[..., Any], *given: Any) -> Callable[[], Any]:
+    """Run a function in a thread of its own; return what waits for it, and returns or raises what it did."""
+    ended: SimpleQueue[tuple[Any, BaseException | None]] = SimpleQueue()
+
+    def work() -> None:
+        try:
+            ended.put((function(*given), None))
+        except BaseException as error:
+            ended.put((None, error))
+
+    def result() -> Any:
+        found, error = ended.get()
+        if error is not None:
+            raise error
+        return found
+
+    _thread.start_new_thread(work, ())  # threading's own would first wait until it runs
+    return result
+
+
+def _by_words(query: str, dataset_ids: list[str], limit: int, allowed: set[str] | None, model: Embedder | None
+              ) -> dict[int, _Hit]:
+    """Return the units that have the question's words; with a model also those that have them in the other language,
+    and the vectors of all."""
+    more = 1 if allowed is None else 10
+    with db.read() as tx:
+        found = [("bm25", limit, keyword.search(tx, dataset_ids, query, limit * more))]
+        if model is not None:
+            found.append(("translated", CANDIDATES, keyword.translated(tx, dataset_ids, query, CANDIDATES * more)))
+        known = _units(tx, {serial for _, _, rows in found for serial, _ in rows}, allowed)
+        hits: dict[int, _Hit] = {}
+        for attribute, most, rows in found:
+            for serial, value in [row for row in rows if row[0] in known][:most]:
+                setattr(hits.setdefault(serial, known[serial]), attribute, value)
+        if model is not None and hits:
+            hashes = "', '".join(hit.hash for hit in hits.values())  # in the text, as the numbers of `_units`
+            vectors = dict(tx.execute(sa.text(
+                f"SELECT hash, vector FROM embeddings WHERE model = :model AND hash IN ('{hashes}')"),
+                {"model": model.key}).all())
+            for hit in hits.values():
+                hit.vector = vectors.get(hit.hash)
+    return hits
 
 
 def _nearest(base: dict[str, Any], model: Embedder, vector, limit: int, allowed: set[str] | None
@@ -262,20 +311,16 @@ def _units(tx, serials: Iterable[int], allowed: set[str] | None) -> dict[int, _H
     return {row[0]: _Hit(*row[:5], f"{row[5]} {row[6]}") for row in rows if allowed is None or row[5] in allowed}
 
 
-def _fill_cosines(tx, hits: dict[int, _Hit], model: Embedder, vector) -> None:
+def _fill_cosines(hits: Iterable[_Hit], vector) -> None:
     """Give the candidates that only the keywords found their cosine too."""
     import numpy as np
 
-    lacking = [hit for hit in hits.values() if hit.cosine is None]
+    lacking = [hit for hit in hits if hit.cosine is None and len(hit.vector or b"") == len(vector) * 4]
     if not lacking:
         return
-    blobs = dict(tx.execute(sa.text(
-        "SELECT hash, vector FROM embeddings WHERE model = :model AND hash IN (SELECT hash FROM knowledge_units "
-        f"WHERE serial IN ({', '.join(str(hit.serial) for hit in lacking)}))"), {"model": model.key}).all())
-    for hit in lacking:
-        data = blobs.get(hit.hash)
-        if data is not None and len(data) == len(vector) * 4:
-            hit.cosine = float(np.frombuffer(data, dtype="<f4") @ vector)
+    rows = np.frombuffer(b"".join(hit.vector for hit in lacking), dtype="<f4").reshape(len(lacking), -1)
+    for hit, cosine in zip(lacking, (rows @ vector).tolist(), strict=True):
+        hit.cosine = cosine
 
 
 def _ranked(query: str, hits: list[_Hit], method: str, model: Embedder, settings: RetrievalSettings) -> list[_Hit]:

@@ -6,6 +6,8 @@ import logging
 import threading
 from collections import Counter
 
+import sqlalchemy as sa
+
 from sparrow import clock, ids
 from sparrow.storage import db, queue
 from sparrow.storage.tables import knowledge as t
@@ -13,6 +15,8 @@ from sparrow.storage.tables import knowledge as t
 log = logging.getLogger(__name__)
 
 DELAY = 1.0  # seconds
+_HIT = t.segments.update().where(t.segments.c.id == sa.bindparam("segment")).values(
+    hit_count=t.segments.c.hit_count + sa.bindparam("more"))
 _MAX = 500
 _lock = threading.Lock()
 _questions: list[dict] = []
@@ -51,9 +55,8 @@ def flush() -> None:
         with db.write() as tx:
             if questions:
                 tx.execute(t.dataset_queries.insert(), questions)
-            for segment_id, count in hits.items():
-                tx.execute(t.segments.update().where(t.segments.c.id == segment_id).values(
-                    hit_count=t.segments.c.hit_count + count))
+            if hits:
+                tx.execute(_HIT, [{"segment": segment_id, "more": count} for segment_id, count in hits.items()])
     except Exception as error:  # statistics never break an answer
         log.warning("usage of knowledge was not recorded: %s", error)
 
