@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
-from tests.bench import workflows
+from tests.bench import knowledge, workflows
 from tests.bench.stack import BUILD, ROOT, Console, ImageStack, Stack
 
 
@@ -36,8 +36,8 @@ class Row:
 
 
 def run(stack: Stack, only: set[str]) -> Iterator[Row]:
-    """Yield the figures. `only` limits them to some of: size, start, memory, idle, chat, workflow, ingest,
-    guest, flat."""
+    """Yield the figures. `only` limits them to some of: size, start, memory, idle, chat, workflow, ingest, 20k,
+    guest, and what a plain run leaves out: 100k, flat."""
     def wanted(name: str) -> bool:
         return not only or name in only
 
@@ -55,19 +55,22 @@ def run(stack: Stack, only: set[str]) -> Iterator[Row]:
         before = stack.cpu_seconds()
         time.sleep(60)
         yield Row("idle CPU over 60 s", (stack.cpu_seconds() - before) / 60 * 100, "%", 0.3)
-    if only and not only & {"chat", "workflow", "ingest", "guest", "flat"}:
+    if only and not only & {"chat", "workflow", "ingest", "20k", "100k", "guest", "flat"}:
         return
-    with FakeModel() as model:
+    with FakeModel() as model, knowledge.NoCost() as embeddings:
         console = Console(stack)
         provider(console, model.port)
+        embeddings.add_to(console)
         if wanted("chat"):
             yield from chat(stack, console)
         if wanted("workflow"):
             yield from workflows.measure(stack, console, Row)
         if wanted("ingest"):
-            yield from ingest(stack, console)
+            yield from knowledge.first(stack, console, Row)
         if wanted("memory"):
             yield from memory(stack, "after the load and the ingest", 340)
+        if wanted("20k") or "100k" in only:
+            yield from knowledge.growing(stack, console, Row, 100_000 if "100k" in only else 20_000)
         if "flat" in only:  # takes minutes: only when asked for
             yield from flat(stack, console)
     if wanted("guest") and isinstance(stack, ImageStack):
@@ -229,29 +232,3 @@ def flat(stack: Stack, console: Console, chats: int = 10_000) -> Iterator[Row]:
     ask(chats)
     after = stack.memory()["total"]
     yield Row(f"memory growth over {chats} chats", (after / before - 1) * 100, "%", 5)
-
-
-def ingest(stack: Stack, console: Console) -> Iterator[Row]:
-    """Yield the cost of indexing 1,000 chunks with the embedded model, and of a query."""
-    dataset = console.call("POST", "/datasets", {"name": f"bench {time.time():.0f}"})["id"]
-    text = "\n\n".join(f"Part {n}-40/{n % 7}B of pump {n}: replace the seal after {n * 10} hours. "
-                       f"第 {n} 号泵的密封圈每运行 {n * 10} 小时更换一次。" for n in range(1000))
-    file_id = console.upload("parts.txt", text.encode())
-    before, start = stack.cpu_seconds(), time.monotonic()
-    console.call("POST", f"/datasets/{dataset}/documents", {"file_ids": [file_id], "process_rule": {
-        "mode": "custom", "rules": {"pre_processing_rules": [], "segmentation": {
-            "separator": "\n\n", "max_tokens": 60, "chunk_overlap": 0}}}})
-    while True:
-        document = console.call("GET", f"/datasets/{dataset}/documents")["data"][0]
-        if document["indexing_status"] in ("completed", "error") or time.monotonic() - start > 300:
-            break
-        time.sleep(0.2)
-    yield Row("ingest 1,000 chunks, embedded model: wall", time.monotonic() - start, "s")
-    yield Row("ingest 1,000 chunks, embedded model: CPU", stack.cpu_seconds() - before, "s")
-    times = []
-    for number in range(40):
-        begin = time.perf_counter()
-        console.call("POST", f"/datasets/{dataset}/hit-testing", {"query": f"seal of pump {number * 20}"})
-        times.append(time.perf_counter() - begin)
-    yield Row("retrieval: hybrid query p50 through HTTPS", statistics.median(times[5:]) * 1000, "ms")
-

@@ -141,14 +141,20 @@ class Stack:
 
     def cpu_seconds(self) -> float:
         """Return CPU seconds used so far by all processes of the stack, ended children included."""
-        ticks = 0
+        return sum(self.cpu_by_program().values())
+
+    def cpu_by_program(self) -> dict[str, float]:
+        """Return CPU seconds used so far by program, ended children included."""
+        result: dict[str, float] = {}
         for pid in self.pids():
             try:
+                command = self._command(pid)
                 fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
             except OSError:
                 continue
-            ticks += sum(map(int, fields[11:15]))
-        return ticks / TICK
+            name = self.program(command) or "others"
+            result[name] = result.get(name, 0) + sum(map(int, fields[11:15])) / TICK
+        return result
 
 
 class HostStack(Stack):
