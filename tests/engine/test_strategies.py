@@ -71,6 +71,7 @@ def parts(**data: Any) -> dict[str, tuple[list[dict[str, Any]], str, str]]:
 
 
 BRANCHES = {"if-else": "true", "question-classifier": "1", "human-input": "ok"}
+RETRIED = ("code", "http-request", "llm", "tool")
 TYPES = sorted(parts())
 INPUTS = {"q": "question", "e": "<<error:server>>", "l": [1, 2], "n": 5,
           "f": File(type="document", transfer_method="local_file", filename="a.docx", extension=".docx")}
@@ -144,10 +145,11 @@ def test_default_values_take_the_place_of_outputs(name, beside):
 @pytest.mark.parametrize("strategy", [None, "fail-branch", "default-value"])
 @pytest.mark.parametrize("name", TYPES)
 def test_retries_come_before_the_strategy(name, strategy):
+    """Only the types that Dify tries again are; the others' settings say nothing."""
     events, _ = run(name, False, error_strategy=strategy, retry_config={
         "retry_enabled": True, "max_retries": 2, "retry_interval": 1})
     retries = [event for event in events if isinstance(event, ev.NodeRetry) and event.node_id == "x"]
-    assert [event.retry_index for event in retries] == [1, 2]
+    assert [event.retry_index for event in retries] == ([1, 2] if name in RETRIED else [])
     assert all(event.error for event in retries)
     assert len([event for event in events if isinstance(event, ev.NodeStarted) and event.node_id == "x"]) == 1
     (found,) = ended(events, "x")
@@ -156,21 +158,31 @@ def test_retries_come_before_the_strategy(name, strategy):
         assert events[-1].status == "failed"
     elif strategy == "fail-branch" or name not in BRANCHES:
         assert events[-1].status == "partial-succeeded"
-        assert events[-1].exceptions_count == 3
+        assert events[-1].exceptions_count == (3 if name in RETRIED else 1)
 
 
-@pytest.mark.parametrize("name", ["llm", "parameter-extractor", "question-classifier", "agent"])
-def test_a_retry_that_works_is_a_partial_success(name):
+def test_a_retry_that_works_is_a_partial_success():
     """The model fails once; what it was asked stays the same."""
-    words = "<<fail:1:k:server>><<say:{\"category_id\": \"1\", \"a\": \"b\"}>>"
-    nodes, inner, _ = parts(retry_config={"retry_enabled": True, "max_retries": 2, "retry_interval": 1})[name]
-    if name == "llm":
-        nodes[0]["data"]["prompt_template"][0]["text"] = words
-    if name == "agent":
-        nodes[0]["data"]["agent_parameters"]["query"]["value"] = words
-    events = play(graph([START, *nodes, end("ok", d=["s", "q"])], f"s>x x[{BRANCHES.get(name, 'source')}]>ok {inner}"),
-                  {**INPUTS, "e": words})
+    nodes, _, _ = parts(retry_config={"retry_enabled": True, "max_retries": 2, "retry_interval": 1})["llm"]
+    nodes[0]["data"]["prompt_template"][0]["text"] = "<<fail:1:k:server>>"
+    events = play(graph([START, *nodes, end("ok", d=["s", "q"])], "s>x x>ok"), INPUTS)
     assert [event.retry_index for event in events if isinstance(event, ev.NodeRetry)] == [1]
     assert ended(events, "x")[0].status == "succeeded"
     assert (events[-1].status, events[-1].exceptions_count) == ("partial-succeeded", 1)
     assert events[-1].outputs == {"d": "question"}
+
+
+@pytest.mark.parametrize("kind", ["iteration", "loop"])
+def test_retries_inside_a_container_are_not_the_runs_own(kind):
+    """A child that succeeds at its second try leaves the run a plain success, its failed try none of its steps."""
+    place = {f"{kind}_id": "x"}
+    outer = node("x", "iteration", iterator_selector=["s", "l"], output_selector=["c", "text"], start_node_id="xs") \
+        if kind == "iteration" else node("x", "loop", loop_count=2, start_node_id="xs", loop_variables=[],
+                                         break_conditions=[])
+    child = llm("c", "<<fail:1:k:server>>", retry_config={"retry_enabled": True, "max_retries": 1,
+                                                          "retry_interval": 1}, **place)
+    flow = graph([START, outer, node("xs", f"{kind}-start", **place), child, end("ok", d=["s", "q"])],
+                 "s>x xs>c x>ok")
+    events = play(flow, INPUTS)
+    assert [event.node_id for event in events if isinstance(event, ev.NodeRetry)] == ["c"]
+    assert (events[-1].status, events[-1].exceptions_count, events[-1].total_steps) == ("succeeded", 0, 3)

@@ -236,7 +236,7 @@ class Frame:
             kind = type(item)
             if kind is ev.AgentLog:
                 item.data = whole(item.data)
-            if kind is ev.NodeRetry:
+            if kind is ev.NodeRetry and item.id == job.context.execution_id:  # a container's children count in theirs
                 self.totals.steps += 1
                 self.totals.exceptions += 1
             yield item

@@ -77,6 +77,7 @@ class Node:
     kind = "plain"  # or root, branch, container, reply
     type = ""
     streams = False
+    retries = False  # whether retry_config counts: as in Dify for models, code, tools and HTTP requests alone
 
     def __init__(self, identity: str, data: dict[str, Any]):
         self.id = identity
@@ -87,7 +88,7 @@ class Node:
         if self.strategy == "fail-branch" and self.kind == "plain":  # the two ways out make it a branch
             self.kind = "branch"
         retry = data.get("retry_config") or {}
-        self.max_retries = int(retry.get("max_retries") or 0) if retry.get("retry_enabled") else 0
+        self.max_retries = int(retry.get("max_retries") or 0) if self.retries and retry.get("retry_enabled") else 0
         self.retry_seconds = float(retry.get("retry_interval") or 0) / 1000
         self.defaults = _defaults(data.get("default_value")) if self.strategy == "default-value" else {}
         self.setup(data)

@@ -28,6 +28,8 @@ class CodeError(NodeError):
 class Code(Node):
     """Calls `main` in the sandbox."""
 
+    retries = True
+
     def run(self, context: Context) -> Result:
         """Return the declared outputs."""
         inputs = jsonable(gather(self.data.get("variables"), context))

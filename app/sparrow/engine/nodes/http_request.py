@@ -48,6 +48,8 @@ class HttpRequestNode(Node):
     """Sends a request. Statuses that stand for a busy or broken server are errors, others beyond 2xx only where a
     strategy or retries are set."""
 
+    retries = True
+
     def setup(self, data: dict[str, Any]) -> None:
         """Read method and body."""
         self.method = str(data.get("method") or "get").lower()

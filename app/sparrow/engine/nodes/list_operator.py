@@ -49,6 +49,8 @@ class ListOperator(Node):
             value = rule.get("value", "")
             if isinstance(value, str):
                 value = template.render(value, context.pool)
+            elif value in (0, 1):  # True and False, as numbers too
+                value = bool(value)
             operator, key = str(rule.get("comparison_operator") or ""), str(rule.get("key") or "")
             items = [item for item in items if _fits(item, key, operator, value)]
         return items
@@ -57,7 +59,7 @@ class ListOperator(Node):
         rules = self.data.get("extract_by") or {}
         if not rules.get("enabled"):
             return items
-        place = int(template.render(str(rules.get("serial") or "1"), context.pool))
+        place = int(template.render(str(rules.get("serial", "1")), context.pool))
         if place < 1:
             raise ValueError(f"Invalid serial index: must be >= 1, got {place}")
         if place > len(items):
@@ -115,6 +117,7 @@ def _fits(item: Any, key: str, operator: str, value: Any) -> bool:
 
 def _judge(item: Any, operator: str, value: str) -> bool:
     """Compare a text or a number; `in` asks whether the item is part of the value's text."""
+    number = None if isinstance(item, str) else float(value)
     if operator not in (_TEXT if isinstance(item, str) else _ORDER):
         raise ConditionError(f"Invalid condition: {operator}")
     if operator in ("in", "not in"):
@@ -124,4 +127,4 @@ def _judge(item: Any, operator: str, value: str) -> bool:
             # An empty text contains nothing but an empty text.
             return (not value) != (operator == "not contains")
         return compare(operator, item, value)
-    return compare(operator, float(item), float(value))
+    return compare(operator, float(item), number)

@@ -30,6 +30,7 @@ class Llm(Node):
     """Asks a model and streams its text."""
 
     streams = True
+    retries = True
 
     def setup(self, data: dict[str, Any]) -> None:
         """Read model, vision, structured output and reasoning settings."""

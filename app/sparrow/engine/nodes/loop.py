@@ -13,7 +13,7 @@ from sparrow.engine.context import Context
 from sparrow.engine.frame import Frame, Tags, Totals, usage_dict
 from sparrow.engine.nodes.base import Node, NodeError, Paused, Result
 from sparrow.engine.nodes.iteration import cost
-from sparrow.engine.values import MISSING, empty_of, fits, jsonable, type_name
+from sparrow.engine.values import MISSING, fits, jsonable, type_name
 from sparrow.messages import Usage
 
 
@@ -152,16 +152,19 @@ class Loop(Node):
 
 
 def _constant(kind: str, value: Any) -> Any:
-    """Read a constant: text may stand for JSON or a number; nothing is the type's empty value."""
-    if value is None or (isinstance(value, str) and not value.strip() and kind != "string"):
-        return empty_of(kind)
+    """Read a constant: text may stand for JSON or a number; a list without value is empty, anything else wrong."""
+    listed = kind.startswith("array") and kind != "array[boolean]"
+    if listed and not value:
+        return []
+    if value is None:
+        raise NodeError(f"Type mismatch: expected {kind}, but got None")
     read = value
     if isinstance(value, str) and kind != "string":
         try:
             read = json.loads(value)
         except ValueError as error:
-            if kind.startswith("array"):
+            if listed:
                 raise NodeError(str(error)) from None
     if not fits(kind, read):
-        raise NodeError(f"Type mismatch: expected {kind}, but got {type_name(read)}, value={value}")
+        raise NodeError(f"Type mismatch: expected {kind}, but got {type_name(read)}, value={read}")
     return read

@@ -43,6 +43,7 @@ class Tool(Node):
     """Runs one tool and streams its text."""
 
     streams = True
+    retries = True
 
     def setup(self, data: dict[str, Any]) -> None:
         """Read which tool."""
