@@ -101,6 +101,10 @@ def test_an_unknown_operator_is_refused_before_the_run():
     ([1, 2], {"filter_by": ("", ">", "x")}, "could not convert string to float: 'x'"),
     ([1, 2, 3], {"limit": {"enabled": True}}, [1, 2]),
     ([1], {"extract_by": {"enabled": True, "serial": "0"}}, "Invalid serial index: must be >= 1, got 0"),
+    ([1], {"extract_by": {"enabled": True, "serial": ""}}, "invalid literal for int() with base 10: ''"),
+    ([True, False], {"filter_by": ("", "is", 1)}, [True]), (["1"], {"filter_by": ("", "is", 1)},
+                                                            "Invalid filter value: True"),
+    ([1, 2], {"filter_by": ("", "contains", "x")}, "could not convert string to float: 'x'"),
 ])
 def test_list_operator(items, settings, outcome):
     if "filter_by" in settings:
@@ -191,7 +195,10 @@ def test_a_loop_end_is_no_break_for_the_reason():
     ("array[string]", '["a"]', ["a"]), ("array[string]", "", []), ("object", '{"a": 1}', {"a": 1}),
     ("boolean", "true", True),
     ("number", "2.5", 2.5), ("number", "abc", "Type mismatch: expected number, but got string, value=abc"),
-    ("string", "12", "12"),
+    ("string", "12", "12"), ("array[number]", None, []), ("array[string]", ["a"], ["a"]),
+    ("number", None, "Type mismatch: expected number, but got None"),
+    ("object", "", "Type mismatch: expected object, but got string, value="),
+    ("array[number]", '["a"]', "Type mismatch: expected array[number], but got array[string], value=['a']"),
 ])
 def test_constants_of_loops(kind, value, outcome):
     nodes = [START, node("l", "loop", start_node_id="b", loop_count=1, loop_variables=[

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 
@@ -206,18 +207,30 @@ def test_templates_cannot_run_away(source, monkeypatch):
 
 @pytest.mark.parametrize(("text", "value"), [
     ('{"q": word, }', {"q": "word"}), ("x {'a': [1, 2,]} y", {"a": [1, 2]}), ('{"a": {"b": 1', {"a": {"b": 1}}),
-    ("```json\n{\"a\": true}\n```", {"a": True}),
+    ("```json\n{\"a\": true}\n```", {"a": True}), ('{"a": http://x/y}', {"a": "http://x/y"}),
     ('{"q": "he said "hi", then\nleft", "n": 1}', {"q": 'he said "hi", then\nleft', "n": 1}),
-    ('["say "no"", "b"]', ['say "no"', "b"]), ("{'q': 'it's', 'n': 1}", {"q": "it's", "n": 1}),
-    ('{"a": }', {"a": ""}), ('{"a": 1, "b":', {"a": 1, "b": ""}), ('{"a": 1, "b', {"a": 1}), ('{"a": {"b"', {"a": {}}),
-    ('{"a": "x" "b": 2}', {"a": "x", "b": 2}), ('{"a": "", "b": ["", ""],}', {"a": "", "b": ["", ""]}),
+    ('<think>a</think>{"a": 1}', {"a": 1}), ('{"a": 1 "b": 2}', {"a": 1, "b": 2}), ('{"a": 1}{"b": 2}', [
+        {"a": 1}, {"b": 2}]),
 ])
 def test_broken_json_is_read(text, value):
-    assert jsonrepair.extract(text) == value
+    assert jsonrepair.loads(text) == value
 
 
-def test_hostile_json_is_given_up():
-    assert jsonrepair.extract("[" * 100_000) is None
+@pytest.mark.parametrize("text", ["", "no JSON", "[" * 100_000, "{" * 50_000, '["' + 'a" ' * 10_000])
+def test_json_that_cannot_be_repaired_soon_is_given_up(text):
+    """The last takes the library half a minute when it is left alone."""
+    begun = time.monotonic()
+    with pytest.raises(ValueError, match=r"JSON|deep|nesting|damaged"):
+        jsonrepair.loads(text)
+    assert time.monotonic() - begun < 10
+
+
+@pytest.mark.parametrize(("said", "value"), [
+    ('[1, {"a": 1}, {"a": 2}]', {"a": 1}), ("[1, 2]", {}), ('{"a": 1', {"a": 1}), ("none", None)])
+def test_structured_output_takes_the_first_object(said, value):
+    found = one(llm("l", f"<<say:{said}>>", structured_output_enabled=True, structured_output={"schema": {}}), {})
+    assert found.outputs.get("structured_output") == value
+    assert found.status == ("failed" if value is None else "succeeded")
 
 
 @pytest.mark.parametrize(("required", "found"), [(True, ("failed", None)), (False, ("succeeded", "left out"))])

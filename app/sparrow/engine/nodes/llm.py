@@ -135,8 +135,8 @@ class Llm(Node):
             found = jsonrepair.loads(text)
         except ValueError:
             found = MISSING
-        if isinstance(found, list) and found and isinstance(found[0], dict):
-            found = found[0]
+        if isinstance(found, list):
+            found = next((item for item in found if isinstance(item, dict)), {})
         if not isinstance(found, dict):
             raise NodeError(f"Failed to parse structured output: Failed to parse structured output: {text}",
                             "OutputParserError")
