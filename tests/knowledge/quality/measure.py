@@ -1,8 +1,8 @@
 """Recall and mean reciprocal rank of each search method on real bilingual documents.
 
-    python -m tests.knowledge.quality.measure [tune|report] [--misses]
+    python -m tests.knowledge.quality.measure [tune|report|other] [--misses]
 
-Two sets over different documents. `tune` chose the defaults: chapters 6, 9 and 10 of the Debian Reference (GPL-2+) in
+Sets over different documents. `tune` chose the defaults: chapters 6, 9 and 10 of the Debian Reference (GPL-2+) in
 English and Chinese and sections 2, 3 and 7 of the Chinese manual pages of manpages-zh (GFDL and GPL). `report` was
 written before any tuning and is only looked at: the book's other chapters and sections 1, 5 and 8 of the pages. Each
 line of a .tsv names the sections or pages that answer, the one it was written for first, and asks in both languages:
@@ -10,8 +10,10 @@ as one would ask (paraphrase) or by an exact code. A passage is right if it stan
 base that holds only the other; an English question for a manual page is cross-lingual in itself. Needs the Debian
 packages debian-reference-en, debian-reference-zh-cn, manpages-zh.
 
-Which others answer was judged for every question of both sets on the first three hits of all methods together, in
-random order and without their method or rank. An answer states what was asked, or names the command, setting or file
+`other` (see other.py) is smaller, and of technical guides and help pages: what a change does to `tune` is to hold there.
+
+Which others answer was judged for every question on the first three hits of all methods together, in random order and
+without their method or rank. An answer states what was asked, or names the command, setting or file
 that does it; for a code, it says what each of its words is or shows it at work. One that only refers to another section
 does not answer, nor do tables of contents. wrong.tsv holds what was found not to answer: so the table can say how many
 of the first three nobody has judged, and only those are to be looked at after a change.
@@ -24,6 +26,7 @@ import re
 from collections import Counter, defaultdict
 from pathlib import Path
 
+from . import other
 from .pages import plain
 
 HERE = Path(__file__).parent
@@ -32,7 +35,7 @@ PAGES = Path("/usr/share/man/zh_CN")
 CHAPTERS = {"tune": ("ch06", "ch09", "ch10"),
             "report": ("ch01", "ch02", "ch03", "ch04", "ch05", "ch07", "ch08", "ch11", "ch12")}
 SECTIONS = {"tune": ("man2", "man3", "man7"), "report": ("man1", "man5", "man8")}
-QUESTIONS = {"tune": "questions.tsv", "report": "report.tsv"}
+QUESTIONS = {"tune": "questions.tsv", "report": "report.tsv", "other": "other.tsv"}
 WRONG = "wrong.tsv"  # by the English question
 LANGUAGES = ("en", "zh-cn")
 _INSIDE = re.compile(r"^(\d+(?:\.\d+)+)\. ", re.M)
@@ -53,6 +56,8 @@ def questions(part: str) -> list[dict]:
 
 def sources(part: str, languages: tuple[str, ...]) -> list[tuple[str, bytes]]:
     """Return (name, content) of a set's documents in some languages."""
+    if part == "other":
+        return other.sources(languages)
     out = [(f"{chapter}.{language}.html", (BOOK / f"{chapter}.{language}.html").read_bytes())
            for language in languages for chapter in CHAPTERS[part]]
     if languages == LANGUAGES:
@@ -94,6 +99,8 @@ def right(passage, section: str) -> bool:
         return any(right(passage, one) for one in section.split())
     if section.startswith("man:"):
         return passage.document_name == section[4:] + ".txt"
+    if section.startswith("help:") or "__" in passage.document_name:
+        return place(passage) == section
     found, inside = _numbers(passage)
     if section.endswith("."):
         return section[:-1] in [*found[-1:], *inside] and not _contents(passage)
@@ -104,6 +111,8 @@ def place(passage) -> str:
     """Return the section or manual page a passage stands in, as the lists of answers name it."""
     if passage.document_name.endswith(".txt"):
         return "man:" + passage.document_name.removesuffix(".txt")
+    if "__" in passage.document_name:
+        return "help:" + passage.document_name.split(".")[0].replace("__", "/")
     return (_numbers(passage)[0] or [passage.document_name])[-1]
 
 
@@ -185,7 +194,7 @@ def main() -> None:
     import sys
     import tempfile
 
-    parts = tuple(part for part in ("tune", "report") if part in sys.argv[1:]) or ("tune", "report")
+    parts = tuple(part for part in QUESTIONS if part in sys.argv[1:]) or ("tune", "report")
     misses = [] if "--misses" in sys.argv else None
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "config").mkdir()
