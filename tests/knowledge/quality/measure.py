@@ -10,7 +10,7 @@ as one would ask (paraphrase) or by an exact code. A passage is right if it stan
 base that holds only the other; an English question for a manual page is cross-lingual in itself. Needs the Debian
 packages debian-reference-en, debian-reference-zh-cn, manpages-zh.
 
-`other` (see other.py) is smaller, and of technical guides and help pages: what a change does to `tune` is to hold there.
+`other` (see other.py) is smaller, of technical guides and help pages: what a change does to `tune` is to hold there.
 
 Which others answer was judged for every question on the first three hits of all methods together, in random order and
 without their method or rank. An answer states what was asked, or names the command, setting or file
