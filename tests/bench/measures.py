@@ -110,15 +110,15 @@ def guest(stack: Stack) -> Iterator[Row]:
 
 
 class FakeModel:
-    """tests/fake_llm.py without delay, as a process of its own."""
+    """tests/fake_llm without delay, as a process of its own."""
 
     def __enter__(self):
         from tests.conftest import free_port
 
         self.port = free_port()
         self.process = subprocess.Popen(
-            [sys.executable, str(ROOT / "tests" / "fake_llm.py"), "--port", str(self.port), "--no-record"],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            [sys.executable, "-m", "tests.fake_llm", "--port", str(self.port), "--no-record"],
+            cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         time.sleep(0.7)
         return self
 

@@ -14,7 +14,7 @@ PICTURE = {"name": "pump.png", "mimeType": "image/png", "buffer": base64.b64deco
 # What the manuals of conftest.py say: (question, part of the answer).
 ENGLISH = "Which stage of the boot process is the boot loader?", "2nd stage of the boot process"
 CHINESE = "常规 Debian 系统是启动流程的第几阶段？", "第四阶段"
-# What a model's server does (tests/fake_llm.py) and what the console advises then.
+# What a model's server does (tests/fake_llm) and what the console advises then.
 FAILURES = [
     ("<<error:rate_limit>>", "Wait a minute"),
     ("<<fault:cut:2>>", "Try again"),

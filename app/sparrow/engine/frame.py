@@ -18,14 +18,14 @@ from sparrow.characters import whole
 from sparrow.engine import events as ev
 from sparrow.engine.context import Context, Shared
 from sparrow.engine.graph import Edge, Scope
-from sparrow.engine.nodes.base import Chunk, Node, NodeError, Paused, Result
+from sparrow.engine.nodes.base import Chunk, Node, NodeError, Paused, Result, as_node_error
 from sparrow.engine.pool import Pool
-from sparrow.engine.ports import Cancel, PortError
+from sparrow.engine.ports import Cancel
 from sparrow.engine.streaming import SKIPPED, TAKEN, Streamer
+from sparrow.engine.totals import Totals, usage_dict
 from sparrow.engine.values import files_in, jsonable
-from sparrow.errors import SparrowError
 from sparrow.ids import new_id
-from sparrow.messages import ModelError, Usage
+from sparrow.messages import Usage
 
 
 @dataclass(slots=True)
@@ -64,49 +64,6 @@ class Failure:
 
     error: str
     error_type: str
-
-
-@dataclass(slots=True)
-class Totals:
-    """What a frame's nodes cost: steps (attempts), handled and unhandled errors, model usage."""
-
-    steps: int = 0
-    exceptions: int = 0
-    usage: Usage | None = None
-
-    @property
-    def tokens(self) -> int:
-        """Return all tokens."""
-        return self.usage.total_tokens if self.usage else 0
-
-    def add(self, usage: Usage | None) -> None:
-        """Add a model call's usage."""
-        if usage is not None:
-            self.usage = usage if self.usage is None else add_usage(self.usage, usage)
-
-
-def add_usage(one: Usage, other: Usage) -> Usage:
-    """Return the sum of two usages; unit prices are the later call's."""
-    from decimal import Decimal
-
-    def plus(a: str, b: str) -> str:
-        return b if a in ("0", "0.0") else a if b in ("0", "0.0") else str(Decimal(a) + Decimal(b))
-
-    return Usage(
-        prompt_tokens=one.prompt_tokens + other.prompt_tokens,
-        completion_tokens=one.completion_tokens + other.completion_tokens,
-        total_tokens=one.total_tokens + other.total_tokens,
-        prompt_unit_price=other.prompt_unit_price,
-        completion_unit_price=other.completion_unit_price,
-        prompt_price_unit=other.prompt_price_unit,
-        completion_price_unit=other.completion_price_unit,
-        prompt_price=plus(one.prompt_price, other.prompt_price),
-        completion_price=plus(one.completion_price, other.completion_price),
-        total_price=plus(one.total_price, other.total_price),
-        currency=other.currency,
-        latency=one.latency + other.latency,
-        time_to_first_token=one.time_to_first_token or other.time_to_first_token,
-    )
 
 
 @dataclass(slots=True)
@@ -480,22 +437,3 @@ class Frame:
         for identity, kept in state["paused"]:
             self.resumed[identity] = kept
             self._queue_node(identity)
-
-
-def usage_dict(usage: Usage | None) -> dict[str, Any] | None:
-    """Return a usage as a dictionary of its fields."""
-    if usage is None:
-        return None
-    return {name: getattr(usage, name) for name in Usage.__slots__}
-
-
-def as_node_error(error: BaseException) -> NodeError:
-    """Return any error as a NodeError: its text, and the type a client is shown."""
-    if isinstance(error, NodeError):
-        error.args, error.outputs = (whole(str(error)),), whole(error.outputs)
-        return error
-    if isinstance(error, ModelError | PortError):
-        return NodeError(whole(str(error)), error.error_type)
-    if isinstance(error, SparrowError):
-        return NodeError(error.message, type(error).__name__)
-    return NodeError(whole(str(error)) or type(error).__name__, type(error).__name__)

@@ -12,11 +12,12 @@ from typing import Any
 from sparrow import clock
 from sparrow.engine import events as ev
 from sparrow.engine.context import Limits, Shared
-from sparrow.engine.frame import Frame, usage_dict
+from sparrow.engine.frame import Frame
 from sparrow.engine.graph import Graph, GraphError
 from sparrow.engine.mask import masked
 from sparrow.engine.pool import Pool
 from sparrow.engine.ports import Cancel, FormResult, Ports
+from sparrow.engine.totals import usage_dict
 from sparrow.engine.values import files_in, jsonable, revive
 from sparrow.messages import ModelError
 

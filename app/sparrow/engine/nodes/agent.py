@@ -10,11 +10,11 @@ from sparrow.engine import prompts
 from sparrow.engine.agent.loop import Outcome, Thought, function_calling, react
 from sparrow.engine.agent.names import distinct
 from sparrow.engine.context import Context
-from sparrow.engine.frame import add_usage
 from sparrow.engine.models import Reply, chat
 from sparrow.engine.nodes.base import Chunk, Node, NodeError, Result
 from sparrow.engine.nodes.tool import arguments_of
 from sparrow.engine.ports import PortError, ToolRef
+from sparrow.engine.totals import add_usage
 from sparrow.engine.values import jsonable, text
 from sparrow.ids import new_id
 from sparrow.messages import Message, ToolSpec, Usage

@@ -7,8 +7,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from sparrow.characters import whole
+from sparrow.engine.ports import PortError
 from sparrow.engine.values import fits
-from sparrow.messages import ModelRef, Usage
+from sparrow.errors import SparrowError
+from sparrow.messages import ModelError, ModelRef, Usage
 
 if TYPE_CHECKING:
     from sparrow.engine.context import Context
@@ -52,6 +55,18 @@ class NodeError(Exception):
         self.outputs = outputs
         self.metadata = metadata
         self.usage = usage
+
+
+def as_node_error(error: BaseException) -> NodeError:
+    """Return any error as a NodeError: its text, and the type a client is shown."""
+    if isinstance(error, NodeError):
+        error.args, error.outputs = (whole(str(error)),), whole(error.outputs)
+        return error
+    if isinstance(error, ModelError | PortError):
+        return NodeError(whole(str(error)), error.error_type)
+    if isinstance(error, SparrowError):
+        return NodeError(error.message, type(error).__name__)
+    return NodeError(whole(str(error)) or type(error).__name__, type(error).__name__)
 
 
 class Paused(Exception):

@@ -10,19 +10,12 @@ from typing import Any
 from sparrow import clock
 from sparrow.engine import events as ev
 from sparrow.engine.context import Context
-from sparrow.engine.frame import Frame, PausedJob, Tags, Totals, usage_dict
+from sparrow.engine.frame import Frame, PausedJob, Tags
 from sparrow.engine.nodes.base import Node, NodeError, Paused, Result
 from sparrow.engine.pool import Pool
+from sparrow.engine.totals import Totals, cost, usage_dict
 from sparrow.engine.values import MISSING, jsonable, revive, text, type_name
 from sparrow.messages import Usage
-
-
-def cost(totals: Totals) -> dict[str, Any]:
-    """Return what a container's execution_metadata says of money."""
-    usage = totals.usage
-    if usage is None:
-        return {"total_tokens": 0, "total_price": "0.0", "currency": "USD"}
-    return {"total_tokens": usage.total_tokens, "total_price": usage.total_price, "currency": usage.currency}
 
 
 class Iteration(Node):

@@ -11,7 +11,7 @@ from sparrow.engine import events as ev
 from sparrow.engine import jsonrepair, prompts
 from sparrow.engine.context import Context
 from sparrow.engine.models import Reply, chat
-from sparrow.engine.nodes.base import Chunk, Node, NodeError, Result
+from sparrow.engine.nodes.base import Chunk, Node, NodeError, Result, as_node_error
 from sparrow.engine.values import MISSING, jsonable
 from sparrow.messages import Message, ModelInfo, ModelRef
 
@@ -56,8 +56,6 @@ class Llm(Node):
             error.inputs = inputs
             raise
         except Exception as error:
-            from sparrow.engine.frame import as_node_error
-
             failed = as_node_error(error)
             failed.inputs = inputs
             raise failed from error

@@ -10,9 +10,9 @@ from sparrow import clock
 from sparrow.engine import events as ev
 from sparrow.engine.conditions import ConditionError, check, evaluate
 from sparrow.engine.context import Context
-from sparrow.engine.frame import Frame, Tags, Totals, usage_dict
+from sparrow.engine.frame import Frame, Tags
 from sparrow.engine.nodes.base import Node, NodeError, Paused, Result
-from sparrow.engine.nodes.iteration import cost
+from sparrow.engine.totals import Totals, cost, usage_dict
 from sparrow.engine.values import MISSING, fits, jsonable, type_name
 from sparrow.messages import Usage
 
