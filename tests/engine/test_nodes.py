@@ -86,10 +86,11 @@ def test_http_logs_the_request_without_its_key():
             return HttpResponse(200, {"content-type": "application/json"}, b'{"ok":1}', request.url)
 
     web = Web()
-    item = node("h", "http-request", method="POST", url="http://x/y", headers="", params="a:1\na:2",
+    item = node("h", "http-request", method="POST", url="http://x/y?z=1", headers="", params="a:1\na:2",
                 authorization={"type": "api-key", "config": {"type": "bearer", "api_key": "secret"}},
                 body={"type": "json", "data": [{"type": "text", "value": "{'q': word,}"}]})
     found = one(item, ports=Ports(http=web))
+    assert web.seen.url == "http://x/y"  # the node's parameters replace a query that the URL has
     assert found.outputs["body"] == '{"ok":1}'
     assert "secret" not in found.process_data["request"]
     assert ("Authorization", "Bearer secret") in web.seen.headers

@@ -95,8 +95,11 @@ class HttpRequestNode(Node):
         self._authorize(headers, context)
         timeout = self.data.get("timeout") or {}
         verify = self.data.get("ssl_verify")
+        params = _params(str(self.data.get("params") or ""), context)
+        if params:  # as in Dify, they replace a query that the URL has of its own
+            url = urlsplit(url)._replace(query="").geturl()
         request = HttpRequest(
-            self.method.upper(), url, headers, _params(str(self.data.get("params") or ""), context),
+            self.method.upper(), url, headers, params,
             connect_timeout=float(timeout.get("connect") or 10), read_timeout=float(timeout.get("read") or 600),
             write_timeout=float(timeout.get("write") or 600), verify=verify is not False,
         )
@@ -131,7 +134,7 @@ class HttpRequestNode(Node):
             if kind == "binary":
                 file = context.pool.get(item.get("file") or ())
                 if not isinstance(file, File):
-                    raise NodeError(f"cannot fetch file with selector {item.get('file')}", "FileFetchError")
+                    raise NodeError(f"cannot fetch file with selector {item.get('file') or []}", "FileFetchError")
                 request.body = context.need("files").read(file)  # without a type, as in Dify: headers may give one
                 return
             text = template.render(str(item.get("value") or ""), context.pool)
