@@ -22,8 +22,9 @@ from .conftest import MODEL, flow_app
 from .test_chat_features import put_model
 
 SCRIPTS = Path(__file__).resolve().parent.parent / "clients"
-# Its module is called dify_client, as that of dify-client is. What else it needs, other tests need too.
+# Their modules are called dify_client, as that of dify-client is. What else they need, other tests need too.
 DIFY_CLIENT_PYTHON = ["dify-client-python==1.0.3", "httpx-sse==0.4.3"]
+DIFY_PYTHON_SDK = ["dify-python-sdk==0.1.16", "aiofiles==25.1.0"]
 TOOL = {"enabled": True, "provider_id": "time", "provider_name": "time", "provider_type": "builtin",
         "tool_name": "current_time", "tool_label": "t", "tool_parameters": {}}
 SPEECH = {"speech_to_text": {"enabled": True}, "text_to_speech": {"enabled": True, "voice": "alloy", "language": "en"},
@@ -33,16 +34,15 @@ FORM = [{"paragraph": {"variable": "query", "label": "q", "required": True}}]
 RETRIEVAL = {"search_method": "hybrid_search", "reranking_enable": False, "top_k": 3, "score_threshold_enabled": False}
 
 
-@pytest.fixture(scope="session")
-def dify_client_python() -> Path:
-    """The folder with dify-client-python."""
-    folder = SCRIPTS / "python_modules"
-    stamp, wanted = folder / ".installed", "\n".join(DIFY_CLIENT_PYTHON)
+def installed(name: str, packages: list[str]) -> Path:
+    """Return a folder with packages of their own; skip where they cannot be fetched."""
+    folder = SCRIPTS / "python_modules" / name
+    stamp, wanted = folder / ".installed", "\n".join(packages)
     if not stamp.exists() or stamp.read_text() != wanted:
         done = subprocess.run([sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-compile", "--upgrade",
-                               "--target", str(folder), *DIFY_CLIENT_PYTHON], capture_output=True, text=True)
+                               "--target", str(folder), *packages], capture_output=True, text=True)
         if done.returncode:
-            pytest.skip(f"dify-client-python cannot be installed: {done.stderr[-300:]}")
+            pytest.skip(f"{name} cannot be installed: {done.stderr[-300:]}")
         stamp.write_text(wanted)
     return folder
 
@@ -73,9 +73,10 @@ def index(*document_ids: str) -> None:
         indexing.run(document_id)
 
 
-def test_dify_client_python(keys, dify_client_python):
+def test_dify_client_python(keys):
+    modules = installed("dify-client-python", DIFY_CLIENT_PYTHON)
     done = subprocess.run([sys.executable, "dify_client_python.py", json.dumps(keys)], cwd=SCRIPTS, timeout=120,
-                          capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(dify_client_python)})
+                          capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(modules)})
     assert done.returncode == 0, done.stderr[-3000:]
     for kind, seen in json.loads(done.stdout).items():
         assert kind in ("Client", "AsyncClient")
@@ -98,6 +99,39 @@ def test_dify_client_python(keys, dify_client_python):
         assert seen["heard"]["text"].startswith("transcribed")
         for name in ("like", "unlike", "stop chat_messages", "stop completion_messages", "stop workflows"):
             assert seen[name] == {"result": "success"}
+
+
+def test_dify_python_sdk(live, keys):
+    modules = installed("dify-python-sdk", DIFY_PYTHON_SDK)
+    process = subprocess.Popen(
+        [sys.executable, "dify_python_sdk.py", json.dumps({**keys, "kb": knowledge_key(live)})], cwd=SCRIPTS, text=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(modules)})
+    told = {}
+    for line in process.stdout:
+        if line.startswith("index "):
+            index(*line.split()[1:])
+            process.stdin.write("\n")
+            process.stdin.flush()
+        else:
+            told = json.loads(line)
+    assert process.wait(60) == 0, process.stderr.read()[-3000:]
+    for name, mode in (("chat", "chat"), ("flow", "advanced-chat")):
+        assert told[f"{name} answer"] == "echo: hello there"
+        assert told[f"{name} events"][-1] == ("message_end" if name == "chat" else "workflow_finished")
+        assert (told[f"{name} messages"], told[f"{name} name"], told[f"{name} variables"]) == (2, "n", [])
+        assert (told[f"{name} talks"], told[f"{name} mode"]) == (1, mode)
+    assert (told["suggested"], told["upload"], told["annotation"], told["annotations"]) == (3, "pump.txt", "b", 1)
+    assert told["said"] > 0
+    assert told["heard"].startswith("transcribed")
+    assert told["completion"] == "echo: Say q"
+    assert (told["workflow"], told["version"], told["logs"]) == ({"result": "echo: w"}, {"result": "echo: v"}, 2)
+    assert (told["batch"], told["documents"], told["segment"], told["found"]) == ("waiting", 1, "Changed", 1)
+    assert told["models"]
+    assert told["hits"]
+    assert (told["built in"], told["metadata"], told["tags"]) == (5, ["writer"], [])
+    assert (told["name"], told["read"]) == ("sdk 2", "d")
+    assert (told["async answer"], told["async workflow"]) == ("echo: hello there", {"result": "echo: w"})
 
 
 def test_dify_dataset_sdk(live, tmp_path):
