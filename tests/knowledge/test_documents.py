@@ -220,6 +220,9 @@ def test_the_embedded_model_is_the_packages_own(tmp_path):
     assert tokenizer.encode(texts) == [package._tokenizer.encode(text) for text in texts]
     assert (ours * theirs).sum(axis=1).min() > 0.999
     assert np.allclose(np.linalg.norm(ours, axis=1), 1, atol=1e-4)
+    os.truncate(tmp_path / "model" / "table.bin", 100_000)
+    with pytest.raises(ValueError, match="cut short"):
+        arrays.load(tmp_path / "model")
 
 
 def test_navigation_of_a_page_is_not_indexed(tmp_path):

@@ -24,6 +24,8 @@ class Rows:
         self.dtype, self.shape = dtype, shape
         self._file = open(file, "rb", buffering=0)  # noqa: SIM115  # as long as the model is loaded
         self._size = shape[1] * dtype.itemsize
+        if os.fstat(self._file.fileno()).st_size < shape[0] * self._size:
+            raise ValueError(f"{file} is cut short")
 
     def take(self, numbers: np.ndarray, out: np.ndarray) -> np.ndarray:
         """Read rows by number into the beginning of an array of such rows; return that part of it."""
