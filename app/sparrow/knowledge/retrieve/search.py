@@ -251,9 +251,10 @@ def _by_words(query: str, dataset_ids: list[str], limit: int, allowed: set[str] 
                 setattr(hits.setdefault(serial, known[serial]), attribute, value)
         if model is not None and hits:
             hashes = "', '".join(hit.hash for hit in hits.values())  # in the text, as the numbers of `_units`
-            vectors = dict(tx.execute(sa.text(
-                f"SELECT hash, vector FROM embeddings WHERE model = :model AND hash IN ('{hashes}')"),
-                {"model": model.key}).all())
+            place = "?" if db.dialect() == "sqlite" else "%s"
+            vectors = dict(map(tuple, tx.exec_driver_sql(
+                f"SELECT hash, vector FROM embeddings WHERE model = {place} AND hash IN ('{hashes}')",
+                (model.key,)).all()))
             for hit in hits.values():
                 hit.vector = vectors.get(hit.hash)
     return hits
@@ -307,7 +308,7 @@ def _units(tx, serials: Iterable[int], allowed: set[str] | None) -> dict[int, _H
         "SELECT u.serial, u.segment_id, u.child_id, u.hash, u.dataset_id, u.document_id, s.heading "
         "FROM knowledge_units u "
         "JOIN segments s ON s.id = u.segment_id "
-        f"WHERE s.enabled AND u.serial IN ({', '.join(map(str, serials))})")
+        f"WHERE s.enabled AND u.serial IN ({', '.join(map(str, serials))})").all()
     return {row[0]: _Hit(*row[:5], f"{row[5]} {row[6]}") for row in rows if allowed is None or row[5] in allowed}
 
 
