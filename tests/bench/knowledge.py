@@ -118,6 +118,7 @@ class Base:
         for _ in range(6000):
             try:
                 if self.in_chroma() >= self.passages:
+                    time.sleep(1)  # until the box has noted that of the last ones
                     return
             except (OSError, StopIteration):
                 pass
@@ -197,6 +198,9 @@ def queries(base: Base, row: type, texts: Texts, what: str, goal: float | None =
     before = base.stack.cpu_by_program()
     times = sorted(base.ask(texts.questions(QUESTIONS, 2)))
     after = base.stack.cpu_by_program()
+    # The file that the exact search makes when Chroma is not asked; small bases are better off with it.
+    if base.passages > 2000 and any((base.stack.folder / "data/db/vectors").glob(f"{base.id}.*")):
+        raise RuntimeError("Some questions were not answered by Chroma.")
     yield row(f"hybrid query, {what}: p50", statistics.median(times) * 1000, "ms", goal)
     yield row(f"hybrid query, {what}: p95", times[int(len(times) * 0.95)] * 1000, "ms")
     spent = {name: (after[name] - before.get(name, 0)) / QUESTIONS * 1000 for name in after}

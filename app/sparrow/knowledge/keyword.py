@@ -14,6 +14,8 @@ import time
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable
+from functools import lru_cache
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from sparrow.storage import db
@@ -192,7 +194,7 @@ def translated(tx: Connection, dataset_ids: list[str], query: str, limit: int) -
             continue
         for serial, score in _any_of(tx, within, dataset_ids, known, size, counts):
             scores[serial] = scores.get(serial, 0.0) + min(score, weight * _ENOUGH)
-    best = sorted(scores.items(), key=lambda item: -item[1])[:limit]
+    best = sorted(scores.items(), key=itemgetter(1), reverse=True)[:limit]
     part = min(known_length / max(length, 1.0), 1.0) / max(total, 1e-6)
     return [(serial, score * part) for serial, score in best]
 
@@ -385,6 +387,7 @@ def _indexed(term: str) -> str:
     return stem(term)
 
 
+@lru_cache(maxsize=8192)
 def stem(word: str) -> str:
     """Return FTS5's stem of a token (its porter tokenizer leaves other scripts and numbers alone)."""
     if not word.isascii() or len(word) < 3:
