@@ -54,3 +54,41 @@ def test_versions_and_runs(admin):
     steps = admin.get(f"{at}/workflow-runs/{run['id']}/node-executions").json["data"]
     assert [step["node_id"] for step in steps] == ["start", "text", "end"]
     assert steps[1]["outputs"] == {"output": "good morning"}
+
+
+def test_a_chat_apps_draft_is_not_live_before_it_is_published(admin):
+    at = f"/apps/{admin.post('/apps', json={'name': 'Clerk', 'mode': 'chat'}).json['id']}"
+    fresh = admin.get(f"{at}/model-config/draft").json
+    assert fresh["published"]
+    first = fresh["live_id"]
+    config = {**fresh["config"], "pre_prompt": "Be brief."}
+    saved = admin.post(f"{at}/model-config/draft", json={"config": config, "hash": fresh["hash"]}).json
+    assert (saved["published"], saved["live_id"], saved["config"]["pre_prompt"]) == (False, first, "Be brief.")
+    assert admin.get(f"{at}/workflows/{first}").json["pre_prompt"] == ""  # what clients run
+
+    # Somebody else who still has the state before does not overwrite it unasked.
+    late = {"config": {**config, "pre_prompt": "Be long."}, "hash": fresh["hash"]}
+    refused = admin.post(f"{at}/model-config/draft", json=late)
+    assert (refused.status_code, refused.json["code"]) == (409, "draft_workflow_not_sync")
+    assert admin.get(f"{at}/model-config/draft").json == saved
+
+    for name in ("Brief", "Renamed"):  # publishing without a change makes no version
+        assert admin.post(f"{at}/workflows/publish", json={"marked_name": name}).status_code == 200
+    listed = admin.get(f"{at}/workflows").json["data"]
+    assert [(row["number"], row["marked_name"], row["live"]) for row in listed] == [
+        (2, "Renamed", True), (1, "", False)]
+    assert admin.get(f"{at}/model-config/draft").json["published"]
+
+    assert admin.post(f"{at}/workflows/{first}/restore").status_code == 200  # into the draft
+    restored = admin.get(f"{at}/model-config/draft").json
+    assert (restored["published"], restored["config"]["pre_prompt"]) == (False, "")
+    assert "pre_prompt: ''" in admin.get(f"{at}/export").json["data"]
+    assert admin.post(f"{at}/workflows/{listed[0]['id']}/restore").status_code == 200  # the changes are given up
+    assert admin.get(f"{at}/model-config/draft").json["published"]
+
+    # Dify's own way saves and publishes in one, whatever the draft was.
+    assert admin.post(f"{at}/model-config", json={**config, "pre_prompt": "Be kind."}).status_code == 200
+    now = admin.get(f"{at}/model-config/draft").json
+    assert (now["published"], now["config"]["pre_prompt"]) == (True, "Be kind.")
+    assert admin.post(f"{at}/model-config/draft", json={"config": {"model": "no object"}}).status_code == 400
+    assert admin.get(f"{at}/model-config/draft").json == now

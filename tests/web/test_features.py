@@ -73,7 +73,7 @@ def test_more_like_a_text(desk, api, visitor):
         {"paragraph": {"label": "Text", "variable": "text", "required": True}}])
     page.goto(f"{address}/apps/{app}/prompt")
     page.get_by_role("switch", name="More like this").click(force=True)
-    page.get_by_text("Saved", exact=True).wait_for()
+    visit.publish(page)
     trial = page.get_by_role("region", name="Try it")
     trial.get_by_label("Text").fill("tack")
     trial.get_by_role("button", name="Generate").click()
@@ -88,6 +88,54 @@ def test_more_like_a_text(desk, api, visitor):
     assert visitor.get_by_text("echo: Say tick").count() == 2
     visitor.get_by_role("button", name="Generate").click()  # begins anew
     more.nth(1).wait_for(state="detached")
+    assert page.problems == []
+
+
+def test_changes_are_live_when_they_are_published(desk, api, visitor):
+    page, address = desk, desk.address
+    app = api.app("chat", "Porter", opening_statement="Old greeting")
+
+    def greet(text):
+        page.get_by_role("textbox", name="Greeting").fill(text)
+        page.get_by_text("Saved", exact=True).wait_for()
+
+    page.goto(f"{address}/apps/{app}/prompt")
+    bar = page.get_by_role("region", name="Changes that are not published")
+    greet("New greeting")
+    bar.get_by_text("once you publish").wait_for()
+    visit.shot(page, "prompt-unpublished-en-1440")
+    visit.assert_sound(page)
+    visitor.goto(f"{address}/chat/{app}")
+    visitor.get_by_text("Old greeting").wait_for()
+    page.goto(f"{address}/apps/{app}/access")
+    page.get_by_text("The latest changes are not published yet").wait_for()
+    page.goto(f"{address}/apps/{app}/prompt")
+    page.get_by_role("textbox", name="Greeting").and_(page.get_by_text("New greeting")).wait_for()  # the draft is kept
+    visit.publish(page)
+    visitor.reload()
+    visitor.get_by_text("New greeting").wait_for()
+
+    greet("Third greeting")
+    bar.get_by_role("button", name="Discard changes").click()
+    page.get_by_role("dialog").get_by_role("button", name="Discard changes").click()
+    page.get_by_role("textbox", name="Greeting").and_(page.get_by_text("New greeting")).wait_for()
+    bar.wait_for(state="hidden")
+
+    # Somebody saves another state meanwhile.
+    config = api("GET", f"/apps/{app}/model-config")
+    for mine, choice, left in (("My greeting", "Keep mine", "My greeting"),
+                               ("Mine again", "Load that state", "Their greeting")):
+        api("POST", f"/apps/{app}/model-config/draft", {"config": {**config, "opening_statement": "Their greeting"}})
+        page.get_by_role("textbox", name="Greeting").fill(mine)
+        alert = page.get_by_role("alert").filter(has_text="changed somewhere else")
+        alert.wait_for()
+        visit.shot(page, "prompt-conflict-en-1440")
+        alert.get_by_role("button", name=choice).click()
+        alert.wait_for(state="hidden")
+        page.get_by_role("textbox", name="Greeting").and_(page.get_by_text(left)).wait_for()
+        page.get_by_text("Saved", exact=True).wait_for()
+        assert api("GET", f"/apps/{app}/model-config")["opening_statement"] == left
+    page.problems = [text for text in page.problems if "409" not in text]  # the refused saves, in the browser's own log
     assert page.problems == []
 
 
@@ -199,7 +247,7 @@ def test_moderation_by_an_extension(desk, api, visitor):
         dialog.get_by_label("API key", exact=True).fill("12345")
         dialog.get_by_role("button", name="Add").click()
         dialog.wait_for(state="hidden")
-        page.get_by_text("Saved", exact=True).wait_for()
+        visit.publish(page)
         visit.assert_sound(page)
         visitor.goto(f"{address}/chat/{app}")
         for question, answer in (("hello", "echo: hello"), ("the secret", "Not that, please.")):

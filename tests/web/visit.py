@@ -112,7 +112,7 @@ def create_assistant(page, address: str, name: str, model: str, dataset: str) ->
     page.get_by_role("region", name="Knowledge").get_by_role("button", name="Add").click()
     page.get_by_role("checkbox", name=re.compile(dataset)).click()
     page.get_by_role("button", name="Done").click()
-    page.get_by_text("Saved", exact=True).wait_for()
+    publish(page)
     return re.search(r"/apps/([^/]+)", page.url)[1]
 
 
@@ -120,6 +120,14 @@ def choose_model(page, model: str) -> None:
     """Choose the model of the app whose prompt is open."""
     page.get_by_role("region", name="Model").locator("input").first.click()
     page.get_by_role("option", name=model).click()
+    publish(page)
+
+
+def publish(page) -> None:
+    """Publish the changes of the app whose prompt is open."""
+    changes = page.get_by_role("region", name="Changes that are not published")
+    changes.get_by_role("button", name="Publish").click()
+    changes.wait_for(state="hidden")
     page.get_by_text("Saved", exact=True).wait_for()
 
 

@@ -82,7 +82,7 @@ def confirm(import_id: str) -> Import:
 
 
 def dump(row: Row, *, include_secret: bool = False, version_id: str | None = None) -> str:
-    """Return an app's file: the draft of a graph or the live configuration, or one version."""
+    """Return an app's file: the draft, or one version."""
     chosen = version.get(row.id, version_id) if version_id else version.current(row)
     file = AppFile(mode=row.mode, content=version.filled(chosen) if include_secret else chosen.content,
                    source=row.source or {}, **{name: getattr(row, name) for name in document.APP_DEFAULTS})

@@ -1,7 +1,8 @@
 """Versions of an app: the draft, publishing, listing, comparing, restoring.
 
-A graph app has one draft (number 0) that the editor saves; publishing copies it to the next number. The other modes
-have no draft: saving publishes. Published versions never change, so whatever is made from one can be cached by id.
+An app has one draft (number 0) that the editor saves; publishing copies it to the next number. Apps without a graph
+are published when they are made, and have a draft from the first change on. Published versions never change, so
+whatever is made from one can be cached by id.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy.engine import Row
+from sqlalchemy.engine import Connection, Row
 
 from sparrow import clock, ids
 from sparrow.apps import knowledge_use
@@ -51,12 +52,16 @@ def draft(app_id: str) -> Row:
 
 
 def current(app: Row) -> Row:
-    """Return what the editor shows: the draft of a graph app, else the published version."""
+    """Return what the editor shows: the draft, or the live version of an app without a graph if it is the same."""
     if app.mode in GRAPH_MODES:
         return draft(app.id)
-    if app.published_id is None:
+    with db.read() as tx:
+        row, live = tx.execute(_draft(app.id)).first(), tx.execute(_live(app.id)).first()
+    if row is None or (live is not None and live.hash == row.hash):
+        row = live
+    if row is None:
         raise NotFound("This app has no configuration yet.")
-    return get(app.id, app.published_id)
+    return row
 
 
 def published(app: Row) -> Row:
@@ -67,49 +72,46 @@ def published(app: Row) -> Row:
 
 
 def save_draft(app_id: str, content: dict[str, Any], *, expected_hash: str | None = None) -> Row:
-    """Replace the draft; raise Conflict if it changed since the caller read `expected_hash`."""
+    """Replace the draft of a graph; raise Conflict if it changed since the caller read `expected_hash`."""
     shape.workflow(content)
-    moment = clock.now()
     with db.write() as tx:
-        row = tx.execute(_draft(app_id)).first()
-        if row is not None and expected_hash and expected_hash != row.hash:
-            raise Conflict("The draft was changed somewhere else. Load it again.", code="draft_workflow_not_sync")
-        content, hidden = _split(content, row.secrets if row else None)
-        digest = _hash(content, hidden)
-        if row is None:
-            tx.execute(versions.insert().values(id=ids.new_id(), app_id=app_id, number=DRAFT, content=content,
-                                                secrets=hidden, hash=digest, created_at=moment, updated_at=moment))
-            knowledge_use.record(tx, app_id)
-        elif digest != row.hash:
-            tx.execute(versions.update().where(versions.c.id == row.id).values(
-                content=content, secrets=hidden, hash=digest, updated_at=moment))
-            knowledge_use.record(tx, app_id)
-            tx.execute(apps.update().where(apps.c.id == app_id).values(updated_at=moment))
-        return tx.execute(_draft(app_id)).first()
+        return _save(tx, app_id, content, expected_hash)
 
 
-def publish(app_id: str, *, name: str = "", notes: str = "") -> Row:
-    """Make the draft what clients run; return the new version."""
+def configure(app_id: str, content: dict[str, Any], *, expected_hash: str | None = None) -> Row:
+    """Replace the draft of an app without a graph by a model_config; raise Conflict like `save_draft`."""
+    shape.model_config(content)
+    with db.write() as tx:
+        return _save(tx, app_id, content, expected_hash)
+
+
+def publish(app: Row, *, name: str = "", notes: str = "") -> Row:
+    """Make the draft what clients run and return the new version; without a graph and a change, the live one."""
     if len(name) > 20:
         raise BadRequest("marked_name: must be at most 20 characters", params="marked_name")
     if len(notes) > 100:
         raise BadRequest("marked_comment: must be at most 100 characters", params="marked_comment")
-    row = draft(app_id)
-    if not any((node.get("data") or {}).get("type") for node in row.content["graph"]["nodes"]):
+    row = current(app)
+    if app.mode not in GRAPH_MODES:
+        if row.id == app.published_id:
+            return describe(app.id, row.id, name=name, notes=notes) if name or notes else row
+    elif not any((node.get("data") or {}).get("type") for node in row.content["graph"]["nodes"]):
         raise BadRequest("The draft has no nodes; add a start node first.")
-    return _publish(app_id, row.content, row.secrets, row.hash, name, notes)
+    with db.write() as tx:
+        return _publish(tx, app.id, row.content, row.secrets, row.hash, name, notes)
 
 
-def publish_content(app_id: str, content: dict[str, Any], *, name: str = "", notes: str = "") -> Row:
+def publish_content(app_id: str, content: dict[str, Any]) -> Row:
     """Check and publish a model_config; a save that changes nothing makes no new version."""
     shape.model_config(content)
     digest = _hash(content, None)
-    with db.read() as tx:
-        live = tx.execute(sa.select(versions).join(apps, apps.c.published_id == versions.c.id)
-                          .where(apps.c.id == app_id)).first()
-    if live is not None and live.hash == digest:
+    with db.write() as tx:
+        live = tx.execute(_live(app_id)).first()
+        if live is None or live.hash != digest:
+            live = _publish(tx, app_id, content, None, digest, "", "")
+        if tx.execute(_draft(app_id)).first() is not None:
+            _save(tx, app_id, content, None)
         return live
-    return _publish(app_id, content, None, digest, name, notes)
 
 
 def find(app_id: str, *, offset: int = 0, limit: int = 20) -> tuple[list[Row], int]:
@@ -143,11 +145,9 @@ def describe(app_id: str, version_id: str, *, name: str | None = None, notes: st
 
 
 def restore(app: Row, version_id: str) -> Row:
-    """Make an earlier version the draft (a graph) or live again (the other modes); return the new row."""
+    """Make an earlier version the draft; return the draft."""
     row = get(app.id, version_id)
-    if app.mode in GRAPH_MODES:
-        return save_draft(app.id, filled(row))
-    return publish_content(app.id, row.content)
+    return (save_draft if app.mode in GRAPH_MODES else configure)(app.id, filled(row))
 
 
 def delete(app: Row, version_id: str) -> None:
@@ -202,20 +202,42 @@ def shown(row: Row) -> dict[str, Any]:
     return content
 
 
-def _publish(app_id: str, content, hidden, digest: str, name: str, notes: str) -> Row:
+def _save(tx: Connection, app_id: str, content: dict[str, Any], expected_hash: str | None) -> Row:
+    moment, row = clock.now(), tx.execute(_draft(app_id)).first()
+    before = row or tx.execute(_live(app_id)).first()
+    if before is not None and expected_hash and expected_hash != before.hash:
+        raise Conflict("The draft was changed somewhere else. Load it again.", code="draft_workflow_not_sync")
+    content, hidden = _split(content, row.secrets if row else None)
+    digest = _hash(content, hidden)
+    if row is not None and digest == row.hash:
+        return row
+    values = {"content": content, "secrets": hidden, "hash": digest, "updated_at": moment}
+    if row is None:
+        tx.execute(versions.insert().values(id=ids.new_id(), app_id=app_id, number=DRAFT, created_at=moment, **values))
+    else:
+        tx.execute(versions.update().where(versions.c.id == row.id).values(**values))
+    tx.execute(apps.update().where(apps.c.id == app_id).values(updated_at=moment))
+    knowledge_use.record(tx, app_id)
+    return tx.execute(_draft(app_id)).first()
+
+
+def _publish(tx: Connection, app_id: str, content, hidden, digest: str, name: str, notes: str) -> Row:
     version_id, moment = ids.new_id(), clock.now()
-    with db.write() as tx:
-        last = tx.execute(sa.select(sa.func.max(versions.c.number)).where(versions.c.app_id == app_id)).scalar() or 0
-        tx.execute(versions.insert().values(
-            id=version_id, app_id=app_id, number=last + 1, name=name, notes=notes, content=content, secrets=hidden,
-            hash=digest, created_at=moment, updated_at=moment))
-        tx.execute(apps.update().where(apps.c.id == app_id).values(published_id=version_id, updated_at=moment))
-        knowledge_use.record(tx, app_id)
-        return tx.execute(_BY_ID, {"version_id": version_id}).first()
+    last = tx.execute(sa.select(sa.func.max(versions.c.number)).where(versions.c.app_id == app_id)).scalar() or 0
+    tx.execute(versions.insert().values(
+        id=version_id, app_id=app_id, number=last + 1, name=name, notes=notes, content=content, secrets=hidden,
+        hash=digest, created_at=moment, updated_at=moment))
+    tx.execute(apps.update().where(apps.c.id == app_id).values(published_id=version_id, updated_at=moment))
+    knowledge_use.record(tx, app_id)
+    return tx.execute(_BY_ID, {"version_id": version_id}).first()
 
 
 def _draft(app_id: str):
     return sa.select(versions).where(versions.c.app_id == app_id, versions.c.number == DRAFT)
+
+
+def _live(app_id: str):
+    return sa.select(versions).join(apps, apps.c.published_id == versions.c.id).where(apps.c.id == app_id)
 
 
 def _split(content: dict[str, Any], stored: dict[str, str] | None) -> tuple[dict[str, Any], dict[str, str] | None]:

@@ -37,7 +37,6 @@ def _import(given: argparse.Namespace) -> int:
     import dataclasses
 
     from sparrow.apps import app, transfer, version
-    from sparrow.dsl.document import GRAPH_MODES
 
     failed = 0
     for path in given.files:
@@ -50,8 +49,8 @@ def _import(given: argparse.Namespace) -> int:
         newer = result.status == "pending"
         if newer:
             result = transfer.confirm(result.id)
-        if result.app_id and given.publish and app.get(result.app_id).mode in GRAPH_MODES:
-            version.publish(result.app_id)
+        if result.app_id and given.publish:
+            version.publish(app.get(result.app_id))
         failed += result.status == "failed"
         if given.json:
             print(json.dumps({"file": str(path), **dataclasses.asdict(result)}, ensure_ascii=False))

@@ -108,6 +108,23 @@ class DebugMessage(msgspec.Struct):
     workflow: dict[str, Any] | None = None
 
 
+class NewConfig(msgspec.Struct):
+    """A definition to save. `hash` is that of the one it was made from: another one in between is a 409."""
+
+    config: dict[str, Any]
+    hash: str | None = None
+
+
+class ConfigDraft(msgspec.Struct):
+    """What the editor shows of an app without a graph. `published`: clients run the same; `live_id` is the version they
+    run."""
+
+    config: dict[str, Any]
+    hash: str
+    published: bool
+    live_id: str | None
+
+
 class NewKey(msgspec.Struct):
     """What a key is for."""
 
@@ -195,17 +212,29 @@ def copy_app(app_id: str, body: CopyApp) -> App:
 
 @console.get("/apps/<app_id>/model-config")
 def get_model_config(app_id: str) -> dict[str, Any]:
-    """Get the definition of a chat, agent or completion app, as in its file."""
-    row = _basic(app_id)
-    return version.current(row).content
+    """Get the definition of a chat, agent or completion app as the editor shows it, as in its file."""
+    return version.current(_basic(app_id)).content
 
 
 @console.post("/apps/<app_id>/model-config")
-def save_model_config(app_id: str, body: dict[str, Any]) -> Result:
+def publish_model_config(app_id: str, body: dict[str, Any]) -> Result:
     """Save and publish the definition of a chat, agent or completion app; what is absent is empty."""
-    row = _basic(app_id)
-    version.publish_content(app_id, {**template.content(row.mode), **body})
+    version.publish_content(app_id, {**template.content(_basic(app_id).mode), **body})
     return OK
+
+
+@console.get("/apps/<app_id>/model-config/draft")
+def get_config_draft(app_id: str) -> ConfigDraft:
+    """Get the draft of a chat, agent or completion app."""
+    return _config_draft(_basic(app_id))
+
+
+@console.post("/apps/<app_id>/model-config/draft")
+def save_config_draft(app_id: str, body: NewConfig) -> ConfigDraft:
+    """Save the draft of a chat, agent or completion app; what is absent is empty."""
+    row = _basic(app_id)
+    version.configure(app_id, {**template.content(row.mode), **body.config}, expected_hash=body.hash)
+    return _config_draft(row)
 
 
 @console.post("/apps/<app_id>/chat-messages", stream=True)
@@ -267,6 +296,11 @@ def _basic(app_id: str):
     if row.mode in GRAPH_MODES:
         raise BadRequest("A workflow or chatflow has a graph instead of a model configuration.", code="app_unavailable")
     return row
+
+
+def _config_draft(row) -> ConfigDraft:
+    shown = version.current(row)
+    return ConfigDraft(shown.content, shown.hash, shown.id == row.published_id, row.published_id)
 
 
 def _debug(app_id: str, body: DebugMessage, start) -> Response:

@@ -209,8 +209,8 @@ def save_draft(app_id: str, body: Draft) -> Saved:
 
 @console.post("/apps/<app_id>/workflows/publish", tag=TAG)
 def publish(app_id: str, body: Publish) -> Published:
-    """Publish the draft."""
-    row = version.publish(_graph(app_id).id, name=body.marked_name, notes=body.marked_comment)
+    """Publish the draft of any app."""
+    row = version.publish(apps.get(app_id), name=body.marked_name, notes=body.marked_comment)
     return Published("success", row.id, row.number, int(row.created_at))
 
 
@@ -252,7 +252,7 @@ def diff(app_id: str, version_id: str, query: DiffQuery) -> Diff:
 
 @console.post("/apps/<app_id>/workflows/<version_id>/restore", tag=TAG)
 def restore(app_id: str, version_id: str) -> Result:
-    """Make a version the draft (a graph) or live again (other apps)."""
+    """Make a version the draft."""
     version.restore(apps.get(app_id), version_id)
     return OK
 

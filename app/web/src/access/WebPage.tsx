@@ -5,7 +5,9 @@ import { useState } from 'react';
 
 import type { App } from '@/api/types';
 import { useTranslation } from '@/i18n';
+import { useConfigDraft } from '@/prompt/useModelConfig';
 import { appApi, refreshApps } from '@/studio/api';
+import { isGraph } from '@/studio/AppFrame';
 import { useErrorText } from '@/ui/errors';
 import { Section } from '@/ui/states';
 import { useAct } from '@/ui/useAct';
@@ -78,6 +80,7 @@ export function WebPage({ app }: { app: App }) {
   const [words, setWords] = useState(false);
   const turn = useAct((enable_site: boolean) => appApi.update(app.id, { enable_site }), { done: () => refreshApps(client) });
   const address = pageAddress(app);
+  const draft = useConfigDraft(app.id, !isGraph(app));
   const open = turn.isPending ? turn.variables : app.enable_site;
   return (
     <Section
@@ -91,7 +94,7 @@ export function WebPage({ app }: { app: App }) {
       ) : (
         <Group align="flex-start" gap="lg">
           <Stack flex="1 1 300px" gap="sm" miw={0}>
-            {app.published ? null : <Alert color="sparrow">{t('access:unpublished')}</Alert>}
+            {!app.published ? <Alert color="sparrow">{t('access:unpublished')}</Alert> : draft.data?.published === false ? <Alert color="sparrow">{t('access:changed')}</Alert> : null}
             <Address value={address} label={t('access:page.address')}>
               <Tooltip label={t('access:page.open')}>
                 <ActionIcon component="a" href={address} target="_blank" rel="noreferrer" aria-label={t('access:page.open')}>

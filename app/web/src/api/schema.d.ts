@@ -475,11 +475,29 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Get the definition of a chat, agent or completion app, as in its file. */
+        /** Get the definition of a chat, agent or completion app as the editor shows it, as in its file. */
         get: operations["get_model_config"];
         put?: never;
         /** Save and publish the definition of a chat, agent or completion app; what is absent is empty. */
-        post: operations["save_model_config"];
+        post: operations["publish_model_config"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/console/api/apps/{app_id}/model-config/draft": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get the draft of a chat, agent or completion app. */
+        get: operations["get_config_draft"];
+        put?: never;
+        /** Save the draft of a chat, agent or completion app; what is absent is empty. */
+        post: operations["save_config_draft"];
         delete?: never;
         options?: never;
         head?: never;
@@ -686,7 +704,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Make a version the draft (a graph) or live again (other apps). */
+        /** Make a version the draft. */
         post: operations["restore"];
         delete?: never;
         options?: never;
@@ -738,7 +756,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Publish the draft. */
+        /** Publish the draft of any app. */
         post: operations["publish"];
         delete?: never;
         options?: never;
@@ -2552,6 +2570,17 @@ export interface components {
             provider: string;
         };
         /**
+         * ConfigDraft
+         * @description What the editor shows of an app without a graph. `published`: clients run the same; `live_id` is the version they
+         *         run.
+         */
+        ConfigDraft: {
+            config: Record<string, unknown>;
+            hash: string;
+            live_id: string | null;
+            published: boolean;
+        };
+        /**
          * Conversation
          * @description A conversation. `from_source`: api, console or web_app.
          */
@@ -3507,6 +3536,15 @@ export interface components {
         Named: {
             id: string;
             title: string;
+        };
+        /**
+         * NewConfig
+         * @description A definition to save. `hash` is that of the one it was made from: another one in between is a 409.
+         */
+        NewConfig: {
+            config: Record<string, unknown>;
+            /** @default null */
+            hash: string | null;
         };
         /**
          * NewCredential
@@ -5813,7 +5851,7 @@ export interface operations {
             };
         };
     };
-    save_model_config: {
+    publish_model_config: {
         parameters: {
             query?: never;
             header?: never;
@@ -5835,6 +5873,72 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Result"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_config_draft: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                app_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConfigDraft"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    save_config_draft: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                app_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewConfig"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConfigDraft"];
                 };
             };
             /** @description The request was refused. */

@@ -104,6 +104,14 @@ export interface ModelConfig {
   [key: string]: unknown;
 }
 
+/** The definition of an app without a graph as the editor shows it; `live_id` is the version clients use. */
+export interface ConfigDraft {
+  config: ModelConfig;
+  hash: string;
+  published: boolean;
+  live_id: string | null;
+}
+
 export interface RetrievalModel {
   search_method: 'semantic_search' | 'full_text_search' | 'hybrid_search' | 'keyword_search';
   reranking_enable?: boolean;

@@ -23,12 +23,13 @@ import { KnowledgeSection } from './KnowledgeSection';
 import { ModelSection } from './ModelSection';
 import { OpenerSection } from './OpenerSection';
 import css from './Prompt.module.css';
+import { PublishBar } from './PublishBar';
 import { useModelConfig, type SaveState } from './useModelConfig';
 
 function SaveMark({ state, error, retry }: { state: SaveState; error: unknown; retry: () => unknown }) {
   const { t } = useTranslation();
   const text = useErrorText();
-  if (state === 'failed') {
+  if (state === 'failed' || state === 'conflict') {
     return (
       <Tooltip label={text(error)} multiline maw={320}>
         <Button size="compact-sm" color="brick" variant="light" leftSection={<IconAlertTriangle size={16} />} onClick={() => void retry()}>
@@ -99,6 +100,7 @@ export default function PromptPage() {
           {app.mode === 'agent-chat' ? <AgentSection {...sections} /> : null}
           {app.mode === 'completion' ? null : <OpenerSection {...sections} />}
           <FeatureSection {...sections} mode={app.mode} />
+          <PublishBar model={model} />
         </div>
       </div>
       <section className={css.try} aria-label={t('prompt:try.title')}>

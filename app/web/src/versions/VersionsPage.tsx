@@ -6,7 +6,7 @@ import { useTranslation } from '@/i18n';
 
 import type { Version } from '@/api/types';
 import { fileName, saveText } from '@/studio/api';
-import { isGraph, useFrameApp } from '@/studio/AppFrame';
+import { useFrameApp } from '@/studio/AppFrame';
 import { useConfirm } from '@/ui/confirm';
 import { ago, dateTime } from '@/ui/format';
 import { done } from '@/ui/notify';
@@ -49,7 +49,6 @@ function Describe({ version, busy, onSave, onClose }: { version: Version | null;
 export default function VersionsPage() {
   const { t } = useTranslation();
   const app = useFrameApp();
-  const graph = isGraph(app);
   const client = useQueryClient();
   const confirm = useConfirm();
   const [page, setPage] = useState(1);
@@ -77,7 +76,7 @@ export default function VersionsPage() {
   const restore = useAct((id: string) => versionApi.restore(app.id, id), {
     done: async () => {
       setComparing(null);
-      done(t(graph ? 'versions:restoredDraft' : 'versions:restoredLive'));
+      done(t('versions:restored'));
       await refresh();
     },
   });
@@ -86,7 +85,7 @@ export default function VersionsPage() {
     done: (file) => saveText(fileName(file.name.replace(/\.ya?ml$/, ''), 'yml'), file.data, 'application/yaml'),
   });
   const askRestore = async (version: Version) => {
-    if (await confirm({ title: t('versions:restoreTitle', { name: label(version) }), text: t(graph ? 'versions:restoreDraftText' : 'versions:restoreLiveText'), confirm: t('versions:restore') })) restore.mutate(version.id);
+    if (await confirm({ title: t('versions:restoreTitle', { name: label(version) }), text: t('versions:restoreText'), confirm: t('versions:restore') })) restore.mutate(version.id);
   };
   const askRemove = async (version: Version) => {
     if (await confirm({ title: t('versions:deleteTitle', { name: label(version) }), text: t('versions:deleteText'), confirm: t('action.delete') })) remove.mutate(version.id);
@@ -95,15 +94,15 @@ export default function VersionsPage() {
   return (
     <Page
       title={t('versions:title')}
-      description={t(graph ? 'versions:textGraph' : 'versions:textBasic')}
-      actions={graph ? <Button leftSection={<IconUpload size={18} />} onClick={() => setNaming('new')}>{t('versions:publish')}</Button> : null}
+      description={t('versions:text')}
+      actions={<Button leftSection={<IconUpload size={18} />} onClick={() => setNaming('new')}>{t('versions:publish')}</Button>}
     >
       {list.isPending ? (
         <RowSkeletons />
       ) : list.error ? (
         <Failed error={list.error} retry={() => list.refetch()} />
       ) : list.data.data.length === 0 ? (
-        <Empty title={t('versions:none')}>{t(graph ? 'versions:noneText' : 'versions:noneBasic')}</Empty>
+        <Empty title={t('versions:none')}>{t('versions:noneText')}</Empty>
       ) : (
         <Stack>
           <Table verticalSpacing="sm">
@@ -136,7 +135,7 @@ export default function VersionsPage() {
                         </Menu.Target>
                         <Menu.Dropdown>
                           <Menu.Item leftSection={<IconPencil size={16} />} onClick={() => setNaming(version)}>{t('versions:rename')}</Menu.Item>
-                          <Menu.Item leftSection={<IconRestore size={16} />} disabled={!graph && version.live} onClick={() => void askRestore(version)}>{t('versions:restore')}</Menu.Item>
+                          <Menu.Item leftSection={<IconRestore size={16} />} onClick={() => void askRestore(version)}>{t('versions:restore')}</Menu.Item>
                           <Menu.Item leftSection={<IconDownload size={16} />} onClick={() => download.mutate(version)}>{t('versions:export')}</Menu.Item>
                           <Menu.Item color="brick" leftSection={<IconTrash size={16} />} disabled={version.live} onClick={() => void askRemove(version)}>{t('action.delete')}</Menu.Item>
                         </Menu.Dropdown>
@@ -152,11 +151,11 @@ export default function VersionsPage() {
       )}
       {naming ? <Describe version={naming === 'new' ? null : naming} busy={save.isPending} onSave={(name, notes) => save.mutate({ name, notes })} onClose={() => setNaming(null)} /> : null}
       {comparing ? (
-        <Drawer opened onClose={() => setComparing(null)} position="right" size="xl" title={t(graph ? 'versions:diffDraft' : 'versions:diffLive', { name: label(comparing) })} closeButtonProps={{ 'aria-label': t('action.close') }}>
+        <Drawer opened onClose={() => setComparing(null)} position="right" size="xl" title={t('versions:diff', { name: label(comparing) })} closeButtonProps={{ 'aria-label': t('action.close') }}>
           <Stack>
             <DiffView appId={app.id} from={comparing.id} to="draft" />
             <Group>
-              <Button variant="default" leftSection={<IconRestore size={18} />} disabled={!graph && comparing.live} onClick={() => void askRestore(comparing)}>{t('versions:restore')}</Button>
+              <Button variant="default" leftSection={<IconRestore size={18} />} onClick={() => void askRestore(comparing)}>{t('versions:restore')}</Button>
             </Group>
           </Stack>
         </Drawer>

@@ -3,7 +3,7 @@ import type { Page, Version, VersionDiff } from '@/api/types';
 
 const at = (app: string) => `/apps/${app}/workflows`;
 
-/** Versions of an app. For apps without a graph saving publishes, so they have versions but no draft. */
+/** Versions of an app, and its draft becoming one. */
 export const versionApi = {
   list: (app: string, page: number) => http.get<Page<Version>>(at(app), { page, limit: 20 }),
   publish: (app: string, name: string, notes: string) =>
