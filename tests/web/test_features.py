@@ -91,7 +91,7 @@ def test_more_like_a_text(desk, api, visitor):
     assert page.problems == []
 
 
-def test_changes_are_live_when_they_are_published(desk, api, visitor):
+def test_changes_are_live_when_they_are_published(desk, api, visitor, phone):
     page, address = desk, desk.address
     app = api.app("chat", "Porter", opening_statement="Old greeting")
 
@@ -105,6 +105,10 @@ def test_changes_are_live_when_they_are_published(desk, api, visitor):
     bar.get_by_text("once you publish").wait_for()
     visit.shot(page, "prompt-unpublished-en-1440")
     visit.assert_sound(page)
+    phone.goto(f"{address}/apps/{app}/prompt")
+    phone.get_by_role("region", name="尚未发布的更改").wait_for()
+    visit.shot(phone, "prompt-unpublished-zh-390-dark")
+    visit.assert_sound(phone)
     visitor.goto(f"{address}/chat/{app}")
     visitor.get_by_text("Old greeting").wait_for()
     page.goto(f"{address}/apps/{app}/access")
