@@ -189,12 +189,17 @@ def table(results) -> str:
 
 
 def main() -> None:
-    """Measure in a temporary data folder and print the table."""
+    """Measure in a temporary data folder and print the table; one for each set, as bases share word counts."""
     import os
+    import subprocess
     import sys
     import tempfile
 
     parts = tuple(part for part in QUESTIONS if part in sys.argv[1:]) or ("tune", "report")
+    if len(parts) > 1:
+        for part in parts:
+            subprocess.run([sys.executable, "-m", __spec__.name, part, *set(sys.argv[1:]) - set(parts)], check=True)
+        return
     misses = [] if "--misses" in sys.argv else None
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "config").mkdir()
