@@ -329,6 +329,11 @@ class Frame:
             self.failure = Failure(str(failed), failed.error_type)
             yield self._finished(job, "failed", failed)
             return
+        if node.kind == "branch" and node.strategy == "default-value":  # values in its place choose no way out
+            self.states[node.id] = "failed"
+            self.failure = Failure(f"Branch node {node.id} did not select any edge", "ValueError")
+            yield self._finished(job, "failed", failed, silent=True)
+            return
         self.states[node.id] = "done"
         outputs = dict(node.defaults)
         outputs |= {"error_message": str(failed), "error_type": failed.error_type}
