@@ -202,6 +202,15 @@ def test_a_paused_run_goes_on_from_its_saved_state():
     assert late[-1].outputs == {}
 
 
+def test_a_slot_of_no_field_stays_in_a_forms_text():
+    asked = form()
+    asked["data"]["form_content"] = "{{#$output.note#}} {{#$output.other#}}"
+    flow = graph([START, asked, end("y", c=["h", "__rendered_content"])], "s>h h[ok]>y")
+    paused = play(flow, {"q": "x"}, ports=Ports(forms=Desk()))[-1]
+    done = go_on(flow, paused, form1=FormResult("submitted", "ok", {"note": "fine", "other": "extra"}))
+    assert done[-1].outputs == {"c": "fine {{#$output.other#}}"}
+
+
 def test_a_pause_inside_a_loop_and_an_iteration():
     flow = graph([START, node("i", "iteration", iterator_selector=["s", "l"], output_selector=["h", "note"],
                               start_node_id="is"), node("is", "iteration-start", iteration_id="i"),

@@ -53,7 +53,7 @@ class HumanInput(Node):
             name = str(item.get("output_variable_name") or "")
             values[name] = result.inputs.get(name)
         shown = jsonable(values)
-        rendered = _SLOT.sub(lambda found: _said(values.get(found[1])), content)
+        rendered = _SLOT.sub(lambda found: _said(values[found[1]]) if found[1] in values else found[0], content)
         action = next((item for item in self.actions if item.get("id") == result.action_id), {})
         yield ev.HumanInputFilled(self.id, self.title, rendered, result.action_id, str(action.get("title") or ""),
                                   shown)
