@@ -266,6 +266,7 @@ def test_a_default_value_of_another_type_is_refused(items):
     ("a.yaml", b"b: 1   # note\na: [1, 2]\n", "b: 1\na:\n- 1\n- 2\n"),
     ("a.properties", b"a=1\n# c\nb: 2\n", "a: 1\n# c\nb: 2"),
     ("a.csv", b'k,v\n"x\ny",1\n', "| k | v |\n| - | - |\n| x y | 1 |\n"),
+    ("wide.txt", "Grüße".encode("utf-16"), "Grüße"), ("old.txt", "你好，世界".encode("gbk"), "你好，世界"),
 ])
 def test_texts(name, content, text):
     class Files:

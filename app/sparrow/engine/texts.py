@@ -50,7 +50,8 @@ def read_text(file: File, files: Files) -> str:
 
 
 def _decode(content: bytes) -> str:
-    for encoding in ("utf-8-sig", "gb18030", "latin-1"):
+    marked = ("utf-16",) if content[:2] in (b"\xff\xfe", b"\xfe\xff") else ()
+    for encoding in (*marked, "utf-8-sig", "gb18030", "latin-1"):
         try:
             return content.decode(encoding)
         except UnicodeDecodeError:
