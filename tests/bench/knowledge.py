@@ -87,21 +87,25 @@ class Base:
     def add(self, name: str, content: bytes, until: str = "completed") -> tuple[float, float]:
         """Index a document; return the seconds and the CPU seconds of all programs until it has reached a state (or
         a later one)."""
-        wanted = ("indexing", "completed") if until == "indexing" else ("completed",)
         file = self.console.upload(name, content)
         before, begun = self.stack.cpu_seconds(), time.monotonic()
-        batch = self.console.call("POST", f"/datasets/{self.id}/documents", {"file_ids": [file], "process_rule": {
-            "mode": "custom", "rules": {"pre_processing_rules": [], "segmentation": {
-                "separator": "\n\n", "max_tokens": 1000, "chunk_overlap": 0}}}})["batch"]
-        while True:
+        rules = {"pre_processing_rules": [], "segmentation": {
+            "separator": "\n\n", "max_tokens": 1000, "chunk_overlap": 0}}
+        self.batch = self.console.call("POST", f"/datasets/{self.id}/documents", {
+            "file_ids": [file], "process_rule": {"mode": "custom", "rules": rules}})["batch"]
+        self.passages += self.reach(until)
+        return time.monotonic() - begun, self.stack.cpu_seconds() - before
+
+    def reach(self, state: str) -> int:
+        """Wait until the last document has reached a state (or "completed"); return how many passages it has."""
+        for _ in range(12_000):
             time.sleep(0.05)
-            state = self.call("GET", f"/documents/{batch}/indexing-status")["data"][0]
-            taken = time.monotonic() - begun
-            if state["indexing_status"] in wanted:
-                self.passages += state["total_segments"]
-                return taken, self.stack.cpu_seconds() - before
-            if state["indexing_status"] == "error" or taken > 600:
-                raise RuntimeError(f"{name} was not indexed: {state}")
+            found = self.call("GET", f"/documents/{self.batch}/indexing-status")["data"][0]
+            if found["indexing_status"] in (state, "completed"):
+                return found["total_segments"]
+            if found["indexing_status"] == "error":
+                break
+        raise RuntimeError(f"The document was not indexed: {found}")
 
     def call(self, method: str, path: str, body: object = None) -> dict[str, Any]:
         """Call the service API for this base, on a connection that is kept; return the JSON reply."""
@@ -175,6 +179,8 @@ def first(stack: Stack, console: Console, row: type) -> Iterator[Any]:
     pages = int(re.search(r"^Pages:\s+(\d+)", info, re.M)[1])
     yield row(f"PDF of {pages} pages, uploaded to cut: wall per page", taken / pages * 1000, "ms")
     yield row(f"PDF of {pages} pages, uploaded to cut: CPU per page", spent / pages * 1000, "ms")
+    base.reach("completed")  # or its job would count as memory of what is measured next
+    time.sleep(2)
 
 
 def growing(stack: Stack, console: Console, row: type, size: int) -> Iterator[Any]:
