@@ -24,6 +24,14 @@ def corpus() -> Path:
     return CORPUS
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _not_the_hosts_own(tmp_path_factory):
+    """Keep tests that ask for no data folder from /data, which this host may have."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SPARROW_DATA_DIR", str(tmp_path_factory.mktemp("nobodys")))
+        yield
+
+
 @pytest.fixture
 def data_dir(tmp_path, monkeypatch) -> Path:
     """Point Sparrow at an empty data folder for one test."""
