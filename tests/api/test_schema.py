@@ -12,19 +12,17 @@ from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance
 
 CHECKS = (not_a_server_error, content_type_conformance, response_schema_conformance)
-EXAMPLES = 12
+EXAMPLES = 30
 KNOWLEDGE = ("/v1/datasets", "/v1/workspaces")
 
 
 @pytest.mark.slow
-@pytest.mark.long
 def test_console(app, admin):
     """The console's API, signed in."""
     fuzz(app, "/console/api/openapi.json", {"X-CSRF-Token": admin.csrf}, admin.http.get_cookie("sparrow_session").value)
 
 
 @pytest.mark.slow
-@pytest.mark.long
 def test_service(app, admin):
     """The service API, with the key of a chat app and then of the knowledge bases."""
     app_id = admin.post("/apps", json={"name": "t", "mode": "chat"}).json["id"]
@@ -35,7 +33,6 @@ def test_service(app, admin):
 
 
 @pytest.mark.slow
-@pytest.mark.long
 def test_site(app, admin):
     """The API of apps' pages, as a visitor."""
     app_id = admin.post("/apps", json={"name": "t", "mode": "chat"}).json["id"]

@@ -89,7 +89,7 @@ def _describe(operation: Operation, schema_of: dict[str, Any], components: dict[
 
 def _response(operation: Operation, schema_of: dict[str, Any]) -> dict[str, Any]:
     if operation.stream:
-        content: dict[str, Any] = {"text/event-stream": {"schema": {"type": "string"}}}
+        content: dict[str, Any] = {"text/event-stream": {}}
         if _has_schema(operation.returns):
             content[JSON] = {"schema": _schema(operation.returns, schema_of)}
         return {"description": "Server-sent events, or the whole reply.", "content": content}

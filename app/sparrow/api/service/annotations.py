@@ -12,6 +12,7 @@ import msgspec
 from sparrow import ids
 from sparrow.api.service import service, shapes
 from sparrow.api.service.who import app
+from sparrow.api.web import Page
 from sparrow.apps import annotation, filebox
 from sparrow.errors import BadRequest, NotFound
 
@@ -26,11 +27,9 @@ class AnnotationCreatePayload(msgspec.Struct):
     answer: Text
 
 
-class AnnotationListQuery(msgspec.Struct):
+class AnnotationListQuery(Page, kw_only=True):
     """Which annotations."""
 
-    page: Annotated[int, msgspec.Meta(ge=1)] = 1
-    limit: Annotated[int, msgspec.Meta(ge=1, le=100)] = 20
     keyword: str = ""
 
 
@@ -45,8 +44,7 @@ class AnnotationReplyActionPayload(msgspec.Struct):
 @service.get("/apps/annotations", tag=TAG)
 def list_annotations(query: AnnotationListQuery) -> shapes.Annotations:
     """List annotations."""
-    rows, total = annotation.find(app().id, keyword=query.keyword, offset=(query.page - 1) * query.limit,
-                                  limit=query.limit)
+    rows, total = annotation.find(app().id, keyword=query.keyword, offset=query.offset(), limit=query.limit)
     return {"data": [shown(row) for row in rows], "has_more": query.page * query.limit < total, "limit": query.limit,
             "total": total, "page": query.page}
 

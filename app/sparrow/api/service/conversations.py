@@ -92,7 +92,7 @@ class MessageFeedbackPayload(msgspec.Struct):
 class FeedbackQuery(msgspec.Struct):
     """Which page of feedback."""
 
-    page: Annotated[int, msgspec.Meta(ge=1)] = 1
+    page: Annotated[int, msgspec.Meta(ge=1, le=99_999)] = 1
     limit: Annotated[int, msgspec.Meta(ge=1, le=101)] = 20
 
 

@@ -22,7 +22,7 @@ class Listing(msgspec.Struct, kw_only=True):
 
     def bounds(self) -> dict[str, int]:
         """Return page and limit within their bounds."""
-        return {"page": max(self.page, 1), "limit": min(max(self.limit, 1), 100)}
+        return {"page": min(max(self.page, 1), 99_999), "limit": min(max(self.limit, 1), 100)}
 
 
 class NameBody(msgspec.Struct):
