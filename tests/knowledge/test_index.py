@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from pathlib import Path
@@ -231,6 +232,25 @@ def test_chroma_is_a_cache_that_heals(server, base, monkeypatch):
     documents.delete(base["id"], [document["id"]])
     indexing.sync_job({"dataset_id": base["id"]}, None)
     assert chroma.count(base["id"], 1) == 0
+
+
+def test_short_documents_of_the_first_base_wait_for_chroma_that_only_starts(server, base):
+    from sparrow.knowledge import chroma, documents, indexing
+    from sparrow.storage import db
+    from sparrow.storage.tables.jobs import jobs
+
+    server.kill()
+    total = 0
+    for number in range(2):
+        document = base["add"](text(5), f"{number}.md")
+        indexing.run(document["id"])
+        total += documents.get(base["id"], document["id"])["total"]
+    with db.read() as tx:
+        queued = tx.execute(jobs.select().where(jobs.c.kind == "sync_dataset", jobs.c.state == "queued")).all()
+    assert len(queued) == 1  # for both documents
+    threading.Timer(1.5, server.start).start()
+    indexing.sync_job(queued[0].payload, None)
+    assert chroma.count(base["id"], 1) == total
 
 
 @pytest.fixture

@@ -13,7 +13,6 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from sparrow import clock, settings
 from sparrow.errors import SparrowError
 from sparrow.storage import db, files, queue
 from sparrow.storage.tables import knowledge as t
+from sparrow.storage.tables.jobs import jobs
 
 from . import capacity, chroma, chunk, ocr, parse, units
 from .embed import Embedder, EmbedderError, embedder
@@ -59,13 +59,26 @@ def submit(document_ids: list[str]) -> None:
 
 
 def submit_sync(dataset_id: str) -> None:
-    """Queue the bringing up to date of a base's Chroma collection."""
-    queue.submit("sync_dataset", {"dataset_id": dataset_id}, key=f"sync:{dataset_id}")
+    """Queue the bringing up to date of a base's Chroma collection, unless that waits in the queue already."""
+    key = f"sync:{dataset_id}"
+    with db.write() as tx:
+        if tx.execute(sa.select(jobs.c.id).where(jobs.c.key == key, jobs.c.state == "queued").limit(1)).first():
+            return
+        job = queue.add(tx, "sync_dataset", {"dataset_id": dataset_id}, key=key)
+    queue.ring(job)
 
 
 def sync_job(payload: dict[str, Any], context: Any) -> None:
     """Bring the Chroma collection a job names up to date; a server that is away is no failure."""
-    _heal(lambda: chroma.check(payload["dataset_id"]), starting=False)
+    # For the first base of a box Chroma is only started, and a short document is indexed sooner.
+    _heal(lambda: chroma.check(payload["dataset_id"]), starting=not _in_use())
+
+
+def _in_use() -> bool:
+    """Tell whether Chroma has ever had a vector that there is still."""
+    u = t.units.c
+    with db.read() as tx:
+        return tx.execute(sa.select(u.serial).where(u.synced.is_(True), u.uses.like("v%")).limit(1)).first() is not None
 
 
 def check_job(payload: dict[str, Any], context: Any) -> None:
@@ -131,8 +144,10 @@ def run(document_id: str, *, cancelled: Callable[[], bool] | None = None) -> Non
         log.exception("indexing of %s failed", document_id)
         work.fail("internal_error", f"The document could not be indexed ({type(error).__name__}: {error}).")
         return
-    with suppress(chroma.Down):
+    try:
         chroma.sync(work.dataset["id"])
+    except chroma.Down:
+        submit_sync(work.dataset["id"])
 
 
 class _Moved(Exception):
