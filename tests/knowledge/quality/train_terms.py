@@ -13,13 +13,14 @@ from __future__ import annotations
 import gettext
 import math
 import re
-import subprocess
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
 from sparrow.knowledge import bilingual, keyword
+
+from . import train_texts
 
 PACKAGES = """
 libgtk-3-common libglib2.0-data gnome-control-center-data nautilus-data evolution-common gimp-data inkscape
@@ -40,14 +41,9 @@ _MARKS = re.compile(r"<[^>]+>|%[-\w()]+|\{[^}]*\}|\$\w+")
 
 def catalogues(folder: Path) -> Iterable[Path]:
     """Download the packages that are not there yet, and yield the Chinese catalogues in them."""
+    train_texts.fetch(folder, PACKAGES.split())
     for name in PACKAGES.split():
-        target = folder / name
-        if not target.is_dir():
-            subprocess.run(["apt-get", "download", name], cwd=folder, check=True)
-            archive = next(folder.glob(f"{name}_*.deb"))
-            subprocess.run(["dpkg-deb", "-x", archive, target], check=True)
-            archive.unlink()
-        yield from sorted(path for path in target.rglob("*.mo") if re.search("zh[_-]CN", str(path)))
+        yield from sorted(path for path in (folder / name).rglob("*.mo") if re.search("zh[_-]CN", str(path)))
 
 
 def texts(paths: Iterable[Path]) -> dict[tuple[str, str], set[str]]:

@@ -13,7 +13,7 @@ import gzip
 import re
 import subprocess
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import NamedTuple
@@ -51,9 +51,9 @@ def chinese(text: str) -> bool:
     return len(re.findall("[\u4e00-\u9fff]", text)) > 0.12 * max(len(text), 1)
 
 
-def fetch(folder: Path) -> None:
+def fetch(folder: Path, packages: Iterable[str] = PACKAGES) -> None:
     """Download and unpack the packages that are not there yet."""
-    for name in PACKAGES:
+    for name in packages:
         target = folder / name
         if not target.is_dir():
             subprocess.run(["apt-get", "download", name], cwd=folder, check=True)
