@@ -50,7 +50,7 @@ class Screen:
         self.buffer = bytearray()
         self.ticks = 0
         self.shown: dict[Path, str] = {}
-        self.public: str | None = None
+        self.public: tuple[str, bool] | None = None  # (health page, the API is away)
         self.consoles = consoles(settings)
         self.link = network.watch()
         self.responder = _responder(settings)
@@ -297,7 +297,7 @@ class Screen:
         if not any(problem["what"] == "api" and problem["level"] == "error" for problem in problems):
             problems.append(health.SILENT)  # this page is only seen while the API does not answer
         content = json.dumps(health.public(problems), ensure_ascii=False)
-        if content == self.public:
+        if (content, away) == self.public:
             return
         folder = self.settings.public_dir
         try:
@@ -308,7 +308,7 @@ class Screen:
                 (folder / "api-away").touch()
             else:
                 (folder / "api-away").unlink(missing_ok=True)
-            self.public = content
+            self.public = content, away
         except OSError as error:
             _say(f"cannot write to {folder}: {error.strerror}")
 

@@ -271,6 +271,23 @@ def test_the_notes_of_somebody_else_are_not_believed(tmp_path, monkeypatch):
     settings.reset()
 
 
+def test_the_page_of_an_absent_api_goes_when_it_runs_whatever_else_is_wrong(tmp_path, monkeypatch):
+    """The health page reads the same before and after: the mark must not depend on it."""
+    found = settings.load({"SPARROW_DATA_DIR": str(tmp_path), "SPARROW_RUN_DIR": str(tmp_path)}, file=False)
+    monkeypatch.setattr(health, "judge_data", lambda _: ({}, [health._problem("error", "data", "The disk is full.")]))
+    shown = screen.Screen.__new__(screen.Screen)
+    shown.settings, shown.programs, shown.public = found, [], None
+    found.public_dir.mkdir()
+    away, page = found.public_dir / "api-away", found.public_dir / "health.json"
+    shown._publish()
+    before = page.read_text()
+    assert away.exists()
+    shown.programs = [{"name": "api", "state": "RUNNING"}]
+    shown._publish()
+    assert page.read_text() == before
+    assert not away.exists()
+
+
 def test_the_screen_lives_on_when_the_kernel_drops_news_of_addresses():
     def lost(_size):
         raise OSError(errno.ENOBUFS, "No buffer space available")
