@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import select
 import subprocess
 import sys
@@ -25,6 +26,7 @@ __all__ = ["EXTENSIONS", "Block", "Event", "Image", "Notice", "ParseError", "Pro
 MAX_SECONDS = 1800.0
 MAX_SILENCE = 300.0  # seconds without any event
 _MAX_LINE = 64 << 20
+_ONLY_PICTURES = re.compile(r"(?:\s*!\[[^\]]*\]\(image:\d+\))*\s*")
 
 Process = subprocess.Popen | Fork
 
@@ -55,7 +57,7 @@ def read(path: str | Path, name: str, images: str | Path | None = None, *,
                 code, message = msgspec.json.decode(raw)
                 raise ParseError(message, code=code)
             event = msgspec.json.decode(raw, type=_TYPES[tag])
-            found_text = found_text or tag == "block"
+            found_text = found_text or (tag == "block" and _ONLY_PICTURES.fullmatch(event.text) is None)
             yield event
         if not found_text:
             raise ParseError("No text was found in the document. If it is scanned, its text can only be read by a "

@@ -65,15 +65,29 @@ class Archive:
 
     def relations(self, part: str) -> dict[str, str]:
         """Return {relation id: target path} of an OOXML part."""
+        return {key: target for key, _, target in self._relations(part)}
+
+    def related(self, part: str, kind: str) -> str | None:
+        """Return the first part that a part ("" for the package) names as its "footnotes", "styles" and the like.
+
+        Programs differ in the names of parts, not in the last word of a relation's type; a file without relations
+        has the usual names.
+        """
+        usual = f"{part.rpartition('/')[0]}/{kind}.xml"
+        return next((target for _, found, target in self._relations(part) if found == kind and target in self),
+                    usual if usual in self else None)
+
+    def _relations(self, part: str) -> list[tuple[str, str, str]]:
         folder, _, base = part.rpartition("/")
         name = f"{folder}/_rels/{base}.rels" if folder else f"_rels/{base}.rels"
-        found: dict[str, str] = {}
+        found: list[tuple[str, str, str]] = []
         if name not in self:
             return found
 
         def start(tag, attributes):
             if tag == "Relationship" and attributes.get("TargetMode") != "External":
-                found[attributes.get("Id", "")] = resolve(folder, attributes.get("Target", ""))
+                found.append((attributes.get("Id", ""), attributes.get("Type", "").rpartition("/")[2],
+                              resolve(folder, attributes.get("Target", ""))))
 
         self.sax(name, start, lambda tag: None)
         return found
@@ -93,9 +107,13 @@ def resolve(folder: str, target: str) -> str:
     return "/".join(parts)
 
 
-def sax(data: bytes, start: Callable, end: Callable, text: Callable | None = None) -> None:
-    """Parse XML with expat; entity declarations, damage and absurd depth raise ParseError."""
-    parser = expat.ParserCreate(namespace_separator="}")
+def sax(data: bytes, start: Callable, end: Callable, text: Callable | None = None, encoding: str | None = None
+        ) -> None:
+    """Parse XML with expat; entity declarations, damage and absurd depth raise ParseError.
+
+    `encoding` stands in for the one that the XML declares.
+    """
+    parser = expat.ParserCreate(encoding, "}")
     parser.buffer_text = True
     depth = 0
 

@@ -13,6 +13,7 @@ _COMMON = frozenset(
     "请請设設置安装裝系统統文件系統软軟硬使用操作说明說明错誤誤器数數据據网網络絡号號信息资資")
 # The most frequent syllables of Korean; others count little, for short Chinese texts are hangul under EUC-KR too.
 _HANGUL = frozenset("이다는을를에의가은고하지로한도그나사기리자어아시대해서인수라여있게과들만일정보전주제안상부할세문")
+_GB = frozenset(("gb2312", "gb231280", "gbk", "xgbk", "cp936", "ms936", "windows936", "euccn"))
 _CANDIDATES = ("gb18030", "big5", "shift_jis", "euc_jp", "euc_kr", "cp1251", "cp1252")
 
 
@@ -28,7 +29,7 @@ def detect(data: bytes) -> str:
     wide = _utf16(sample)
     if wide:
         return wide
-    if _is_utf8(sample, cut=len(data) > len(sample)):
+    if _is_utf8(sample, cut=len(data) > len(sample)) or _is_damaged_utf8(sample):
         return "utf-8"
     return max(_CANDIDATES, key=lambda name: _likeness(sample, name))
 
@@ -37,6 +38,11 @@ def decode(data: bytes) -> str:
     """Return the text of a file's bytes, its line ends as \\n; undecodable bytes become U+FFFD."""
     text = data.decode(detect(data), errors="replace")
     return text.replace("\r\n", "\n").replace("\r", "\n").lstrip("\ufeff")
+
+
+def codec(declared: str) -> str:
+    """Return the codec for a declared name: what says to be GB 2312 is mostly written in its larger successors."""
+    return "gb18030" if declared.strip().lower().replace("_", "").replace("-", "") in _GB else declared.strip()
 
 
 def looks_binary(data: bytes) -> bool:
@@ -55,6 +61,13 @@ def _is_utf8(sample: bytes, *, cut: bool) -> bool:
         # The sample may end inside a character.
         return cut and error.start >= len(sample) - 3
     return True
+
+
+def _is_damaged_utf8(sample: bytes) -> bool:
+    """Tell whether hardly anything contradicts UTF-8: a log that was cut inside a character, bytes of another file."""
+    text = sample.decode("utf-8", errors="replace")
+    foreign = sum(char >= "\x80" for char in text)
+    return text.count("\ufffd") * 10 < foreign
 
 
 def _utf16(sample: bytes) -> str | None:

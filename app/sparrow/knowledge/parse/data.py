@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from .archive import sax
 from .blocks import Block, Event, ParseError
-from .charset import decode
+from .charset import codec, decode
 
+_DECLARED = re.compile(rb"\s*<\?xml[^>]*?encoding\s*=\s*[\"']([\w.:-]+)", re.I)
 _GROUP = 1200  # characters of small items that share a block
 
 
@@ -21,9 +23,7 @@ def parse_json(path: Path, images) -> Iterator[Event]:
     except RecursionError as error:
         raise ParseError("The JSON is nested too deeply.", code="corrupt_file") from error
     except ValueError as error:
-        items = _lines(text)
-        if items is None:
-            raise ParseError(f"The file is not valid JSON: {error}.", code="corrupt_file") from error
+        items = _lines(text, error)
     if isinstance(items, dict):
         parts = ((str(key), value) for key, value in items.items())
     elif isinstance(items, list):
@@ -62,7 +62,17 @@ def parse_xml(path: Path, images) -> Iterator[Event]:
         if stack:
             stack[-1].append(text)
 
-    sax(path.read_bytes(), start, end, data)
+    content = path.read_bytes()
+    declared = _DECLARED.match(content)
+    if declared and not declared[1].lower().startswith(b"utf"):  # expat knows four encodings, none of them Chinese
+        try:
+            text = content.decode(codec(declared[1].decode()), "replace")
+        except LookupError:
+            text = decode(content)
+        content = text.encode("utf-8", "replace")
+        sax(content, start, end, data, "utf-8")
+    else:
+        sax(content, start, end, data)
     group: list[str] = []
     for line in found:
         if group and sum(map(len, group)) + len(line) > _GROUP:
@@ -73,15 +83,17 @@ def parse_xml(path: Path, images) -> Iterator[Event]:
         yield Block("\n".join(group))
 
 
-def _lines(text: str) -> list | None:
+def _lines(text: str, error: ValueError) -> list:
+    """Return the values of JSON lines; raise ParseError with the first fault where the text is not that either."""
     items = []
-    for line in text.split("\n"):
+    for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
             try:
                 items.append(json.loads(line))
-            except (ValueError, RecursionError):
-                return None
-    return items or None
+            except (ValueError, RecursionError) as fault:
+                said = f"its line {number} is not ({fault})" if items else error
+                raise ParseError(f"The file is not valid JSON: {said}.", code="corrupt_file") from fault
+    return items
 
 
 def _flatten(key: str, value) -> Iterator[str]:

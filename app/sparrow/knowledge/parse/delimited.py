@@ -4,27 +4,34 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from .blocks import Block, Event, ParseError
 from .charset import decode
-from .tables import ROWS_PER_BLOCK, blocks
+from .headings import MAX_TITLE
+from .tables import ROWS_PER_BLOCK, blocks, titled
 
 
 def parse(path: Path, images) -> Iterator[Event]:
     """Yield the rows of a delimited file; the place counts lines."""
     line = 1
-    for text in blocks(rows(decode(path.read_bytes()))):
-        yield Block(text, "table", "line", str(line))
+    titles, table = titled(rows(decode(path.read_bytes())))
+    if titles:
+        yield Block("\n".join(titles), "text", "line", "1", [titles[0][:MAX_TITLE]])
+    for text in blocks(table):
+        yield Block(text, "table", "line", str(line), [titles[0][:MAX_TITLE]] if titles else [])
         line += ROWS_PER_BLOCK
 
 
 def rows(text: str) -> Iterator[list[str]]:
     """Yield the rows of delimited text; the delimiter is the one that splits the first lines most evenly."""
     csv.field_size_limit(16 << 20)
+    told = re.match(r"sep=(.)\n", text)  # a line that Excel writes and does not show
+    text = text[told.end():] if told else text
     try:
-        yield from csv.reader(io.StringIO(text, newline=""), delimiter=delimiter(text))
+        yield from csv.reader(io.StringIO(text, newline=""), delimiter=told[1] if told else delimiter(text))
     except csv.Error as error:
         raise ParseError(f"The table cannot be read: {error}.", code="corrupt_file") from error
 

@@ -8,11 +8,11 @@ from urllib.parse import unquote
 
 from . import html
 from .archive import Archive, resolve
-from .blocks import Block, Event, ParseError, Progress
+from .blocks import Event, ParseError, Progress
 
 
 def parse(path: Path, images) -> Iterator[Event]:
-    """Yield the blocks of every chapter of the spine under the book's title."""
+    """Yield the blocks and pictures of every chapter of the spine under the book's title."""
     archive = Archive(path)
     if "META-INF/encryption.xml" in archive and b"EncryptedData" in archive.read("META-INF/encryption.xml") \
             and b"obfuscation" not in archive.read("META-INF/encryption.xml"):
@@ -45,9 +45,18 @@ def parse(path: Path, images) -> Iterator[Event]:
     chapters = [files[key] for key in spine if key in files]
     for done, name in enumerate(chapters, start=1):
         if name in archive:
-            for block in html.blocks(html.decode(archive.read(name)), base=base):
-                yield Block(block.text, block.kind, "chapter", str(done), block.heading)
+            yield from html.blocks(html.decode(archive.read(name)), "chapter", str(done), base,
+                                   _pictures(archive, name, images))
         yield Progress(done, len(chapters))
+
+
+def _pictures(archive: Archive, chapter: str, images) -> html.Picture:
+    folder = chapter.rpartition("/")[0]
+
+    def keep(address: str):
+        return images.add(archive, resolve(folder, unquote(address))) if images is not None and address else None
+
+    return keep
 
 
 def _package(archive: Archive) -> str:

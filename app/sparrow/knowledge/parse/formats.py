@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from collections.abc import Callable, Iterator
 from importlib import import_module
@@ -16,7 +17,8 @@ _BY_NAME = {
     "text": "txt text log properties ini conf cfg rst tex org adoc asciidoc",
     "markdown": "md markdown mdx",
     "html": "html htm xhtml",
-    "pdf": "pdf", "docx": "docx docm", "pptx": "pptx pptm", "xlsx": "xlsx xlsm", "epub": "epub", "mail": "eml",
+    "pdf": "pdf", "docx": "docx docm", "pptx": "pptx pptm", "xlsx": "xlsx xlsm", "epub": "epub",
+    "mail": "eml mht mhtml",
     "delimited": "csv tsv",
     "data:parse_json": "json jsonl ndjson",
     "data:parse_xml": "xml",
@@ -33,6 +35,7 @@ _CONVERT = {"doc": "a .docx", "xls": "an .xlsx", "ppt": "a .pptx", "rtf": "a .do
             "ods": "an .xlsx", "odp": "a .pptx", "wps": "a .docx", "et": "an .xlsx", "dps": "a .pptx",
             "pages": "a .docx", "numbers": "an .xlsx", "key": "a .pptx", "mobi": "an .epub", "azw3": "an .epub",
             "msg": "an .eml"}
+_MARKUP = re.compile(rb"<(?:!doctype\s+html|html|table|body)\b", re.I)
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _ZIP_PARTS = (("word/", "docx"), ("ppt/", "pptx"), ("xl/", "xlsx"), ("META-INF/container.xml", "epub"))
 _BINARY = (("a picture", (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"RIFF")),
@@ -78,7 +81,7 @@ def parser_of(path: Path, name: str) -> Parser:
                          f"again.",
                          code="corrupt_file")
     if kind is None and ending in _CONVERT:
-        raise _convert(ending)
+        kind = _exported(head, ending)
     if kind is None:
         what = next((what for what, marks in _BINARY if head.startswith(marks)), None)
         if what or looks_binary(head):
@@ -117,6 +120,16 @@ def _content(path: Path, head: bytes, ending: str) -> str | None:
         raise ParseError("The file is a zip archive. Unpack it and add the documents inside.",
                          code="unsupported_type")
     return None
+
+
+def _exported(head: bytes, ending: str) -> str:
+    """Return what a file with an old office ending is where a web program has only called it so; raise ParseError."""
+    if not looks_binary(head):
+        if _MARKUP.search(head):
+            return "html"
+        if ending in ("xls", "et") and not head.lstrip(b"\xef\xbb\xbf \r\n").startswith(b"<"):
+            return "csv"
+    raise _convert(ending)
 
 
 def looks_like_code(ending: str) -> bool:

@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from .blocks import Block, Event, ParseError
-from .charset import detect
+from .blocks import Block, Event, Image, ParseError
+from .charset import codec, detect
 from .headings import Path as HeadingPath
 from .tables import blocks as table_blocks
+from .tables import spread
 
 _SKIP = frozenset(("script", "style", "noscript", "template", "svg", "head", "iframe", "object", "select",
-                   "button", "nav", "form"))
+                   "button", "nav", "input", "textarea", "datalist"))
 _BLOCK = frozenset(("p", "div", "section", "article", "main", "ul", "ol", "dl", "dd", "dt", "blockquote",
                     "figure", "figcaption", "address", "header", "footer", "aside", "body", "html", "tr", "td",
                     "th", "details", "summary", "center", "fieldset", "hr", "table", "tbody", "thead", "caption"))
 _NAVIGATION = frozenset(("toc", "navheader", "navfooter", "navbar", "navigation", "doc-toc", "breadcrumb",
                          "breadcrumbs", "pagination", "sphinxsidebar", "table-of-contents"))
 _DECLARED = re.compile(rb"<meta[^>]+charset\s*=\s*[\"']?\s*([\w.:-]+)", re.I)
+_BREAK = "\v"
+Picture = Callable[[str], Image | None]
 _MAX_NODES = 5_000_000
 
 
 def parse(path: Path, images) -> Iterator[Event]:
     """Yield the blocks of an HTML file; its declared character set counts unless the bytes contradict it."""
-    yield from blocks(decode(path.read_bytes()))
+    yield from blocks(decode(path.read_bytes()), picture=images.inline if images is not None else None)
 
 
 def decode(data: bytes) -> str:
@@ -32,17 +35,19 @@ def decode(data: bytes) -> str:
     guess = detect(data)
     declared = _DECLARED.search(data[:4096])
     if declared and not guess.startswith("utf"):
-        name = declared[1].decode("ascii", "replace").lower()
-        name = "gb18030" if name in ("gb2312", "gbk", "gb_2312-80") else name
         try:
-            return data.decode(name, errors="replace")
+            return data.decode(codec(declared[1].decode("ascii", "replace")), errors="replace")
         except LookupError:
             pass
     return data.decode(guess, errors="replace")
 
 
-def blocks(markup: str, place_kind: str = "", place: str = "", base: list[str] | None = None) -> Iterator[Block]:
-    """Yield blocks of HTML text; `base` is a path of headings above the whole page (a book's chapter)."""
+def blocks(markup: str, place_kind: str = "", place: str = "", base: list[str] | None = None,
+           picture: Picture | None = None) -> Iterator[Block | Image]:
+    """Yield blocks of HTML text and the pictures in them.
+
+    `base` is a path of headings above the whole page (a book's chapter); `picture` keeps the one of an address.
+    """
     from selectolax.lexbor import LexborHTMLParser
 
     try:
@@ -52,7 +57,7 @@ def blocks(markup: str, place_kind: str = "", place: str = "", base: list[str] |
     root = _main(tree)
     if root is None:
         return
-    yield from _walk(root, place_kind, place, base or [])
+    yield from _walk(root, place_kind, place, base or [], picture or (lambda address: None))
 
 
 def _main(tree):
@@ -81,7 +86,7 @@ def _navigates(element) -> bool:
     return links > 0.5 * len((element.text(deep=True) or "").strip())
 
 
-def _walk(root, place_kind: str, place: str, base: list[str]) -> Iterator[Block]:
+def _walk(root, place_kind: str, place: str, base: list[str], picture: Picture) -> Iterator[Block | Image]:
     """Go through the tree without recursion: a hostile page may be nested a million deep."""
     headings = HeadingPath()
     inline: list[str] = []
@@ -116,31 +121,35 @@ def _walk(root, place_kind: str, place: str, base: list[str]) -> Iterator[Block]
             continue
         if tag in ("h1", "h2", "h3", "h4", "h5", "h6"):
             yield from flush()
-            title = _squeeze(item.text(deep=True) or "")
+            title = " ".join(_squeeze(_text(item)).split())
             if title:
                 headings.enter(int(tag[1]), title)
                 yield Block(title, "heading", place_kind, place, base + headings.path())
             continue
         if tag == "pre":
             yield from flush()
-            code = (item.text(deep=True) or "").strip("\n")
+            code = _text(item).replace(_BREAK, "\n").strip("\n")
             if code.strip():
                 yield Block(code, "code", place_kind, place, base + headings.path())
             continue
-        if tag == "table" and not item.css("table table"):
-            rows = [[_squeeze(cell.text(deep=True) or "") for cell in row.css("td, th")]
-                    for row in item.css("tr")]
+        if tag == "table" and len(item.css("table")) < 2:  # the selector finds the element itself too
+            rows = list(spread([(_squeeze(_text(cell)), _span(cell, "colspan"), _span(cell, "rowspan"))
+                                for cell in row.css("td, th")] for row in item.css("tr")))
             if sum(1 for row in rows if sum(map(bool, row)) > 1) > 1:  # else it only lays the page out
                 yield from flush()
                 for text in table_blocks(rows):
                     yield Block(text, "table", place_kind, place, base + headings.path())
                 continue
         if tag == "br":
-            inline.append("\n")
+            inline.append(_BREAK)
             continue
         if tag == "img":
-            alt = (item.attributes.get("alt") or "").strip()
-            if alt:
+            alt = " ".join((item.attributes.get("alt") or "").replace("[", "(").replace("]", ")").split())
+            image = picture(item.attributes.get("src") or "")
+            if image is not None:
+                yield image
+                inline.append(f" ![{alt or image.name}](image:{image.number}) ")
+            elif alt:
                 inline.append(f" [{alt}] ")
             continue
         if tag == "li":
@@ -157,12 +166,47 @@ def _walk(root, place_kind: str, place: str, base: list[str]) -> Iterator[Block]
     yield from flush()
 
 
+def _text(element) -> str:
+    """Return an element's text, with _BREAK where a tag ends a line."""
+    out: list[str] = []
+    todo: list = [element]
+    while todo:
+        item = todo.pop()
+        if isinstance(item, str):
+            out.append(item)
+            continue
+        tag = item.tag
+        if tag == "-text":
+            out.append(item.text_content or "")
+        elif tag == "br":
+            out.append(_BREAK)
+        elif tag in ("script", "style", "template") or tag is None:
+            continue
+        else:
+            apart = item is not element and (tag in _BLOCK or tag == "li")
+            if apart:
+                out.append(_BREAK)
+                todo.append(_BREAK)
+            child = item.last_child
+            while child is not None:
+                todo.append(child)
+                child = child.prev
+    return "".join(out)
+
+
+def _span(cell, name: str) -> int:
+    value = cell.attributes.get(name) or ""
+    return min(max(int(value), 1), 1000) if value.isascii() and value.isdigit() and len(value) < 6 else 1
+
+
 def _squeeze(text: str) -> str:
-    lines = (" ".join(line.split()) for line in text.replace("\xa0", " ").split("\n"))
-    joined: list[str] = []
-    for line in lines:
-        if line:
-            joined.append(line)
+    """Return text as a browser shows it: blanks and line ends of the source are one blank, _BREAK ends a line."""
+    lines = (_unwrap(line) for line in text.replace("\xa0", " ").split(_BREAK))
+    return "\n".join(line for line in lines if line)
+
+
+def _unwrap(text: str) -> str:
+    lines = (" ".join(line.split()) for line in text.split("\n"))
     # A line end inside a paragraph is a blank in Western text and nothing between two Chinese characters.
     return re.sub(r"(?<=[\u3000-\u9fff\uff00-\uffef])\n(?=[\u3000-\u9fff\uff00-\uffef])", "",
-                  "\n".join(joined)).replace("\n", " ").strip()
+                  "\n".join(line for line in lines if line)).replace("\n", " ").strip()

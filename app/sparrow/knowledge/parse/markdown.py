@@ -6,19 +6,57 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from .blocks import Block, Event
+from .blocks import Block, Event, Image
 from .charset import decode
 from .headings import Path as HeadingPath
 
 _HEADING = re.compile(r"^(#{1,6})\s+(.*?)\s*#*\s*$")
 _UNDERLINE = re.compile(r"^(=+|-+)\s*$")
+_FRONT = re.compile(r"\A---\n(?:.*?\n)??---\n", re.S)
+_TITLE = re.compile(r"^title:[ \t]*([\"']?)(.+?)\1[ \t]*$", re.M)
+_DATA = "data:image/"
+_URI = r"data:image/[\w.+-]+;base64,[A-Za-z0-9+/=%]+"
+_INLINE = re.compile(rf"!\[([^\]\n]*)\]\(\s*<?({_URI})>?[^)\n]*\)")
+_DEFINED = re.compile(rf"^[ \t]*\[([^\]\n]+)\]:[ \t]*<?({_URI})>?.*$", re.M)
+_BARE = re.compile(_URI)
 _FENCE = re.compile(r"^\s*(```+|~~~+)")
 
 
 def parse(path: Path, images) -> Iterator[Event]:
     """Yield headings, paragraphs, tables and code of a Markdown (or MDX) file."""
     text = decode(path.read_bytes())
-    yield from blocks(re.sub(r"\A---\n.*?\n---\n", "", text, flags=re.S))  # without front matter
+    front = _FRONT.match(text)
+    title = _TITLE.search(front[0]) if front else None
+    headings = HeadingPath()
+    if title:
+        headings.enter(0, title[2])
+    text = text[front.end():] if front else text
+    if _DATA in text:
+        text, pictures = _taken_out(text, images)
+        yield from pictures
+    yield from blocks(text, headings)
+
+
+def _taken_out(text: str, images) -> tuple[str, list[Image]]:
+    """Return a text without the pictures that are written into it, and the pictures that are kept instead.
+
+    Cut into passages they would be letters that say nothing.
+    """
+    pictures: dict[int, Image] = {}
+
+    def shown(alt: str, address: str) -> str:
+        image = images.inline(address) if images is not None else None
+        if image is None:
+            return alt
+        pictures[image.number] = image
+        return f"![{alt or image.name}](image:{image.number})"
+
+    named = {found[1]: found[2] for found in _DEFINED.finditer(text)}
+    text = _DEFINED.sub("", text)
+    text = re.sub(r"!\[([^\]\n]*)\]\[([^\]\n]*)\]", lambda found: shown(found[1], named[found[2] or found[1]]) if (
+        found[2] or found[1]) in named else found[0], text)
+    text = _INLINE.sub(lambda found: shown(found[1], found[2]), text)
+    return _BARE.sub("", text), list(pictures.values())
 
 
 def blocks(text: str, headings: HeadingPath | None = None) -> Iterator[Block]:

@@ -12,6 +12,7 @@ from .blocks import Event, Image, ParseError
 PIXELS = 3_200_000  # of a page: A4 at 180 dpi, whose small print is still legible
 MAX_SIDE = 6000
 MAX_SCALE = 8.0  # pixels a point
+_KINDS = {1: 0, 3: 2, 4: 6}  # PNG's colour type by the number of channels
 
 
 def draw(path: Path, numbers: list[int], folder: Path) -> Iterator[Event]:
@@ -43,23 +44,35 @@ def draw(path: Path, numbers: list[int], folder: Path) -> Iterator[Event]:
         finally:
             page.close()
         target = folder / f"page-{number}.png"
-        target.write_bytes(_png(bitmap))
+        target.write_bytes(png(bitmap))
         bitmap.close()
         yield Image(number, str(target), target.name)
 
 
-def _png(bitmap) -> bytes:
-    """Return an 8-bit grey bitmap as PNG."""
-    width, height, stride = bitmap.width, bitmap.height, bitmap.stride
-    if bitmap.n_channels != 1:
-        raise ValueError("the page was not drawn in grey")
+def png(bitmap) -> bytes:
+    """Return a bitmap of 8 bits a channel (grey, BGR, BGRx or BGRA) as PNG."""
+    width, height, stride, channels = bitmap.width, bitmap.height, bitmap.stride, bitmap.n_channels
+    if channels not in _KINDS:
+        raise ValueError(f"a bitmap has {channels} channels")
     pixels = memoryview(bitmap.buffer).cast("B")
-    packer = zlib.compressobj(6)
-    body = b"".join(packer.compress(b"\0" + bytes(pixels[row * stride:row * stride + width]))
+    packer = zlib.compressobj(4)
+    body = b"".join(packer.compress(b"\0" + _row(bytes(pixels[row * stride:row * stride + width * channels]),
+                                                 channels, opaque=bitmap.mode == "BGRX"))
                     for row in range(height)) + packer.flush()
 
     def part(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
-    return b"\x89PNG\r\n\x1a\n" + part(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)) \
+    return b"\x89PNG\r\n\x1a\n" + part(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, _KINDS[channels], 0, 0, 0)) \
         + part(b"IDAT", body) + part(b"IEND", b"")
+
+
+def _row(row: bytes, channels: int, *, opaque: bool) -> bytes:
+    """Return a row of pixels with red first, as PNG has it."""
+    if channels == 1:
+        return row
+    out = bytearray(row)
+    out[0::channels], out[2::channels] = row[2::channels], row[0::channels]
+    if opaque:
+        out[3::4] = b"\xff" * (len(row) // 4)
+    return bytes(out)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import ctypes
 import itertools
+import math
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
-from . import markdown
-from .blocks import Block, Event, Notice, ParseError, Progress
+from . import figures, markdown
+from .blocks import Block, Event, Image, Notice, ParseError, Progress
 from .headings import Path as HeadingPath
 
 _SAMPLE_PAGES = 24
@@ -43,6 +46,7 @@ def parse(path: Path, images) -> Iterator[Event]:
 
     try:
         document = pdfium.PdfDocument(path)
+        document.init_forms()  # what was filled in is text too
         total = len(document)
     except pdfium.PdfiumError as error:
         if "assword" in str(error) or "ecurity" in str(error):
@@ -57,12 +61,15 @@ def parse(path: Path, images) -> Iterator[Event]:
     body = _body_size(sample)
     repeated = _repeated(sample)
     outline = _outline(document)
+    illustrated = images is not None and figures.any_in(path)
     headings = HeadingPath()
     sizes = _heading_sizes(sample, body) if not outline else []
     empty: list[int] = []
     damaged: list[int] = []
     for number in range(total):
-        lines = _lines(document, number)
+        pictures: list[tuple[float, Image]] = []
+        look = partial(_look, pictures, images) if illustrated else None
+        lines = _lines(document, number, look)
         if lines is None:
             damaged.append(number + 1)
             continue
@@ -78,7 +85,9 @@ def parse(path: Path, images) -> Iterator[Event]:
             empty.append(number + 1)
         if scanned or kept:  # else what looks like a running head is all the page has: labels, slips
             lines = kept
-        yield from _blocks(lines, str(number + 1), body, sizes, outline.get(number, []), headings)
+        yield from (picture for _, picture in pictures)
+        yield from _blocks(lines, str(number + 1), body, sizes, outline.get(number, []), headings,
+                           _placed(lines, pictures))
         if number % 10 == 9 or number == total - 1:
             yield Progress(number + 1, total)
     if damaged:
@@ -100,8 +109,11 @@ def _spread(total: int) -> list[int]:
     return sorted({round(i * (total - 1) / (_SAMPLE_PAGES - 1)) for i in range(_SAMPLE_PAGES)})
 
 
-def _lines(document, number: int) -> list[Line] | None:
-    """Return the printed lines of a page in reading order, or None for a page that cannot be loaded."""
+def _lines(document, number: int, look: Callable[[Any], None] | None = None) -> list[Line] | None:
+    """Return the printed lines of a page in reading order, or None for a page that cannot be loaded.
+
+    `look` is given the page while it is loaded.
+    """
     import pypdfium2 as pdfium
     import pypdfium2.raw as raw
 
@@ -111,13 +123,20 @@ def _lines(document, number: int) -> list[Line] | None:
         return None
     text_page = None
     try:
+        if page.formenv:
+            page.flatten()
+            page.close()
+            page = document[number]
         text_page = page.get_textpage()
         text = text_page.get_text_range()
         left, right, bottom, top = (ctypes.c_double() for _ in range(4))
 
         def box(index):
             raw.FPDFText_GetCharBox(text_page, index, left, right, bottom, top)
-            return left.value, right.value, bottom.value
+            # As if the text ran from left to right: landscape pages are often written upwards and shown turned.
+            turned = round(raw.FPDFText_GetCharAngle(text_page, index) / (math.pi / 2)) % 4
+            return ((left.value, right.value, bottom.value), (-top.value, -bottom.value, left.value),
+                    (-right.value, -left.value, -top.value), (bottom.value, top.value, -right.value))[turned]
 
         lines, offset = [], 0
         for line in text.split("\n"):
@@ -129,6 +148,8 @@ def _lines(document, number: int) -> list[Line] | None:
                 _, end, _ = box(offset + max(len(clean.rstrip()) - 1, 0))
                 lines.append(Line(stripped, round(raw.FPDFText_GetFontSize(text_page, first), 1), x, end, y))
             offset += len(line) + 1
+        if look is not None:
+            look(page)
         return lines
     except pdfium.PdfiumError:
         return None
@@ -136,6 +157,19 @@ def _lines(document, number: int) -> list[Line] | None:
         if text_page is not None:
             text_page.close()
         page.close()
+
+
+def _look(pictures: list[tuple[float, Image]], images, page) -> None:
+    pictures += figures.of_page(page, images)
+
+
+def _placed(lines: list[Line], pictures: list[tuple[float, Image]]) -> dict[int, list[str]]:
+    """Return {index of a line: the pictures before it}: each comes before the line that is printed below its top."""
+    placed: dict[int, list[str]] = {}
+    for top, image in pictures:
+        at = next((index for index, line in enumerate(lines) if line.y < top), len(lines))
+        placed.setdefault(at, []).append(f"![{image.name}](image:{image.number})")
+    return placed
 
 
 def _has_picture(document, number: int) -> bool:
@@ -203,8 +237,11 @@ def _plain(text: str) -> str:
 
 
 def _blocks(lines: list[Line], page: str, body: float, sizes: list[float],
-            bookmarks: list[tuple[str, int]], headings: HeadingPath) -> Iterator[Block]:
-    """Join lines into paragraphs; lines that are bookmarks, or larger than the body, are headings."""
+            bookmarks: list[tuple[str, int]], headings: HeadingPath, pictures: dict[int, list[str]]) -> Iterator[Block]:
+    """Join lines into paragraphs; lines that are bookmarks, or larger than the body, are headings.
+
+    `pictures` are Markdown links by the line they come before.
+    """
     waiting = [(title, level, _plain(title)) for title, level in bookmarks]
     pitch = _pitch(lines)
     paragraph: list[Line] = []
@@ -216,7 +253,10 @@ def _blocks(lines: list[Line], page: str, body: float, sizes: list[float],
             yield Block(text, "text", "page", page, headings.path())
 
     previous: Line | None = None
-    for line in lines:
+    for index, line in enumerate(lines):
+        if index in pictures:
+            yield from flush()
+            yield Block("\n".join(pictures[index]), "text", "page", page, headings.path())
         title = _bookmark(line.text, waiting) if waiting else None
         level = title[1] if title else (
             sizes.index(line.size) + 1
@@ -239,6 +279,8 @@ def _blocks(lines: list[Line], page: str, body: float, sizes: list[float],
         paragraph.append(line)
         previous = line
     yield from flush()
+    if len(lines) in pictures:
+        yield Block("\n".join(pictures[len(lines)]), "text", "page", page, headings.path())
     for title, level, _ in waiting:  # bookmarks whose line was not recognised still name what follows
         headings.enter(level, title)
 

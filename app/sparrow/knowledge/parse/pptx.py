@@ -1,10 +1,11 @@
-"""Presentations (.pptx) by the standard library: slide by slide, titles as headings, tables, speaker notes."""
+"""Presentations (.pptx) by the standard library: slide by slide, titles as headings, tables, charts, notes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
 
+from . import drawings
 from .archive import Archive
 from .blocks import Block, Event, ParseError, Progress
 from .tables import markdown
@@ -60,7 +61,7 @@ class _Slide:
         return [title[:200]] if title else []
 
     def start(self, tag, attributes):
-        if tag == "sp":
+        if tag in ("sp", "graphicFrame", "pic"):
             self._is_title = False
             self._skip = False
         elif tag == "ph":
@@ -84,6 +85,13 @@ class _Slide:
             if event is not None:
                 self._events.append(event)
                 self.lines.append(f"![{event.name}](image:{event.number})")
+        elif tag == "chart" and self._relations.get(attributes.get("id", "")) in self._archive:
+            title, table = drawings.chart(self._archive, self._relations[attributes["id"]])
+            if table:
+                path = self.heading()
+                self._events.append(Block(table, "table", "slide", self._number, [*path, title] if title else path))
+        elif tag == "relIds" and self._relations.get(attributes.get("dm", "")) in self._archive:
+            self.lines += drawings.diagram(self._archive, self._relations[attributes["dm"]])
 
     def end(self, tag):
         if tag == "t":

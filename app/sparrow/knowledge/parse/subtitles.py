@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from .blocks import Block, Event, ParseError
 from .charset import decode
 
 _TIMES = re.compile(r"((?:\d+:)?\d{1,2}:\d{2})[.,]\d{3}\s*-->\s*(?:\d+:)?\d{1,2}:\d{2}[.,]\d{3}")
+_SPEAKER = re.compile(r"<v(?:\.[\w.]+)?\s+([^>]+)>")
 _PASSAGE = 400
 
 
@@ -22,7 +24,8 @@ def parse(path: Path, images) -> Iterator[Event]:
         if not match:
             continue
         found = True
-        line = " ".join(re.sub(r"<[^>]+>", "", cue[match.end():].partition("\n")[2]).split())
+        said_now = _SPEAKER.sub(r"\1: ", cue[match.end():].partition("\n")[2])
+        line = " ".join(html.unescape(re.sub(r"<[^>]+>", "", said_now)).split())
         if not line or line == last:
             continue
         last = line

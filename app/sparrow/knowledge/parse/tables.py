@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 
 ROWS_PER_BLOCK = 40
+MAX_COLUMNS = 200
+MAX_TITLES = 4
 
 
 def cell(value: object) -> str:
@@ -23,6 +26,52 @@ def markdown(rows: Iterable[Iterable[object]]) -> str:
     out = ["| " + " | ".join(row) + " |" for row in lines]
     out.insert(1, "|" + " --- |" * width)
     return "\n".join(out)
+
+
+def spread(rows: Iterable[Iterable[tuple[str, int, int]]]) -> Iterator[list[str]]:
+    """Yield rows of texts from rows of cells (text, columns, rows), each column's values below each other.
+
+    A cell over several rows stands in each of them, for a row has to be understood alone; one over several columns
+    stands in the first.
+    """
+    hanging: dict[int, tuple[str, int]] = {}
+    for cells in rows:
+        line: list[str] = []
+        kept: dict[int, tuple[str, int]] = {}
+        waiting = list(cells)[::-1]
+        while waiting or hanging:
+            column = len(line)
+            if column in hanging:
+                text, high = hanging.pop(column)
+                line.append(text)
+                if high > 1:
+                    kept[column] = (text, high - 1)
+            elif waiting:
+                text, wide, high = waiting.pop()
+                for at in range(column, column + min(max(wide, 1), MAX_COLUMNS)):
+                    hanging.pop(at, None)
+                    line.append(text if at == column else "")
+                    if high > 1:
+                        kept[at] = (line[at], high - 1)
+            else:
+                line.append("")
+        hanging = kept
+        yield line
+
+
+def titled(rows: Iterable[list[object]]) -> tuple[list[str], Iterator[list[object]]]:
+    """Return the title lines that stand above a table in cells of their own, and the rows from its header on."""
+    rows = iter(rows)
+    above: list[list[object]] = []
+    for row in rows:
+        filled = sum(value not in (None, "") for value in row)
+        if filled > 1 and len(above) <= MAX_TITLES:
+            return [cell(value) for one in above for value in one if value not in (None, "")], chain([row], rows)
+        if filled:
+            above.append(row)
+        if len(above) > MAX_TITLES:
+            break
+    return [], chain(above, rows)
 
 
 def blocks(rows: Iterable[Iterable[object]], size: int = ROWS_PER_BLOCK) -> Iterator[str]:

@@ -5,17 +5,22 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Iterator
+from datetime import datetime, time, timedelta
 from pathlib import Path
 
+from . import drawings
 from .archive import Archive
 from .blocks import Block, Event, ParseError, Progress
-from .tables import blocks
+from .headings import MAX_TITLE
+from .tables import MAX_COLUMNS, blocks, titled
 
-_MAX_COLUMNS = 200
+_MERGE = re.compile(rb"<(?:\w+:)?mergeCell\s[^>]*?ref=\"([A-Z]+)(\d+):[A-Z]+(\d+)\"")
+_MAX_MERGED = 2000  # rows of one merged cell
+_MIDNIGHT = time()
 
 
 def parse(path: Path, images) -> Iterator[Event]:
-    """Yield the sheets' rows with the header repeated; the place is the sheet's name."""
+    """Yield the sheets' rows with the header repeated, their charts and pictures; the place is the sheet's name."""
     archive = Archive(path)
     if "xl/workbook.xml" not in archive:
         raise ParseError("The file is no workbook.", code="mislabelled_file")
@@ -32,8 +37,7 @@ def parse(path: Path, images) -> Iterator[Event]:
             book = openpyxl.load_workbook(stream, read_only=True, data_only=True, keep_links=False)
             sheets = book.worksheets
             for done, sheet in enumerate(sheets, start=1):
-                for text in blocks(_rows(sheet)):
-                    yield Block(text, "table", "sheet", sheet.title, [sheet.title])
+                yield from _sheet(sheet, archive, images)
                 yield Progress(done, len(sheets))
             book.close()
         except (ParseError, MemoryError):
@@ -43,18 +47,74 @@ def parse(path: Path, images) -> Iterator[Event]:
                              code="corrupt_file") from error
 
 
-def _rows(sheet) -> Iterator[list[object]]:
+def _sheet(sheet, archive: Archive, images) -> Iterator[Event]:
+    part = sheet._worksheet_path.lstrip("/")
+    titles, rows = titled(_rows(sheet, _merged(archive.read(part))))
+    heading = [sheet.title]
+    if titles:
+        yield Block("\n".join(titles), "text", "sheet", sheet.title, heading)
+        heading = [sheet.title, titles[0][:MAX_TITLE]]
+    for text in blocks(rows):
+        yield Block(text, "table", "sheet", sheet.title, heading)
+    drawing = archive.related(part, "drawing")
+    if drawing is None:
+        return
+    for target in archive.relations(drawing).values():
+        if "/charts/chart" in f"/{target}" and target in archive:
+            title, table = drawings.chart(archive, target)
+            if table:
+                yield Block(table, "table", "sheet", sheet.title, [*heading, title] if title else heading)
+        elif images is not None and (event := images.add(archive, target)) is not None:
+            yield event
+            yield Block(f"![{event.name}](image:{event.number})", "text", "sheet", sheet.title, heading)
+
+
+def _merged(data: bytes) -> dict[int, list[int]]:
+    """Return {row: columns} of the cells (from 1 and 0) that are one with the cell above, of a sheet's XML."""
+    found: dict[int, list[int]] = {}
+    count = 0
+    for left, top, bottom in _MERGE.findall(data, max(data.rfind(b"</sheetData>"), data.rfind(b":sheetData>"))):
+        if len(left) > 3 or len(top) > 7 or len(bottom) > 7:
+            continue
+        column = 0
+        for letter in left:
+            column = column * 26 + letter - 64
+        for row in range(int(top) + 1, min(int(bottom), int(top) + _MAX_MERGED) + 1):
+            count += 1
+            if count > _MAX_MERGED * 10 or column > MAX_COLUMNS:
+                break
+            found.setdefault(row, []).append(column - 1)
+    return found
+
+
+def _rows(sheet, merged: dict[int, list[int]]) -> Iterator[list[object]]:
     sheet.reset_dimensions()  # the declared size is often wrong
-    for row in sheet.iter_rows(values_only=True, max_col=_MAX_COLUMNS):
-        values = list(row)
+    above: list[object] = []
+    for number, row in enumerate(sheet.iter_rows(max_col=MAX_COLUMNS), start=1):
+        values = [_plain(cell) for cell in row]
         while values and values[-1] in (None, ""):
             values.pop()
-        yield [_plain(value) for value in values]
+        if values:
+            for column in merged.get(number, ()):
+                if column < len(above):
+                    values += [None] * (column + 1 - len(values))
+                    values[column] = above[column]
+        above = values or above
+        yield values
 
 
-def _plain(value: object) -> object:
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
-        return int(value)
-    if hasattr(value, "isoformat"):
-        return value.isoformat(sep=" ") if hasattr(value, "hour") and hasattr(value, "year") else value.isoformat()
-    return value
+def _plain(cell) -> object:
+    """Return a cell's value about as the workbook shows it."""
+    value = cell.value
+    if isinstance(value, float):
+        if "%" in (cell.number_format or ""):
+            return f"{round(value * 100, 6):.10g}%"
+        return int(value) if value.is_integer() and abs(value) < 1e15 else value
+    if isinstance(value, int) and not isinstance(value, bool) and value and "%" in (cell.number_format or ""):
+        return f"{value * 100}%"
+    if isinstance(value, datetime):
+        return value.isoformat(sep=" ") if value.time() != _MIDNIGHT else value.date().isoformat()
+    if isinstance(value, timedelta):  # a number of hours, which may be more than a day's
+        minutes, seconds = divmod(round(value.total_seconds()), 60)
+        return f"{minutes // 60}:{minutes % 60:02d}:{seconds:02d}"
+    return value.isoformat() if hasattr(value, "isoformat") else value
