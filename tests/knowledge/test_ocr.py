@@ -356,3 +356,52 @@ def test_a_preview_says_who_will_read_the_pages(base, admin, fake):
     assert admin.put("/datasets/settings", json={"ocr_model": None}).status_code == 200
     said = admin.post("/datasets/indexing-estimate", json=body)
     assert "can only be read by a vision model" in said.json["message"]
+
+
+def test_a_picture_is_a_page_of_its_own(base, admin, fake):
+    picture = photo()
+    document, = put(base, ("设备.png", picture))
+    assert ended(base, document)["indexing_status"] == "completed"
+    found = [text for _, text in passages(document)]
+    assert any("R-01" in text for text in found)
+    assert any("/image-preview)" in text for text in found), "the picture is shown with what it says"
+    url = fake.requests[0]["body"]["messages"][-1]["content"][1]["image_url"]["url"]
+    assert url == "data:image/png;base64," + base64.b64encode(picture).decode()
+    reply = admin.post("/datasets/indexing-estimate", json={"file_id": documents.get(base, document)["file_id"]})
+    assert "fake-vision reads them" in reply.json["message"]
+
+
+def test_a_picture_without_a_model_says_what_to_do(base, admin, fake):
+    assert admin.put("/datasets/settings", json={"ocr_model": None}).status_code == 200
+    document, = put(base, ("a.jpg", photo()))
+    row = ended(base, document)
+    assert (row["error_code"], "Choose a vision model" in row["error"]) == ("picture_unread", True)
+    assert not ocr.readable("a.jpg")
+    admin.put("/datasets/settings", json={"ocr_model": {"provider": PROVIDER, "model": "fake-vision"}})
+    assert ocr.readable("a.jpg")
+    documents.retry(base, document)
+    assert ended(base, document)["indexing_status"] == "completed"
+
+
+def test_text_that_is_called_a_picture_is_said_to_be_mislabelled(base, fake):
+    document, = put(base, ("a.png", b"plain words"))
+    assert ended(base, document)["error_code"] == "mislabelled_file"
+
+
+def test_a_pdf_without_scanned_pages_is_parsed_once(base, fake, monkeypatch):
+    parsed = []
+    monkeypatch.setattr(parse, "read", lambda *a, read=parse.read, **k: parsed.append(a) or read(*a, **k))
+    document, = put(base, ("a.pdf", pdf(["Torque of the bolt is 31 Nm, says the first page."])))
+    assert ended(base, document)["indexing_status"] == "completed"
+    assert "31 Nm" in passages(document)[0][1]
+    assert len(parsed) == 1
+
+
+def photo() -> bytes:
+    """Return a PNG of some size."""
+    def part(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    pixels = zlib.compress(b"".join(b"\0" + os.urandom(90) for _ in range(90)))
+    return b"\x89PNG\r\n\x1a\n" + part(b"IHDR", struct.pack(">IIBBBBB", 90, 90, 8, 0, 0, 0, 0)) \
+        + part(b"IDAT", pixels) + part(b"IEND", b"")

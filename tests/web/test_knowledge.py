@@ -186,14 +186,14 @@ def test_every_page_is_sound_on_a_phone_in_chinese(base, phone):
 def test_who_reads_scanned_pages_is_chosen_once_for_all_bases(base, api):
     page, url = base
     page.goto(f"{url}/settings")
-    page.get_by_role("combobox", name="Read scanned pages with").click()
+    page.get_by_role("combobox", name="Read scanned pages and pictures with").click()
     page.get_by_role("option", name="OpenAI · fake-llm").click()
     page.get_by_text("Saved").first.wait_for()
     assert api("GET", "/datasets/settings")["ocr_model"] == {"provider": "openai", "model": "fake-llm"}
     page.goto(url.rsplit("/", 1)[0])
     page.get_by_role("button", name="More").first.click()
-    page.get_by_role("menuitem", name="Scanned pages").click()
-    field = page.get_by_role("dialog").get_by_role("combobox", name="Read scanned pages with")
+    page.get_by_role("menuitem", name="Scanned pages and pictures").click()
+    field = page.get_by_role("dialog").get_by_role("combobox", name="Read scanned pages and pictures with")
     field.click()
     page.get_by_role("option", name="Do not read them").click()
     page.get_by_text("Saved").first.wait_for()

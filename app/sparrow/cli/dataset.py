@@ -38,11 +38,11 @@ def register(commands) -> None:
 
 def _add(given: argparse.Namespace) -> int:
     from sparrow.errors import SparrowError
-    from sparrow.knowledge import datasets, documents, indexing, parse
+    from sparrow.knowledge import datasets, documents, indexing, ocr
     from sparrow.storage import files
 
     paths = [path for entry in given.files for path in
-             (sorted(p for p in entry.rglob("*") if p.is_file() and parse.supported(p.name))
+             (sorted(p for p in entry.rglob("*") if p.is_file() and ocr.readable(p.name))
               if entry.is_dir() else [entry])]
     base = _find(given.name) or datasets.create(given.name)
     failed = 0

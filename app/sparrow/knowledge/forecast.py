@@ -80,6 +80,8 @@ def _read(one: Forecast, rule: chunk.rules.Rule, doc_form: str, until: float) ->
         else:
             whole = True
     except parse.ParseError as error:
+        if error.code == "picture_unread" and ocr.model():
+            scanned = 1
         if not scanned:
             one.error, one.error_code = error.message, error.code
             return

@@ -223,18 +223,23 @@ class _Work:
         return target
 
     def _transcribe(self, folder: str) -> list[parse.Notice]:
-        """Have the pages of a PDF that are pictures read by a vision model, if there is one; return what to tell.
+        """Have pages that are pictures read by a vision model, if there is one; return what to tell.
 
-        What the model has read lies in the folder then, where the parser finds it.
+        What the model has read lies in the folder then, where the parser finds it; without such pages, what the
+        parser has already found.
         """
         info = files.get(self.document["file_id"])
         path = files.path(info["id"])
         if not path.exists() or (ocr.model() is None and not ocr.known(info["id"])):
             return []
         with open(path, "rb") as file:
-            if b"%PDF-" not in file.read(1024):
-                return []
-        scanned, total = self._scanned()
+            head = file.read(1024)
+        if parse.picture_ending(head) and parse.extension(info["name"]) in parse.PICTURES:
+            scanned, total = [1], 1
+        elif b"%PDF-" in head:
+            scanned, total = self._scanned(folder)
+        else:
+            return []
         if not scanned:
             return []
         self._note(stage="transcribing", done=0, total=len(scanned))
@@ -249,10 +254,11 @@ class _Work:
         self._note(stage="parsing", done=0, total=0)
         return told
 
-    def _scanned(self) -> tuple[list[int], int]:
+    def _scanned(self, folder: str) -> tuple[list[int], int]:
         """Return the pages of a PDF that are pictures without text, and the number of all its pages."""
+        record = parse.Record(folder)
         try:
-            for event in self._events(""):
+            for event in record.keep(self._events(folder)):
                 if isinstance(event, parse.Progress):
                     self._look(done=event.done, total=event.total)
                 if isinstance(event, parse.Notice) and event.code == "pages_without_text":
@@ -298,6 +304,9 @@ class _Work:
             raise parse.ParseError("No text was found in the document.", code="no_text")
 
     def _events(self, pictures: str) -> Iterator[parse.Event]:
+        if pictures and (record := parse.Record(pictures)):
+            yield from record.events()
+            return
         file = files.get(self.document["file_id"])
         path = files.path(file["id"])
         if not path.exists():

@@ -1,4 +1,4 @@
-"""Scanned pages: a vision model writes down what is on their pictures.
+"""Scanned pages and pictures: a vision model writes down what is on them.
 
 Off until the admin chooses the model. Each page's text is stored as soon as it is there, so that a page is paid for
 once, whatever happens to the worker and however often its document is cut anew. A page that fails is reported and
@@ -8,6 +8,7 @@ the rest goes on.
 from __future__ import annotations
 
 import base64
+import mimetypes
 import os
 import re
 import threading
@@ -100,6 +101,11 @@ def choose(provider: str | None, name: str | None) -> dict[str, str] | None:
     with db.write() as tx:
         settings.set_value(tx, SETTING, chosen)
     return chosen
+
+
+def readable(name: str) -> bool:
+    """Tell whether a file of this name can be imported: pictures only while a model reads them."""
+    return parse.supported(name) or (parse.extension(name) in parse.PICTURES and model() is not None)
 
 
 def known(file_id: str) -> dict[int, tuple[str, str]]:
@@ -251,9 +257,10 @@ class _Reader:
 
     def page(self, picture: parse.Image) -> tuple[str, bool]:
         """Return a page's Markdown and whether it is whole; raise ModelError or OcrError after some tries."""
-        url = "data:image/png;base64," + base64.b64encode(Path(picture.path).read_bytes()).decode()
+        kind = mimetypes.guess_type(picture.path)[0] or "image/png"
+        url = f"data:{kind};base64," + base64.b64encode(Path(picture.path).read_bytes()).decode()
         question = [Message("user", [Part("text", PROMPT.format(page=picture.number, total=self._total)),
-                                     Part("image", url, detail="high", mime_type="image/png")])]
+                                     Part("image", url, detail="high", mime_type=kind)])]
         until = clock.monotonic() + PAGE_SECONDS
         pause = PAUSE
         for left in reversed(range(TRIES)):

@@ -23,7 +23,7 @@ from sparrow.storage.tables import knowledge as t
 from sparrow.storage.tables.files import files as file_table
 from sparrow.storage.tables.jobs import jobs
 
-from . import parse
+from . import ocr, parse
 
 if TYPE_CHECKING:
     from sparrow.engine.ports import HttpClient
@@ -36,6 +36,7 @@ _TYPES = {
     "text/html": "html", "application/xhtml+xml": "html", "application/pdf": "pdf", "text/plain": "txt",
     "text/markdown": "md", "text/csv": "csv", "application/json": "json", "application/xml": "xml", "text/xml": "xml",
     "application/epub+zip": "epub",
+    "image/png": "png", "image/jpeg": "jpg", "image/webp": "webp", "image/gif": "gif",
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "docx",
     "application/vnd.openxmlformats-officedocument.presentationml.presentation": "pptx",
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "xlsx"}
@@ -83,7 +84,7 @@ def browse(place: str, path: str = "", *, deep: bool = False) -> list[dict[str, 
                 continue
             found.append({"name": entry.name, "path": os.path.relpath(entry.path, root), "folder": is_folder,
                           "size": 0 if is_folder else entry.stat().st_size,
-                          "supported": is_folder or parse.supported(entry.name)})
+                          "supported": is_folder or ocr.readable(entry.name)})
             if len(found) >= MAX_ENTRIES:
                 break
     except OSError as error:
@@ -123,6 +124,8 @@ def fetch(client: HttpClient, url: str) -> tuple[Any, str, str]:
     kind = reply.headers.get("content-type", "").partition(";")[0].strip().lower()
     last = unquote(urlsplit(reply.url).path.rstrip("/").rpartition("/")[2])
     ending = _TYPES.get(kind) or (parse.extension(last) if parse.supported(last) else "")
+    if ending in parse.PICTURES and not ocr.readable(f"a.{ending}"):
+        ending = ""
     if not ending:
         raise FetchError(f"{url} is of type {kind or 'unknown'}, which cannot be read.", params="url")
     title = _title(reply.content) if ending == "html" else ""

@@ -140,7 +140,7 @@ def estimate(body: EstimateRequest) -> dict[str, Any]:
     try:
         blocks = list(islice((event for event in events if isinstance(event, parse.Block)), PREVIEW_BLOCKS + 1))
     except parse.ParseError as error:
-        if error.code != "no_text" or reader is None:
+        if error.code not in ("no_text", "picture_unread") or reader is None:
             raise
         raise BadRequest(f"There is no text to preview yet. If these are scanned pages, {reader['model']} reads them "
                          "while the file is indexed.", code="no_text") from error

@@ -13,7 +13,7 @@ from sparrow.api.service import knowledge, service
 from sparrow.api.service.chat import base_url
 from sparrow.apps import filebox
 from sparrow.errors import BadRequest, NotFound, SparrowError
-from sparrow.knowledge import datasets, documents, parse
+from sparrow.knowledge import datasets, documents, ocr, parse
 from sparrow.storage import files
 
 MAX_FILE = 200 << 20
@@ -246,7 +246,7 @@ def _upload() -> dict[str, Any]:
     if not parts[0].filename:
         raise BadRequest("The specified filename does not exist.", code="filename_not_exists_error", params="file")
     name = files.clean_name(parts[0].filename)
-    if "." in name and not parse.supported(name):
+    if "." in name and not ocr.readable(name):
         raise SparrowError(f"File type not allowed. {parse.advice(name)}".strip(), code="unsupported_file_type",
                            status=415, params="file")
     return dict(files.save(parts[0].stream, parts[0].filename, mime_type=parts[0].mimetype or None,

@@ -15,13 +15,15 @@ import msgspec
 
 from sparrow import clock
 
-from .blocks import Block, Event, Image, Notice, ParseError, Progress
+from .blocks import TYPES, Block, Event, Image, Notice, ParseError, Progress
 from .fork import Fork
-from .formats import EXTENSIONS, advice, extension, supported
+from .formats import EXTENSIONS, PICTURES, advice, extension, supported
+from .picture import ending_of as picture_ending
 from .pictures import transcript_file
+from .record import Record
 
-__all__ = ["EXTENSIONS", "Block", "Event", "Image", "Notice", "ParseError", "Progress", "advice", "draw",
-           "extension", "read", "supported", "transcript_file"]
+__all__ = ["EXTENSIONS", "PICTURES", "Block", "Event", "Image", "Notice", "ParseError", "Progress", "Record", "advice",
+           "draw", "extension", "picture_ending", "read", "supported", "transcript_file"]
 
 MAX_SECONDS = 1800.0
 MAX_SILENCE = 300.0  # seconds without any event
@@ -29,9 +31,6 @@ _MAX_LINE = 64 << 20
 _ONLY_PICTURES = re.compile(r"(?:\s*!\[[^\]]*\]\(image:\d+\))*\s*")
 
 Process = subprocess.Popen | Fork
-
-_TYPES = {"block": Block, "notice": Notice, "progress": Progress, "image": Image}
-
 
 def read(path: str | Path, name: str, images: str | Path | None = None, *,
          max_bytes: int = 200 << 20, seconds: float = MAX_SECONDS, fork: bool = False) -> Iterator[Event]:
@@ -56,7 +55,7 @@ def read(path: str | Path, name: str, images: str | Path | None = None, *,
             if tag == "error":
                 code, message = msgspec.json.decode(raw)
                 raise ParseError(message, code=code)
-            event = msgspec.json.decode(raw, type=_TYPES[tag])
+            event = msgspec.json.decode(raw, type=TYPES[tag])
             found_text = found_text or (tag == "block" and _ONLY_PICTURES.fullmatch(event.text) is None)
             yield event
         if not found_text:
@@ -79,7 +78,7 @@ def draw(path: str | Path, pages: list[int], folder: str | Path, *, seconds: flo
             if tag == "error":
                 code, message = msgspec.json.decode(raw)
                 raise ParseError(message, code=code)
-            yield msgspec.json.decode(raw, type=_TYPES[tag])
+            yield msgspec.json.decode(raw, type=TYPES[tag])
     finally:
         _end(process)
 

@@ -58,3 +58,5 @@ class ParseError(SparrowError):
 
 
 Event = Block | Notice | Progress | Image
+TYPES: dict[str, type] = {"block": Block, "notice": Notice, "progress": Progress, "image": Image}
+TAGS = {kind: tag for tag, kind in TYPES.items()}

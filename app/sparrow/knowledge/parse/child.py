@@ -23,12 +23,11 @@ def main(path: str, name: str, folder: str, pages: str = "") -> int:
     _limit()
     import msgspec
 
-    from .blocks import Block, Image, Notice, ParseError, Progress
+    from .blocks import TAGS, Block, ParseError
     from .formats import parser_of
     from .pages import draw
     from .pictures import Pictures
 
-    tags = {Block: "block", Notice: "notice", Progress: "progress", Image: "image"}
     encode = msgspec.json.Encoder().encode
     out = os.fdopen(1, "wb", closefd=False)
     try:
@@ -43,7 +42,7 @@ def main(path: str, name: str, folder: str, pages: str = "") -> int:
                 event.text = event.text.encode("utf-8", "replace").decode().replace("\x00", "")
                 if not event.text.strip():
                     continue
-            out.write(encode([tags[type(event)], event]) + b"\n")
+            out.write(encode([TAGS[type(event)], event]) + b"\n")
             if pages:
                 out.flush()  # a model can read the first page while the next is drawn
     except ParseError as error:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
 
+from . import picture
 from .blocks import Event, ParseError
 from .charset import looks_binary
 
@@ -23,6 +24,7 @@ _BY_NAME = {
     "data:parse_json": "json jsonl ndjson",
     "data:parse_xml": "xml",
     "subtitles": "vtt srt",
+    "picture": "png jpg jpeg webp gif",
     "source": "py js mjs cjs ts tsx jsx c h cc cpp cxx hpp cs java kt kts go rs rb php swift scala lua pl "
               "pm r jl sh "
               "bash zsh ps1 bat sql css scss less vue svelte yaml yml toml dockerfile makefile cmake proto "
@@ -30,7 +32,8 @@ _BY_NAME = {
               "ex exs erl hs clj m mm asm s v vhdl diff patch",
 }
 _MODULES = {extension: module for module, extensions in _BY_NAME.items() for extension in extensions.split()}
-EXTENSIONS = frozenset(_MODULES)
+PICTURES = frozenset(_BY_NAME["picture"].split())
+EXTENSIONS = frozenset(_MODULES) - PICTURES
 _CONVERT = {"doc": "a .docx", "xls": "an .xlsx", "ppt": "a .pptx", "rtf": "a .docx", "odt": "a .docx",
             "ods": "an .xlsx", "odp": "a .pptx", "wps": "a .docx", "et": "an .xlsx", "dps": "a .pptx",
             "pages": "a .docx", "numbers": "an .xlsx", "key": "a .pptx", "mobi": "an .epub", "azw3": "an .epub",
@@ -51,13 +54,15 @@ def extension(name: str) -> str:
 
 
 def supported(name: str) -> bool:
-    """Tell whether a file of this name can be imported."""
+    """Tell whether a file of this name can be read without a model."""
     return extension(name) in EXTENSIONS
 
 
 def advice(name: str) -> str:
     """Return what to do with a file of a type that is not read directly, "" where there is no more to say."""
     ending = extension(name)
+    if ending in PICTURES:
+        return "Pictures can be read once a vision model for scanned pages is chosen."
     return _convert(ending).message if ending in _CONVERT else ""
 
 
@@ -72,7 +77,9 @@ def parser_of(path: Path, name: str) -> Parser:
     if not head:
         raise ParseError("The file is empty.", code="empty_file")
     kind = _content(path, head, ending)
-    if kind is None and ending in ("pdf", "docx", "pptx", "xlsx", "epub", "docm", "pptm", "xlsm"):
+    if kind is None and ending in PICTURES and picture.ending_of(head):
+        kind = "png"
+    if kind is None and ending in ("pdf", "docx", "pptx", "xlsx", "epub", "docm", "pptm", "xlsm", *PICTURES):
         if not looks_binary(head) and head.strip():
             raise ParseError(f"The file is named .{ending} but its content is plain text. Rename it to "
                              f".txt, or "

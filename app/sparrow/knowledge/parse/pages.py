@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 import struct
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from . import picture
 from .blocks import Event, Image, ParseError
 
 PIXELS = 3_200_000  # of a page: A4 at 180 dpi, whose small print is still legible
@@ -18,8 +20,17 @@ _KINDS = {1: 0, 3: 2, 4: 6}  # PNG's colour type by the number of channels
 def draw(path: Path, numbers: list[int], folder: Path) -> Iterator[Event]:
     """Write the pages of these numbers (from 1) as PNG to a folder and yield each, `Image.number` being the page.
 
-    A page that cannot be drawn is left out.
+    A page that cannot be drawn is left out. A picture is its own only page.
     """
+    with open(path, "rb") as file:
+        ending = picture.ending_of(file.read(12))
+    if ending:
+        if path.stat().st_size > picture.MAX_BYTES:
+            raise ParseError(f"The picture has {path.stat().st_size >> 20} MB; a model can be given up to "
+                             f"{picture.MAX_BYTES >> 20} MB. Save a smaller copy.", code="too_large")
+        copy = Path(shutil.copyfile(path, folder / f"page-1.{ending}"))
+        yield Image(1, str(copy), copy.name)
+        return
     import pypdfium2 as pdfium
 
     try:

@@ -41,8 +41,14 @@ type Problem = 'empty_file' | 'convert_first';
 
 const OLD = /\.(doc|xls|ppt)$/i;
 
-function problemOf(file: File): Problem | undefined {
-  return file.size === 0 ? 'empty_file' : OLD.test(file.name) ? 'convert_first' : undefined;
+/** Web programs call their tables .xls; only what Word, Excel or PowerPoint wrote begins like this. */
+const OLE = 'd0,cf,11,e0';
+
+async function problemOf(file: File): Promise<Problem | undefined> {
+  if (file.size === 0) return 'empty_file';
+  if (!OLD.test(file.name)) return undefined;
+  const head = new Uint8Array(await file.slice(0, 4).arrayBuffer());
+  return [...head].map((byte) => byte.toString(16)).join() === OLE ? 'convert_first' : undefined;
 }
 
 const AT_ONCE = 2;
@@ -76,13 +82,15 @@ export default function AddDocuments() {
   const aborts = useRef(new Map<string, AbortController>());
 
   const patch = useCallback((key: string, change: Partial<Item>) => setItems((all) => all.map((i) => (i.key === key ? { ...i, ...change } : i))), []);
-  const add = (list: File[]) =>
+  const add = async (files: File[]) => {
+    const list = await Promise.all(files.map(async (file) => ({ file, problem: await problemOf(file).catch(() => undefined) })));
     setItems((all) => [
       ...all,
       ...list
-        .filter((file) => !file.name.startsWith('.') && !all.some((i) => i.file?.name === file.name && i.size === file.size && i.file.webkitRelativePath === file.webkitRelativePath))
-        .map((file) => ({ key: newKey(), name: file.name, size: file.size, file, share: 0, ...(problemOf(file) ? { hopeless: problemOf(file) } : {}) })),
+        .filter(({ file }) => !file.name.startsWith('.') && !all.some((i) => i.file?.name === file.name && i.size === file.size && i.file.webkitRelativePath === file.webkitRelativePath))
+        .map(({ file, problem }) => ({ key: newKey(), name: file.name, size: file.size, file, share: 0, ...(problem ? { hopeless: problem } : {}) })),
     ]);
+  };
   const addFound = (list: Found[]) =>
     setItems((all) => [
       ...all,
@@ -139,7 +147,7 @@ export default function AddDocuments() {
             data={SOURCES.map((value) => ({ value, label: t(`knowledge:source.${value}`) }))}
           />
         </div>
-        {source === 'text' ? <TextSource add={add} /> : null}
+        {source === 'text' ? <TextSource add={(list) => void add(list)} /> : null}
         {source === 'web' ? <WebSource add={addFound} /> : null}
         {source === 'box' ? <BoxSource add={addFound} /> : null}
         {source === 'files' ? <div
@@ -159,8 +167,8 @@ export default function AddDocuments() {
             <Button variant="light" onClick={() => files.current?.click()}>{t('knowledge:add.choose')}</Button>
             <Button variant="subtle" leftSection={<IconFolderUp size={18} />} onClick={() => folder.current?.click()}>{t('knowledge:add.folder')}</Button>
           </Group>
-          <input ref={files} type="file" multiple hidden aria-label={t('knowledge:add.choose')} onChange={(event) => { add([...(event.currentTarget.files ?? [])]); event.currentTarget.value = ''; }} />
-          <input ref={folder} type="file" multiple hidden aria-label={t('knowledge:add.folder')} {...{ webkitdirectory: '' }} onChange={(event) => { add([...(event.currentTarget.files ?? [])]); event.currentTarget.value = ''; }} />
+          <input ref={files} type="file" multiple hidden aria-label={t('knowledge:add.choose')} onChange={(event) => { void add([...(event.currentTarget.files ?? [])]); event.currentTarget.value = ''; }} />
+          <input ref={folder} type="file" multiple hidden aria-label={t('knowledge:add.folder')} {...{ webkitdirectory: '' }} onChange={(event) => { void add([...(event.currentTarget.files ?? [])]); event.currentTarget.value = ''; }} />
         </div> : null}
         {items.length > 0 ? (
           <Stack gap={8} component="ul" p={0} m={0} style={{ listStyle: 'none' }}>

@@ -66,8 +66,8 @@ export function DocumentState({ doc }: { doc: Doc }) {
           {problem(doc)}
         </Text>
       ) : null}
-      {doc.notices?.map((notice) => (
-        <Text key={notice.code} fz="xs" c="dimmed" maw={360}>
+      {doc.notices?.map((notice, at) => (
+        <Text key={`${notice.code}-${at}`} fz="xs" c="dimmed" maw={360}>
           {notice.code === 'pages_without_text' || notice.code === 'pages_damaged' || notice.code === 'pages_transcribed'
             ? t(`knowledge:notice.${notice.code}`, { pages: ranges(notice.pages ?? []), count: notice.pages?.length ?? 0, total: notice.total ?? 0 })
             : serverText(notice.message)}

@@ -12,7 +12,7 @@ interface State {
 const TRIES = 6;
 
 /** Where the id of an unfinished upload is remembered, so that it goes on after a reload. */
-const memory = (file: File) => `sparrow.upload:${file.name}:${file.size}:${file.lastModified}`;
+const memory = (file: File) => `sparrow.upload:${file.webkitRelativePath || file.name}:${file.size}:${file.lastModified}`;
 
 async function begin(file: File): Promise<State> {
   const known = localStorage.getItem(memory(file));
