@@ -1,8 +1,8 @@
 """Texts that the map of questions is trained on: sections of manuals, with their translation where there is one.
 
 They come from Debian packages that are downloaded and unpacked, never installed; no document of the two quality sets
-is among them. Their licences, by each package's copyright file or the pages themselves: LibreOffice help MPL-2.0; GNOME,
-Evince and gedit help CC-BY-SA-3.0; GIMP help GFDL-1.2+; Debian handbook GPL-2+ or CC-BY-SA-3.0; policy, new
+is among them. Their licences, by each package's copyright file or the pages themselves: LibreOffice help MPL-2.0;
+GNOME, Evince and gedit help CC-BY-SA-3.0; GIMP help GFDL-1.2+; Debian handbook GPL-2+ or CC-BY-SA-3.0; policy, new
 maintainers' guide, developers' reference, aptitude and Debian Edu manuals GPL-2+; installation guide GPL-2; the FAQ may
 be copied, changed and translated under its own notice; LilyPond GFDL-1.3+; Git GPL-2; Python PSF-2.0; PostgreSQL
 PostgreSQL; manual pages GPL, GFDL, BSD and their own copyleft. What is shipped is a map fitted to their vectors, none
