@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import argparse
 import io
 import os
+import threading
 import time
 import zipfile
 
 import pytest
+import sqlalchemy as sa
 
 from sparrow.knowledge import chunk, keyword, parse
 from sparrow.knowledge.parse import Block, ParseError
+from sparrow.storage import db
+from sparrow.storage.tables.jobs import jobs
 
 W = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -243,3 +248,31 @@ def test_navigation_of_a_page_is_not_indexed(tmp_path):
     ("7 days", "7 days"), ("A-40/2B manual", "A-40/2B manual"), ("Part numbers", "Part numbers")])
 def test_a_heading_is_embedded_without_its_number(heading, title):
     assert chunk.context([heading], "Text.") == f"{title}{chunk.TITLE_END}{heading}\nText."
+
+
+def test_a_shell_that_indexes_at_once_and_a_worker_do_not_index_twice(sqlite_database, tmp_path, capsys):
+    from sparrow.cli import dataset as shell
+    from sparrow.jobs import run
+    from sparrow.knowledge import datasets, documents
+
+    for number in range(8):
+        (tmp_path / f"{number}.txt").write_text(f"File {number} is about topic {number}.")
+    ended = threading.Event()
+
+    def work():
+        while not ended.wait(0.001):
+            with db.read() as tx:
+                waiting = list(tx.execute(sa.select(jobs.c.id).where(jobs.c.state == "queued")).scalars())
+            for job_id in waiting:
+                run.run_one(job_id)
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    given = argparse.Namespace(name="Manuals", files=[tmp_path], now=True)
+    try:
+        assert shell._add(given) == 0, capsys.readouterr().err
+    finally:
+        ended.set()
+        worker.join()
+    rows, total = documents.search(datasets.search()[0][0]["id"], limit=100)
+    assert (total, {row["indexing_status"] for row in rows}) == (8, {"completed"})

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
 
 def register(commands) -> None:
@@ -38,7 +40,7 @@ def register(commands) -> None:
 
 def _add(given: argparse.Namespace) -> int:
     from sparrow.errors import SparrowError
-    from sparrow.knowledge import datasets, documents, indexing, ocr
+    from sparrow.knowledge import datasets, documents, ocr
     from sparrow.storage import files
 
     paths = [path for entry in given.files for path in
@@ -52,8 +54,7 @@ def _add(given: argparse.Namespace) -> int:
                 file = files.save(stream, path.name)
             row = documents.add_files(base["id"], [file["id"]], created_from="cli")[0][0]
             if given.now:
-                indexing.run(row["id"])
-                row = documents.get(base["id"], row["id"])
+                row = _indexed(base["id"], row["id"])
         except (OSError, SparrowError) as error:
             failed += 1
             print(f"{path}: {getattr(error, 'message', None) or error}", file=sys.stderr)
@@ -64,6 +65,21 @@ def _add(given: argparse.Namespace) -> int:
         else:
             print(f"{path}: {documents.display_status(row)}")
     return 1 if failed else 0
+
+
+def _indexed(dataset_id: str, document_id: str) -> dict[str, Any]:
+    """Index a document here, unless a worker was quicker, and return its row when it is done."""
+    from sparrow.jobs import run
+    from sparrow.knowledge import documents
+    from sparrow.storage import queue
+
+    while True:
+        for job_id in queue.queued(f"document:{document_id}"):
+            run.run_one(job_id)
+        row = documents.get(dataset_id, document_id)
+        if row["indexing_status"] not in documents.UNFINISHED:
+            return row
+        time.sleep(0.2)
 
 
 def _list(given: argparse.Namespace) -> int:

@@ -33,6 +33,8 @@ KINDS: dict[str, tuple[str, str, int]] = {
     "tidy": ("sparrow.jobs.tidy", "run_job", 3600),
     "import_dataset": ("sparrow.knowledge.transfer", "run_job", 6 * 3600),
 }
+# Kinds of which one process runs several: many files are added at once, and each takes a moment.
+IN_TURN = frozenset(("index_document",))
 
 
 def load(kind: str) -> Callable[[dict[str, Any], JobContext], None]:

@@ -30,7 +30,8 @@ FAILURE_TTL = 86_400
 # has on a file, and a child that inherits that memory waits for its parent's locks or trusts them as its own.
 _closed_at_fork = threading.Lock()
 _tidied = -tidy.EVERY
-_running = ""  # the job of this worker's one child, "" while there is none
+_running = ""  # the job that this worker's one child was forked for, "" while there is none
+_forked_at = 0.0
 
 
 def main(*, burst: bool = False) -> None:
@@ -44,8 +45,8 @@ def main(*, burst: bool = False) -> None:
                 super().fork_work_horse(job, queue)
 
         def execute_job(self, job, queue):
-            global _running
-            _running = job.id
+            global _running, _forked_at
+            _forked_at, _running = clock.now(), job.id
             super().execute_job(job, queue)  # an error in here ends the worker, and the child with it
             _running = ""
 
@@ -138,10 +139,11 @@ def _tidy() -> None:
 def _settle_dead_children(rq_queue) -> None:
     """Requeue rows that run in no child (it was killed for memory or time) while this worker lives on."""
     with db.read() as tx:
-        running = tx.execute(sa.select(jobs.c.id).where(
-            jobs.c.state == "running", jobs.c.worker == run.owner)).scalars().all()
-    for job_id in running:
-        if job_id != _running:
+        running = tx.execute(sa.select(jobs.c.id, jobs.c.started_at).where(
+            jobs.c.state == "running", jobs.c.worker == run.owner)).all()
+    for job_id, started_at in running:
+        # A child runs the job it was forked for and, in its turn, others that it begins later.
+        if job_id != _running and not (_running and started_at >= _forked_at):
             claim.give_back(job_id, run.owner)
             _release(rq_queue, job_id)
 

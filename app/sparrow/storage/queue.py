@@ -49,6 +49,12 @@ def ring(job_id: str) -> None:
         log.warning("the worker is not told of a new job, and will see it by itself: %s", error)
 
 
+def queued(key: str) -> list[str]:
+    """Return the ids of the jobs of a key that wait."""
+    with db.read() as tx:
+        return list(tx.execute(sa.select(jobs.c.id).where(jobs.c.key == key, jobs.c.state == "queued")).scalars())
+
+
 def cancel(key: str) -> int:
     """Cancel the live jobs of a key and return how many; a running one notices at its next step."""
     with db.write() as tx:

@@ -20,7 +20,7 @@ from sparrow.storage.tables.account import settings as notes
 from sparrow.storage.tables.jobs import jobs
 
 HERE = "tests.unit.jobs.test_jobs"
-KINDS = ("note", "fail", "slow", "count_databases", "die")
+KINDS = ("note", "fail", "slow", "count_databases", "die", "crowd", "crowd_that_dies")
 
 
 # What the worker's children run.
@@ -45,6 +45,18 @@ def count_databases(payload, context):
     count = files.count(os.path.realpath(settings.get().database_url.removeprefix("sqlite:///")))
     with db.write() as tx:
         tx.execute(notes.insert(), {"name": payload["name"], "value": count, "updated_at": 0.0})
+
+
+def crowd(payload, context):
+    with db.write() as tx:
+        tx.execute(notes.insert(), {"name": payload["name"], "value": os.getpid(), "updated_at": 0.0})
+    time.sleep(payload.get("seconds", 0))
+
+
+def crowd_that_dies(payload, context):
+    crowd(payload, context)
+    if payload["name"] == "2":
+        die(payload, context)
 
 
 def die(payload, context):
@@ -91,6 +103,7 @@ WORKER = f"""
 from sparrow.jobs import claim, kinds, run, worker
 for name in {KINDS}:
     kinds.KINDS[name] = ("{HERE}", name, 60)
+kinds.IN_TURN = frozenset(("crowd", "crowd_that_dies"))
 worker.main()
 """
 
@@ -278,6 +291,37 @@ def test_a_job_whose_process_is_killed_runs_again_and_is_given_up_at_last(redis,
     wait_for(lambda: queue.ring(job_id) or state(job_id) == "failed", 30)
     with db.read() as tx:
         assert tx.execute(sa.select(jobs.c.attempts).where(jobs.c.id == job_id)).scalar() == claim.ATTEMPTS
+
+
+def test_one_process_runs_many_jobs_of_a_crowd_in_their_order(redis, start_worker):
+    given = [queue.submit("crowd", {"name": str(number)}) for number in range(5)]
+    other = queue.submit("note", {"name": "other"})
+    given.append(queue.submit("crowd", {"name": "after"}))
+    start_worker()
+    wait_for(lambda: all(state(job_id) == "succeeded" for job_id in (*given, other)))
+    with db.read() as tx:
+        processes = dict(tx.execute(sa.select(notes.c.name, notes.c.value)).all())
+        times = dict(tx.execute(sa.select(jobs.c.id, jobs.c.started_at).where(jobs.c.id.in_([other, given[-1]]))).all())
+    assert len({processes[str(number)] for number in range(5)}) == 1
+    assert processes["after"] != processes["0"]
+    assert times[other] < times[given[-1]]
+
+
+def test_a_job_of_a_crowd_is_not_taken_for_dead(redis, start_worker):
+    given = [queue.submit("crowd", {"name": str(number), "seconds": 1.5}) for number in range(3)]
+    start_worker()
+    wait_for(lambda: queue.ring("x") or all(state(job_id) == "succeeded" for job_id in given))
+    with db.read() as tx:
+        assert set(tx.execute(sa.select(jobs.c.attempts).where(jobs.c.id.in_(given))).scalars()) == {1}
+
+
+def test_a_crowd_goes_on_behind_a_job_that_kills_its_process(redis, start_worker, monkeypatch):
+    given = [queue.submit("crowd_that_dies", {"name": str(number)}) for number in range(5)]
+    with db.write() as tx:
+        tx.execute(jobs.update().where(jobs.c.id == given[2]).values(attempts=claim.ATTEMPTS - 1))
+    start_worker()
+    wait_for(lambda: queue.ring("x") or [state(job_id) for job_id in given] == [
+        "succeeded", "succeeded", "failed", "succeeded", "succeeded"])
 
 
 def _notes() -> set[str]:
