@@ -192,3 +192,21 @@ def test_metadata_and_tags(admin, dataset):
     assert admin.get(f"{path}/documents/{document['id']}").json["doc_metadata"] is None
     for names in (["a", "b"], ["b"], []):
         assert [tag["name"] for tag in admin.put(f"{path}/tags", json={"names": names}).json["tags"]] == names
+
+
+def test_an_upload_that_was_added_twice_stays_for_the_other(admin, dataset):
+    from sparrow.knowledge import documents, indexing
+
+    other = admin.post("/datasets", json={"name": "Other"}).json
+    file = admin.post("/files/upload", data={"file": (io.BytesIO(TEXT.encode()), "pump.md")}).json
+    first, second = admin.post(f"/datasets/{dataset['id']}/documents", json={"file_ids": [file["id"]] * 2}
+                               ).json["documents"]
+    third = admin.post(f"/datasets/{other['id']}/documents", json={"file_ids": [file["id"]]}).json["documents"][0]
+    for document in (first, second, third):
+        indexing.run(document["id"])
+    admin.delete(f"/datasets/{dataset['id']}/documents/{first['id']}")
+    documents.reindex(dataset["id"], second["id"], file_id=documents.save_text("new", "New text.")["id"])
+    download = f"/datasets/{other['id']}/documents/{third['id']}/download"
+    assert admin.get(download).data == TEXT.encode()
+    assert admin.delete(f"/datasets/{other['id']}").status_code in (200, 204)
+    assert admin.get(f"/files/{file['id']}").status_code == 404

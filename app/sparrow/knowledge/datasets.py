@@ -168,7 +168,7 @@ def delete(dataset_id: str) -> None:
         raise Conflict("The knowledge base is used by an app. Remove it there first.", code="dataset_in_use")
     with db.write() as tx:
         units.forget(tx)
-        file_ids = files_of(tx, t.documents.c.dataset_id == dataset_id)
+        file_ids = files_only_of(tx, t.documents.c.dataset_id == dataset_id)
         ocr.forget(tx, file_ids)
         tx.execute(t.documents.delete().where(t.documents.c.dataset_id == dataset_id))
         units.remove(tx, t.units.c.dataset_id == dataset_id)
@@ -294,6 +294,14 @@ def files_of(tx, condition) -> list[str]:
         found += [file_id] if file_id else []
         found += (info or {}).get("images") or []
     return found
+
+
+def files_only_of(tx, condition) -> list[str]:
+    """Return the ids of the files that go with documents: one upload may have been added twice, or to two bases."""
+    d = t.documents.c
+    shared = set(tx.execute(sa.select(d.file_id).where(
+        sa.not_(condition), d.file_id.in_(sa.select(d.file_id).where(condition)))).scalars())
+    return [file_id for file_id in dict.fromkeys(files_of(tx, condition)) if file_id not in shared]
 
 
 def _one_of(value: Any, allowed: tuple[str, ...], name: str) -> None:

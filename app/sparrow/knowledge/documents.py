@@ -162,7 +162,7 @@ def delete(dataset_id: str, document_ids: list[str]) -> None:
     with db.write() as tx:
         units.forget(tx)
         chosen = t.documents.c.id.in_(document_ids)
-        file_ids = datasets.files_of(tx, chosen)
+        file_ids = datasets.files_only_of(tx, chosen)
         ocr.forget(tx, file_ids)
         tx.execute(t.documents.delete().where(chosen))
         units.remove_segments(tx, t.segments.c.document_id.in_(document_ids))
@@ -256,8 +256,10 @@ def reindex(dataset_id: str, document_id: str, *, process_rule: dict | None = No
     rule = process_rule or row["process_rule"]
     chunk.rules.parse(rule, form)
     info = row["data_source_info"] or {}
-    old_files = [*(info.get("images") or []), *([row["file_id"]] if file_id and row["file_id"] else [])]
+    old_files = list(info.get("images") or [])
     with db.write() as tx:
+        if file_id:
+            old_files = datasets.files_only_of(tx, t.documents.c.id == document_id)
         units.forget(tx)
         units.remove_segments(tx, t.segments.c.document_id == document_id)
         values: dict[str, Any] = {"name": clean_name(name)} if name else {}
