@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import os
 from functools import cache
+from importlib import import_module
 
 import sqlalchemy as sa
 
 from sparrow import clock, settings
+from sparrow.jobs import kinds
 from sparrow.storage import db
 from sparrow.storage.tables.jobs import jobs
 
@@ -57,8 +59,14 @@ def give_back(job_id: str, worker: str | None) -> int:
     mine = sa.and_(jobs.c.id == job_id, jobs.c.state == "running",
                    jobs.c.worker.is_(None) if worker is None else jobs.c.worker == worker)
     with db.write() as tx:
-        tx.execute(jobs.update().where(mine, jobs.c.attempts >= ATTEMPTS).values(
-            state="failed", error=_GIVEN_UP, finished_at=now, updated_at=now))
+        hopeless = tx.execute(sa.select(jobs.c.kind, jobs.c.payload).where(mine, jobs.c.attempts >= ATTEMPTS)).first()
+        if hopeless is not None:
+            tx.execute(jobs.update().where(mine).values(
+                state="failed", error=_GIVEN_UP, finished_at=now, updated_at=now))
+            if hopeless.kind in kinds.GIVEN_UP:
+                module, name = kinds.GIVEN_UP[hopeless.kind]
+                getattr(import_module(module), name)(hopeless.payload)
+            return 0
         return tx.execute(jobs.update().where(mine).values(state="queued", worker=None, updated_at=now)).rowcount
 
 

@@ -49,6 +49,17 @@ def run_job(payload: dict[str, Any], context: Any) -> None:
     run(payload["document_id"], cancelled=context.cancelled)
 
 
+def given_up(payload: dict[str, Any]) -> None:
+    """Write into the document's row that its job ended its process again and again."""
+    d = t.documents.c
+    with db.write() as tx:
+        tx.execute(t.documents.update().where(
+            d.id == payload["document_id"], d.indexing_status.not_in(_SETTLED)).values(
+            indexing_status="error", stage="error", error_code="process_died", stopped_at=clock.now(),
+            updated_at=clock.now(), error="Indexing the document ended its process several times, probably for lack of "
+            "memory. Split it, or give the box more memory, then try again."))
+
+
 def submit(document_ids: list[str]) -> None:
     """Queue documents for indexing, in a transaction that may already be open."""
     with db.write() as tx:

@@ -324,6 +324,23 @@ def test_a_crowd_goes_on_behind_a_job_that_kills_its_process(redis, start_worker
         "succeeded", "succeeded", "failed", "succeeded", "succeeded"])
 
 
+def test_a_document_whose_job_is_given_up_says_so(sqlite_database):
+    from sparrow.knowledge import datasets, documents
+    from sparrow.storage.tables.knowledge import documents as table
+
+    base = datasets.create("Manuals")["id"]
+    row, _ = documents.add_text(base, "a.txt", "Some words.")
+    with db.write() as tx:
+        tx.execute(table.update().values(indexing_status="indexing"))
+        tx.execute(jobs.update().values(state="running", worker="gone:1:1", attempts=claim.ATTEMPTS))
+    claim.recover()
+    row = documents.get(base, row["id"])
+    assert (row["indexing_status"], row["error_code"]) == ("error", "process_died")
+    assert "Split it" in row["error"]
+    documents.retry(base, row["id"])
+    assert documents.get(base, row["id"])["indexing_status"] == "waiting"
+
+
 def _notes() -> set[str]:
     with db.read() as tx:
         return set(tx.execute(sa.select(notes.c.name)).scalars())
