@@ -236,6 +236,8 @@ def test_navigation_of_a_page_is_not_indexed(tmp_path):
         '<body class="toc"><div class="navheader"><a href="1">Prev</a> <a href="2">Next</a></div>'
         '<div class="toc"><p><b>Table of Contents</b></p><ul><li><a href="#a">1. Pumps</a></li>'
         '<li><a href="#b">2. Valves and what they are for</a></li></ul></div>'
+        '<div class="navheader"><table><tr><th>1. Pumps</th></tr><tr><td><a href="0"><img src="p.png" alt="Prev"></a>'
+        '</td></tr></table></div>'
         '<h1>1. Pumps</h1><p>The pump runs.</p><div class="navigation">A paragraph that only '
         '<a href="x">mentions</a> a link stays.</div></body>')
     found = [event.text for event in parse.read(page, "page.html") if isinstance(event, Block)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 
 import pytest
 
@@ -119,3 +120,41 @@ def test_another_section_goes_before_more_of_the_same(library, monkeypatch):
     assert found("semantic_search") == [["Cleaning"]] * 2
     monkeypatch.setattr(search, "SAME_SECTION", 1.0)
     assert found("hybrid_search") == [["Cleaning"]] * 2
+
+
+@pytest.mark.parametrize("question", ["Network settings", "网络设置"])
+def test_a_question_that_is_a_heading_finds_its_section(library, monkeypatch, question):
+    from sparrow.knowledge.retrieve import retrieve, search
+
+    filler = "It has two screws, a plate of steel and a cover that is painted grey. " * 12
+    base = library("guide", {"g.md": "\n\n".join((
+        f"# Network settings of the console\n\nThe console has its own network settings. Network settings: {filler}",
+        f"# Network settings\n\nThe address and the gateway are asked for at the first start. {filler}",
+        f"# Mirror settings\n\nA mirror in the same network is faster. {filler}"))})
+
+    def first() -> list[str]:
+        passages = retrieve(question, [base], {"search_method": "hybrid_search"}, count_hits=False)
+        assert len({passage.score for passage in passages}) == len(passages) > 2
+        assert passages[0].score < 1
+        return passages[0].heading
+
+    assert first() == ["Network settings"]
+    monkeypatch.setattr(search, "TITLE_SHARE", 0.0)
+    assert first() == ["Network settings of the console"]
+
+
+@pytest.mark.parametrize(("question", "heading", "low", "high"), [
+    ("Booting from a USB stick", "4.2. Booting from a USB stick", 1, 1),
+    ("how do I boot from a USB stick", "Booting from USB sticks", 0.99, 1),
+    ("网络设置", "Network settings", 0.9, 1),
+    ("Network settings", "B.4.2. 网络设置", 0.9, 1),
+    ("Network settings", "Configuring the network", 0.2, 0.5),
+    ("Network settings", "The keyboard", 0, 0),
+    ("的", "网络设置", 0, 0), ("Network settings", "", 0, 0)])
+def test_how_far_a_title_is_the_question(question, heading, low, high):
+    from sparrow.knowledge.retrieve import titles
+
+    match = titles.matcher(question)
+    assert low <= match(["Above", heading]) <= high
+    assert match(json.dumps(["Above", heading], ensure_ascii=False)) == match(["Above", heading])
+    assert match(None) == match([]) == 0

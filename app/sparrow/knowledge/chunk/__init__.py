@@ -9,10 +9,10 @@ from typing import Any
 from sparrow.knowledge.parse.blocks import Block
 
 from . import qa, rules
-from .split import TITLE_END, Chunk, chunks, context
+from .split import TITLE_END, Chunk, chunks, context, title_of
 from .tokens import estimate
 
-__all__ = ["TITLE_END", "Chunk", "context", "cut", "estimate", "preview", "rules"]
+__all__ = ["TITLE_END", "Chunk", "context", "cut", "estimate", "preview", "rules", "title_of"]
 
 PREVIEW_CHUNKS = 50
 

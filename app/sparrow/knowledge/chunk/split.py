@@ -48,11 +48,16 @@ def chunks(blocks: Iterable[Block], rule: Rule, doc_form: str = "text_model") ->
         yield from _separated(cleaned, rule.segmentation)
 
 
+def title_of(heading: list[str]) -> str:
+    """Return the nearest heading without its number, "" where there is none."""
+    return _NUMBER.sub("", heading[-1]) if heading else ""
+
+
 def context(chunk_heading: list[str], content: str) -> str:
     """Return the text that is embedded and indexed: the nearest heading without its number, TITLE_END, the headings
     above the passage where it does not begin with them, the passage.
     """
-    title = _NUMBER.sub("", chunk_heading[-1]) if chunk_heading else ""
+    title = title_of(chunk_heading)
     lead = [name for name in chunk_heading if name and name not in content[:len(name) + 40]]
     text = " > ".join(lead) + "\n" + content if lead else content
     return title + TITLE_END + text if title else text

@@ -18,7 +18,10 @@ _BLOCK = frozenset(("p", "div", "section", "article", "main", "ul", "ol", "dl", 
                     "figure", "figcaption", "address", "header", "footer", "aside", "body", "html", "tr", "td",
                     "th", "details", "summary", "center", "fieldset", "hr", "table", "tbody", "thead", "caption"))
 _NAVIGATION = frozenset(("toc", "navheader", "navfooter", "navbar", "navigation", "doc-toc", "breadcrumb",
-                         "breadcrumbs", "pagination", "sphinxsidebar", "table-of-contents"))
+                         "breadcrumbs", "pagination", "sphinxsidebar", "table-of-contents", "docnav"))
+# Short ones of these lead elsewhere even where the links are pictures and the words the page's own title.
+_BARS = frozenset(("navheader", "navfooter", "navbar", "breadcrumb", "breadcrumbs", "pagination", "docnav"))
+_BAR = 400  # characters
 _DECLARED = re.compile(rb"<meta[^>]+charset\s*=\s*[\"']?\s*([\w.:-]+)", re.I)
 _BREAK = "\v"
 Picture = Callable[[str], Image | None]
@@ -82,8 +85,11 @@ def _navigates(element) -> bool:
     names = " ".join(attributes.get(key) or "" for key in ("class", "id", "role")).lower().split()
     if _NAVIGATION.isdisjoint(names):
         return False
-    links = sum(len(link.text(deep=True) or "") for link in element.css("a"))
-    return links > 0.5 * len((element.text(deep=True) or "").strip())
+    links = element.css("a")
+    length = len((element.text(deep=True) or "").strip())
+    if links and length <= _BAR and not _BARS.isdisjoint(names):
+        return True
+    return sum(len(link.text(deep=True) or "") for link in links) > 0.5 * length
 
 
 def _walk(root, place_kind: str, place: str, base: list[str], picture: Picture) -> Iterator[Block | Image]:

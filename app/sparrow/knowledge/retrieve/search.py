@@ -10,6 +10,7 @@ the question is in another language than the text: then the best hit is an accid
 from __future__ import annotations
 
 import _thread
+import math
 from collections.abc import Callable, Iterable
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,7 @@ from sparrow.storage.tables import knowledge as t
 
 from .. import chroma, external, keyword, vectors
 from ..embed import Embedder, builtin, embedder
-from . import filters, usage
+from . import filters, titles, usage
 from .settings import RetrievalSettings, parse
 
 if TYPE_CHECKING:
@@ -36,6 +37,9 @@ TRANSLATED_SHARE = 0.3  # what the question's words add by other names: a dictio
 # What a passage keeps of its score if a better one stands in the same section of the same document: few passages are
 # read, and another section may hold what this one has not got.
 SAME_SECTION = 0.8
+# What a passage gains if its title is the question, as by `titles`; of those that are before the others without it.
+TITLE_SHARE, TITLE_POWER, TITLES_READ = 0.5, 3, 30
+_PLAIN = 0.8  # scores above it are bent to stay below 1
 EXACT_BELOW = 2000  # vectors: below this NumPy is faster than asking another process
 _IN = 500
 
@@ -101,6 +105,7 @@ class _Hit(msgspec.Struct):
     hash: str
     dataset_id: str
     section: str  # document and headings
+    heading: Any = None  # JSON in SQLite, a list in PostgreSQL
     cosine: float | None = None
     vector: bytes | None = None  # float32, where the cosine is not known by the search for neighbours
     bm25: float = 0.0
@@ -309,7 +314,8 @@ def _units(tx, serials: Iterable[int], allowed: set[str] | None) -> dict[int, _H
         "FROM knowledge_units u "
         "JOIN segments s ON s.id = u.segment_id "
         f"WHERE s.enabled AND u.serial IN ({', '.join(map(str, serials))})").all()
-    return {row[0]: _Hit(*row[:5], f"{row[5]} {row[6]}") for row in rows if allowed is None or row[5] in allowed}
+    return {row[0]: _Hit(*row[:5], f"{row[5]} {row[6]}", row[6]) for row in rows
+            if allowed is None or row[5] in allowed}
 
 
 def _fill_cosines(hits: Iterable[_Hit], vector) -> None:
@@ -346,12 +352,23 @@ def _ranked(query: str, hits: list[_Hit], method: str, model: Embedder, settings
                 hit.score = (near + words) / (1 + share)
     hits.sort(key=lambda hit: -hit.score)
     if method == "hybrid_search" and settings.weights is None:
+        match = titles.matcher(query)
+        for hit in hits[:TITLES_READ]:
+            hit.score += TITLE_SHARE * match(hit.heading) ** TITLE_POWER
+        hits.sort(key=lambda hit: -hit.score)
         first: dict[str, str] = {}
         for hit in hits:
             if first.setdefault(hit.section, hit.segment_id) != hit.segment_id:
                 hit.score *= SAME_SECTION
+        for hit in hits:
+            hit.score = _bounded(hit.score)
         hits.sort(key=lambda hit: -hit.score)
     return hits
+
+
+def _bounded(score: float) -> float:
+    """Return a score below 1 that tells high ones apart; others stay what they are."""
+    return score if score <= _PLAIN else 1 - (1 - _PLAIN) * math.exp((_PLAIN - score) / (1 - _PLAIN))
 
 
 def _spread(hits: list[_Hit], model: Embedder) -> tuple[float, float]:
