@@ -161,12 +161,14 @@ def test_names_and_unknown_ids_are_clear_errors(admin, dataset):
 def test_passages_from_csv(admin, dataset):
     document = upload(admin, dataset, "pump.md", TEXT.encode())
     path = f"/datasets/{dataset['id']}/documents/{document['id']}/segments/import"
-    rows = "内容,关键词\n\"The crate weighs 40 kg, packed.\",\"box, weight\"\n\n交货期为六周。,\n"
+    rows = "内容,关键词\n\"The crate weighs 40 kg, packed.\",\"box, weight；freight\"\n\n交货期为六周。,\n"
     for data, number in ((rows.encode("gb18030"), 2), (b"plain one\nplain two\n", 2)):
         reply = admin.post(path, data={"file": (io.BytesIO(data), "more.csv")})
         assert (reply.status_code, reply.json) == (200, {"added": number}), reply.text
     assert "40 kg" in ask(admin, dataset, "how heavy is the crate")[0]["segment"]["content"]
     assert ask(admin, dataset, "交货期")[0]["segment"]["content"] == "交货期为六周。"
+    assert ["box", "weight", "freight"] in [one["keywords"] for one in admin.get(
+        path.removesuffix("/import"), query_string={"limit": 50}).json["data"]]
     before = admin.get(path.removesuffix("/import")).json["total"]
     for bad in (b"", b"content\n\n", b'content\nfine\n"never closed', b"content,keywords\n,only words\n"):
         reply = admin.post(path, data={"file": (io.BytesIO(bad), "bad.csv")})

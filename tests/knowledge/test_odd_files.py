@@ -93,6 +93,11 @@ def test_pictures_written_into_markdown_are_pictures(tmp_path):
     assert blocks(tmp_path, "a.md", markdown.encode())[0].heading == ["安装指南"]
 
 
+def test_words_that_programs_begin_with_too_are_words(tmp_path):
+    for text in ("BMW 320i manual", "MZ is a prefix", "ID3 tags", "RIFF and raff", "GIF8 or GIF9"):
+        assert texts(tmp_path, "a.txt", text.encode()) == [text]
+
+
 # HTML.
 
 

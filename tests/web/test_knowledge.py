@@ -35,13 +35,21 @@ def base(desk, tmp_path_factory):
     page.wait_for_url("**/add")
     sent = []
     page.on("request", lambda r: sent.append(r.url) if r.url.endswith("/files/upload") else None)
-    page.locator("input[type=file]").first.set_input_files([good, empty, old])
+    locked = good.with_name("locked.pdf")
+    locked.write_bytes(b"%PDF-1.7 torn")
+    page.locator("input[type=file]").first.set_input_files([good, empty, old, locked])
     page.get_by_text("The file is empty.").wait_for()
+    page.get_by_text("The PDF is damaged").wait_for()
     page.get_by_text("This old format cannot be read.").wait_for()
     page.get_by_text(re.compile(r"1 chunk\. The index takes .* afterwards")).wait_for()
     page.get_by_role("button", name="Index 1 document").click()
     page.locator("[data-status=available]").wait_for(timeout=240_000)
-    assert len(sent) == 1  # the good file, once
+    assert len(sent) == 2  # the good file and the one that only the box can judge, each once
+    listed = page.url
+    page.get_by_role("link", name=good.name).click()
+    field = page.get_by_role("searchbox", name="Search in the text").bounding_box()
+    assert page.get_by_text("1", exact=True).first.bounding_box()["y"] - field["y"] < 120  # the chunk is right below
+    page.goto(listed)
     return page, page.url
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import sqlalchemy as sa
@@ -104,8 +105,8 @@ def add(dataset: dict[str, Any], document: dict[str, Any], entries: list[dict[st
 def add_csv(dataset: dict[str, Any], document: dict[str, Any], data: bytes) -> int:
     """Add the rows of a CSV file as passages and return their number; raise BadRequest, naming the row.
 
-    Columns by their head: content (or question), answer, keywords (separated by commas). Without a head the first
-    column is the content, the second the answer.
+    Columns by their head: content (or question), answer, keywords (separated by commas or semicolons). Without a
+    head the first column is the content, the second the answer.
     """
     import csv
     import io
@@ -136,7 +137,7 @@ def add_csv(dataset: dict[str, Any], document: dict[str, Any], data: bytes) -> i
             content, answer = _checked(document, cells["content"], cells.get("answer"))
         except BadRequest as error:
             raise BadRequest(f"Row {number}: {error.message}", params="file") from error
-        words = [word.strip() for word in cells.get("keywords", "").replace("，", ",").split(",") if word.strip()]
+        words = [word.strip() for word in re.split("[,，;；、]", cells.get("keywords", "")) if word.strip()]
         entries.append({"content": content, "answer": answer, "keywords": words})
     if not entries:
         raise BadRequest("The file has no rows.", params="file")

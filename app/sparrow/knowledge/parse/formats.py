@@ -41,10 +41,9 @@ _CONVERT = {"doc": "a .docx", "xls": "an .xlsx", "ppt": "a .pptx", "rtf": "a .do
 _MARKUP = re.compile(rb"<(?:!doctype\s+html|html|table|body)\b", re.I)
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _ZIP_PARTS = (("word/", "docx"), ("ppt/", "pptx"), ("xl/", "xlsx"), ("META-INF/container.xml", "epub"))
-_BINARY = (("a picture", (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"RIFF")),
-           ("a program", (b"\x7fELF", b"MZ")),
-           ("an archive", (b"\x1f\x8b", b"7z\xbc\xaf", b"Rar!", b"\xfd7zXZ", b"(\xb5/\xfd")),
-           ("audio or video", (b"ID3", b"OggS", b"\x1aE\xdf\xa3", b"fLaC")))
+# Pictures, programs, archives and films, whatever follows; marks of letters alone would be words of a text ("BMW").
+_BINARY = (b"\x89PNG", b"\xff\xd8\xff", b"\x7fELF", b"\x1f\x8b", b"7z\xbc\xaf", b"\xfd7zXZ", b"(\xb5/\xfd",
+           b"\x1aE\xdf\xa3")
 
 
 def extension(name: str) -> str:
@@ -90,13 +89,12 @@ def parser_of(path: Path, name: str) -> Parser:
     if kind is None and ending in _CONVERT:
         kind = _exported(head, ending)
     if kind is None:
-        what = next((what for what, marks in _BINARY if head.startswith(marks)), None)
-        if what or looks_binary(head):
-            if ending in EXTENSIONS:
-                raise ParseError(f"The file is named .{ending} but contains {what or 'binary data'}.",
-                                 code="mislabelled_file")
-            raise ParseError(f"Files of type .{ending} cannot be read{f' (this is {what})' if what else ''}.",
-                             code="unsupported_type")
+        if head.startswith(_BINARY) or looks_binary(head):
+            if ending not in EXTENSIONS:
+                raise ParseError(f"Files of type .{ending} cannot be read.", code="unsupported_type")
+            if picture.ending_of(head):
+                raise ParseError(f"The file is named .{ending} but contains a picture.", code="mislabelled_file")
+            raise ParseError(f"The file is named .{ending} but contains no text.", code="mislabelled_file")
         kind = ending if ending in EXTENSIONS else "txt"
     return _load(_MODULES[kind])
 

@@ -121,9 +121,13 @@ export default function AddDocuments() {
     setOver(false);
     void filesOf(event.dataTransfer).then(add);
   };
-  const ready = items.filter((i) => i.id);
+  const uploaded = items.filter((i) => i.id);
   const waiting = items.some((i) => !i.id && !i.error && !i.hopeless);
   const rule = toRule(chunking);
+  const first = uploaded[0]?.id;
+  const forecast = useForecast({ dataset_id: dataset.id, file_ids: uploaded.flatMap((i) => i.id ?? []), process_rule: rule, doc_form: docForm(chunking) }, !waiting);
+  const unreadable = new Map(forecast.data?.files.flatMap((file) => (file.error ? [[file.file_id, file.error]] : [])));
+  const ready = uploaded.filter((i) => !unreadable.has(i.id ?? ''));
   const start = useAct(
     () => knowledgeApi.addDocuments(dataset.id, { file_ids: ready.flatMap((i) => i.id ?? []), urls: Object.fromEntries(ready.flatMap((i) => (i.id && i.url ? [[i.id, i.url]] : []))), process_rule: rule, doc_form: docForm(chunking), doc_language: chunking.language }),
     {
@@ -133,9 +137,6 @@ export default function AddDocuments() {
       },
     },
   );
-  const first = ready[0]?.id;
-  const forecast = useForecast({ dataset_id: dataset.id, file_ids: ready.flatMap((i) => i.id ?? []), process_rule: rule, doc_form: docForm(chunking) }, !waiting);
-  const unreadable = new Map(forecast.data?.files.flatMap((file) => (file.error ? [[file.file_id, file.error]] : [])));
   return (
     <Page title={t('knowledge:add.title')} description={t('knowledge:add.text')}>
       <Stack gap="lg">

@@ -101,7 +101,7 @@ export default function Segments() {
       {reading ? <Drawer opened onClose={() => setReading(false)} position="right" size="xl" title={doc.data?.name} closeButtonProps={{ 'aria-label': t('action.close') }}><Reader datasetId={dataset.id} documentId={documentId} query="" /></Drawer> : null}
       {editing ? <SegmentEditor datasetId={dataset.id} documentId={documentId} segment={editing === 'new' ? undefined : editing} qa={doc.data?.doc_form === 'qa_model'} close={() => setEditing(null)} saved={refresh} /> : null}
       <Stack>
-        <SearchField label={t('knowledge:segments.search')} place={place} />
+        <Group><SearchField label={t('knowledge:segments.search')} place={place} /></Group>
         {segments.isPending ? (
           <RowSkeletons />
         ) : segments.error ? (
