@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import sqlalchemy as sa
@@ -25,9 +25,10 @@ from .postgresql import PostgreSQL
 from .prepared import Lookup, Prepared
 from .sqlite import DatabaseError, SQLite
 
-__all__ = ["DatabaseError", "Lookup", "Prepared", "dialect", "engine", "insert", "read", "reset", "take_turns", "write"]
+__all__ = ["DatabaseError", "Lookup", "Prepared", "after_commit", "dialect", "engine", "insert", "read", "reset",
+           "take_turns", "write"]
 
-_local = threading.local()  # .write: the connection of this thread's open write transaction
+_local = threading.local()  # .write: the connection of this thread's open write transaction; .waiting: what follows it
 
 _backend: SQLite | PostgreSQL | None = None
 _backend_lock = threading.Lock()
@@ -66,12 +67,24 @@ def write(*, soon: bool = False) -> Iterator[Connection]:
     if current is not None:
         yield current
         return
+    waiting: list[Callable[[], None]] = []
     with _get().write(soon) as connection:
-        _local.write = connection
+        _local.write, _local.waiting = connection, waiting
         try:
             yield connection
         finally:
-            _local.write = None
+            _local.write = _local.waiting = None
+    for action in waiting:
+        action()
+
+
+def after_commit(action: Callable[[], None]) -> None:
+    """Call a function once this thread's open write transaction is done, never if it is undone; at once without one."""
+    waiting = getattr(_local, "waiting", None)
+    if waiting is None:
+        action()
+    else:
+        waiting.append(action)
 
 
 def dialect() -> str:
@@ -110,7 +123,7 @@ def _forget() -> None:
     global _backend, _backend_lock
     _backend = None
     _backend_lock = threading.Lock()
-    _local.write = None
+    _local.write = _local.waiting = None
 
 
 os.register_at_fork(after_in_child=_forget)

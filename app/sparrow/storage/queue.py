@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import socket
+from functools import partial
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -25,7 +26,7 @@ LIVE = ("queued", "running")
 
 
 def add(tx: Connection, kind: str, payload: dict[str, Any], *, key: str = "") -> str:
-    """Insert a queued job in an open write transaction and return its id; call `ring` after the commit."""
+    """Insert a queued job in an open write transaction and return its id; call `ring` then."""
     now = clock.now()
     job_id = ids.new_id()
     tx.execute(jobs.insert(), {"id": job_id, "kind": kind, "key": key, "payload": payload, "state": "queued",
@@ -42,7 +43,14 @@ def submit(kind: str, payload: dict[str, Any], *, key: str = "") -> str:
 
 
 def ring(job_id: str) -> None:
-    """Tell the worker of a new job. A failure is harmless: the worker looks at the table by itself."""
+    """Tell the worker of a new job, once it can see it: after the open transaction, if there is one.
+
+    A failure is harmless: the worker looks at the table by itself, some seconds later.
+    """
+    db.after_commit(partial(_ring, job_id))
+
+
+def _ring(job_id: str) -> None:
     try:
         _command(settings.get().redis_url, "LPUSH", BELL, job_id)
     except OSError as error:

@@ -145,6 +145,25 @@ def test_a_job_exists_exactly_if_its_change_does(sqlite_database):
         assert tx.execute(sa.select(jobs.c.id)).first() is None
 
 
+def test_the_bell_rings_when_the_worker_can_see_the_job(sqlite_database, monkeypatch):
+    from sparrow.knowledge import datasets, documents
+
+    def look(*words):
+        with ThreadPoolExecutor(1) as other, db.read():
+            seen.append(other.submit(state, words[-1]).result())
+
+    seen = []
+    monkeypatch.setattr(queue, "_command", look)
+    with db.write():
+        queue.submit("note", {"name": "a"})
+        assert seen == []
+    with pytest.raises(ValueError, match="undone"), db.write():
+        queue.submit("note", {"name": "undone"})
+        raise ValueError("undone")
+    documents.add_text(datasets.create("Manuals")["id"], "a.txt", "Some words.")
+    assert seen == ["queued", "queued"]
+
+
 def test_a_job_submitted_without_redis_runs_later(sqlite_database, known_kinds):
     job_id = queue.submit("note", {"name": "a"})
     run_job(job_id)
