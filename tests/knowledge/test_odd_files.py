@@ -12,7 +12,7 @@ from email.message import EmailMessage
 
 import pytest
 
-from sparrow.knowledge import parse
+from sparrow.knowledge import chunk, parse
 from sparrow.knowledge.parse import Block, Image, ParseError
 from tests.knowledge.test_documents import PPTX, W, blocks, docx, paragraph, zipped
 
@@ -96,6 +96,13 @@ def test_pictures_written_into_markdown_are_pictures(tmp_path):
 def test_words_that_programs_begin_with_too_are_words(tmp_path):
     for text in ("BMW 320i manual", "MZ is a prefix", "ID3 tags", "RIFF and raff", "GIF8 or GIF9"):
         assert texts(tmp_path, "a.txt", text.encode()) == [text]
+
+
+def test_questions_below_a_title_need_no_model(tmp_path):
+    found = blocks(tmp_path, "faq.csv", "常见问题,\n问题,答案\n电压多少？,220 V\n多重？,3 kg\n".encode())
+    rule = chunk.rules.parse(chunk.rules.default(), "qa_model")
+    assert [(one.content, one.answer) for one in chunk.cut(found, rule, "qa_model")] == [
+        ("电压多少？", "220 V"), ("多重？", "3 kg")]
 
 
 # HTML.
@@ -260,7 +267,7 @@ def test_sheets_are_read_as_they_are_shown(tmp_path):
     sheet.title = "销售"
     for row in (["2024年销售表"], [], ["大区", "城市", "日期", "占比", "时长"],
                 ["华东", "上海", datetime.date(2024, 1, 5), 0.153, datetime.timedelta(hours=26)],
-                [None, "杭州", datetime.datetime(2024, 1, 6, 8, 30), 1, None]):
+                [None, "杭州", datetime.datetime(2024, 1, 6, 8, 30), 1, 0.1 + 0.2]):
         sheet.append(row)
     sheet.merge_cells("A1:E1")
     sheet.merge_cells("A4:A5")
@@ -269,10 +276,10 @@ def test_sheets_are_read_as_they_are_shown(tmp_path):
     book.save(out)
     found = blocks(tmp_path, "a.xlsx", out.getvalue())
     assert [(block.text, block.heading) for block in found] == [
-        ("2024年销售表", ["销售"]),
+        ("2024年销售表", ["销售", "2024年销售表"]),
         ("| 大区 | 城市 | 日期 | 占比 | 时长 |\n| --- | --- | --- | --- | --- |\n"
          "| 华东 | 上海 | 2024-01-05 | 15.3% | 26:00:00 |\n"
-         "| 华东 | 杭州 | 2024-01-06 08:30:00 | 100% |  |", ["销售", "2024年销售表"])]
+         "| 华东 | 杭州 | 2024-01-06 08:30:00 | 100% | 0.3 |", ["销售", "2024年销售表"])]
 
 
 @pytest.mark.parametrize("data", ["<html><table><tr><td>型号<td>价格<tr><td>A-1<td>10</table></html>",

@@ -19,7 +19,7 @@ def parse(path: Path, images) -> Iterator[Event]:
     line = 1
     titles, table = titled(rows(decode(path.read_bytes())))
     if titles:
-        yield Block("\n".join(titles), "text", "line", "1", [titles[0][:MAX_TITLE]])
+        yield Block("\n".join(titles), "heading", "line", "1", [titles[0][:MAX_TITLE]])
     for text in blocks(table):
         yield Block(text, "table", "line", str(line), [titles[0][:MAX_TITLE]] if titles else [])
         line += ROWS_PER_BLOCK

@@ -52,8 +52,8 @@ def _sheet(sheet, archive: Archive, images) -> Iterator[Event]:
     titles, rows = titled(_rows(sheet, _merged(archive.read(part))))
     heading = [sheet.title]
     if titles:
-        yield Block("\n".join(titles), "text", "sheet", sheet.title, heading)
         heading = [sheet.title, titles[0][:MAX_TITLE]]
+        yield Block("\n".join(titles), "heading", "sheet", sheet.title, heading)
     for text in blocks(rows):
         yield Block(text, "table", "sheet", sheet.title, heading)
     drawing = archive.related(part, "drawing")
@@ -109,7 +109,8 @@ def _plain(cell) -> object:
     if isinstance(value, float):
         if "%" in (cell.number_format or ""):
             return f"{round(value * 100, 6):.10g}%"
-        return int(value) if value.is_integer() and abs(value) < 1e15 else value
+        # Fifteen digits, as the workbook has: 0.1 + 0.2 is 0.3 there.
+        return int(value) if value.is_integer() and abs(value) < 1e15 else float(f"{value:.15g}")
     if isinstance(value, int) and not isinstance(value, bool) and value and "%" in (cell.number_format or ""):
         return f"{value * 100}%"
     if isinstance(value, datetime):
