@@ -7,6 +7,7 @@ import datetime
 import io
 import os
 import struct
+import time
 import zlib
 from email.message import EmailMessage
 
@@ -129,6 +130,13 @@ def test_cells_over_several_rows_and_columns(tmp_path):
     page = "<table><tr><th>类<th colspan=2>数<tr><td rowspan=2>泵<td>a<td>b<tr><td>c<td>d<tr><td>阀<td>e<td>f</table>"
     assert texts(tmp_path, "a.html", page.encode()) == [
         "| 类 | 数 |  |\n| --- | --- | --- |\n| 泵 | a | b |\n| 泵 | c | d |\n| 阀 | e | f |"]
+
+
+def test_cells_that_claim_to_cover_millions_cost_little(tmp_path):
+    page = "<table>" + "<tr>" + "<td colspan=1000 rowspan=60000>x" * 2000 + "<tr><td>y<td>z" * 200 + "</table>"
+    began = time.monotonic()
+    assert len(texts(tmp_path, "a.html", page.encode())) < 20
+    assert time.monotonic() - began < 20
 
 
 def test_pictures_of_pages_and_books_are_kept(tmp_path):

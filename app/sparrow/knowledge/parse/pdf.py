@@ -8,6 +8,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -124,7 +125,8 @@ def _lines(document, number: int, look: Callable[[Any], None] | None = None) -> 
     text_page = None
     try:
         if page.formenv:
-            page.flatten()
+            with suppress(pdfium.PdfiumError):  # without its form the page can still be read
+                page.flatten()
             page.close()
             page = document[number]
         text_page = page.get_textpage()

@@ -8,6 +8,7 @@ from itertools import chain
 ROWS_PER_BLOCK = 40
 MAX_COLUMNS = 200
 MAX_TITLES = 4
+_WIDEST = 2000  # columns; a few cells may claim to cover millions
 
 
 def cell(value: object) -> str:
@@ -39,7 +40,7 @@ def spread(rows: Iterable[Iterable[tuple[str, int, int]]]) -> Iterator[list[str]
         line: list[str] = []
         kept: dict[int, tuple[str, int]] = {}
         waiting = list(cells)[::-1]
-        while waiting or hanging:
+        while (waiting or hanging) and len(line) < _WIDEST:
             column = len(line)
             if column in hanging:
                 text, high = hanging.pop(column)
