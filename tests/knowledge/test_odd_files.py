@@ -15,7 +15,7 @@ import pytest
 
 from sparrow.knowledge import chunk, parse
 from sparrow.knowledge.parse import Block, Image, ParseError
-from tests.knowledge.test_documents import PPTX, W, blocks, docx, paragraph, zipped
+from tests.knowledge.test_documents import EPUB, PPTX, W, blocks, docx, paragraph, zipped
 
 REL = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 
@@ -154,6 +154,11 @@ def test_pictures_of_a_book_are_kept(tmp_path):
                    "<spine><itemref idref='c'/></spine></package>",
         "a/t/c.xhtml": "<p>See</p><img src='../i/the%20pump.png' alt='pump'/>", "a/i/the pump.png": picture})
     assert pictured(tmp_path, "a.epub", book) == (["See", "![pump](image:1)"], [picture])
+
+
+def test_a_book_that_is_the_zip_of_its_folder(tmp_path):
+    book = zipped({"book/": b"", **{f"book/{name}": data for name, data in EPUB.items()}})
+    assert texts(tmp_path, "a.epub", book) == ["One", "First words."]
 
 
 # Word.

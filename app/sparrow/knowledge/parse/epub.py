@@ -14,10 +14,14 @@ from .blocks import Event, ParseError, Progress
 def parse(path: Path, images) -> Iterator[Event]:
     """Yield the blocks and pictures of every chapter of the spine under the book's title."""
     archive = Archive(path)
-    if "META-INF/encryption.xml" in archive and b"EncryptedData" in archive.read("META-INF/encryption.xml") \
-            and b"obfuscation" not in archive.read("META-INF/encryption.xml"):
+    # Some books are the zip of the folder that a book should be the zip of.
+    container = min((name for name in archive.names if f"/{name}".endswith("/META-INF/container.xml")), key=len,
+                    default="")
+    root = container.removesuffix("META-INF/container.xml")
+    locks = archive.read(f"{root}META-INF/encryption.xml") if f"{root}META-INF/encryption.xml" in archive else b""
+    if b"EncryptedData" in locks and b"obfuscation" not in locks:
         raise ParseError("The book is protected (DRM) and cannot be read.", code="encrypted_file")
-    package = _package(archive)
+    package = _package(archive, container, root)
     folder = package.rpartition("/")[0]
     files: dict[str, str] = {}
     spine: list[str] = []
@@ -59,16 +63,16 @@ def _pictures(archive: Archive, chapter: str, images) -> html.Picture:
     return keep
 
 
-def _package(archive: Archive) -> str:
+def _package(archive: Archive, container: str, root: str) -> str:
     found: list[str] = []
 
     def start(tag, attributes):
         if tag == "rootfile":
-            found.append(attributes.get("full-path", ""))
+            found.append(root + attributes.get("full-path", ""))
 
-    if "META-INF/container.xml" not in archive:
+    if not container:
         raise ParseError("The file is no e-book.", code="mislabelled_file")
-    archive.sax("META-INF/container.xml", start, lambda tag: None)
+    archive.sax(container, start, lambda tag: None)
     if not found or found[0] not in archive:
         raise ParseError("The book is damaged: its contents list is missing.", code="corrupt_file")
     return found[0]

@@ -120,6 +120,8 @@ def _content(path: Path, head: bytes, ending: str) -> str | None:
         for mark, kind in _ZIP_PARTS:
             if any(name.startswith(mark) for name in names):
                 return kind
+        if ending == "epub" and any(name.endswith("/META-INF/container.xml") for name in names):
+            return "epub"
         if "content.xml" in names:
             raise _convert(ending if ending in _CONVERT else "odt")
         raise ParseError("The file is a zip archive. Unpack it and add the documents inside.",
