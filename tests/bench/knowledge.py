@@ -28,7 +28,6 @@ BOOK = Path("/usr/share/debian-reference")
 LENGTH = {"en": 500, "zh-cn": 170}  # characters of a passage: about 110 tokens in both languages
 QUESTIONS = 200
 _FILE = 1000  # passages of one uploaded file
-_CHROMA = 8300  # the port of its server on the box
 NO_COST = {"embedding_model": embeddings.NAME, "embedding_model_provider": "vllm"}
 
 
@@ -132,7 +131,7 @@ class Base:
     def in_chroma(self) -> int:
         """Return how many vectors Chroma has of this base."""
         place = "/api/v2/tenants/default_tenant/databases/default_database/collections"
-        connection = HTTPConnection("127.0.0.1", _CHROMA, timeout=10)
+        connection = HTTPConnection("127.0.0.1", self.stack.chroma_port, timeout=10)
         try:
             connection.request("GET", f"{place}?limit=1000")
             found = next(one["id"] for one in json.loads(connection.getresponse().read()) if self.id in one["name"])

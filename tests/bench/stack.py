@@ -34,6 +34,7 @@ class Stack:
 
     folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="sparrow-bench-")))
     port: int = 0
+    chroma_port: int = 8300  # of its server on the box
     process: subprocess.Popen | None = None
     started: float = 0.0
     name = ""
@@ -49,7 +50,7 @@ class Stack:
         with open(self.folder / "stack.log", "ab") as log:
             self.process = subprocess.Popen(
                 self.command(), stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True,
-                env={**os.environ, "SPARROW_ADMIN_PASSWORD": PASSWORD})
+                env={**os.environ, "SPARROW_ADMIN_PASSWORD": PASSWORD, "SPARROW_CHROMA_PORT": str(self.chroma_port)})
         deadline = self.started + timeout
         while time.monotonic() < deadline:
             try:
@@ -157,9 +158,11 @@ class Stack:
         return result
 
 
+@dataclass
 class HostStack(Stack):
     """`sparrow dev` of the virtual environment."""
 
+    chroma_port: int = field(default_factory=free_port)
     name = "host (sparrow dev)"
 
     def command(self) -> list[str]:

@@ -234,6 +234,16 @@ def test_chroma_is_a_cache_that_heals(server, base, monkeypatch):
     assert chroma.count(base["id"], 1) == 0
 
 
+def test_a_connection_that_chroma_has_closed_is_not_used_again(server):
+    from sparrow.knowledge import chroma
+
+    assert chroma.up()
+    server.kill()
+    server.start()
+    assert chroma.up()
+    assert len(chroma._idle) == 1  # and this one is kept
+
+
 def test_short_documents_of_the_first_base_wait_for_chroma_that_only_starts(server, base):
     from sparrow.knowledge import chroma, documents, indexing
     from sparrow.storage import db

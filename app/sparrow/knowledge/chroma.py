@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import base64
 import random
+import select
 import threading
 import time
 from array import array
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 import sqlalchemy as sa
@@ -23,6 +26,7 @@ from sparrow.storage.tables import knowledge as t
 
 _BASE = "/api/v2/tenants/default_tenant/databases/default_database/collections"
 _BATCH = 200
+_KEPT = 8  # connections
 _REST = 3.0  # seconds without asking after it could not be reached
 _PROBES = 32  # vectors of a base that are looked for to see whether its collection is whole
 _FOUND = 0.85  # the part of them that must be found: the search is approximate
@@ -30,14 +34,13 @@ _AGAIN = 600.0  # seconds after which a collection that is being asked is tried 
 _CHECKED = 3  # of the vectors an answer names, how many are compared with the database's
 _TOLERANCE = 0.01  # between the cosine Chroma tells and that of the database's vector
 
-_VECTORS = (
-    sa.select(t.units.c.serial, t.embeddings.c.vector)
-    .join(t.embeddings, sa.and_(t.embeddings.c.hash == t.units.c.hash, t.embeddings.c.model == sa.bindparam("model")))
-    .where(t.units.c.serial.in_(sa.bindparam("serials", expanding=True))))
+_VECTOR = db.Lookup(
+    sa.select(t.embeddings.c.vector)
+    .join(t.units, sa.and_(t.embeddings.c.hash == t.units.c.hash, t.embeddings.c.model == sa.bindparam("model")))
+    .where(t.units.c.serial == sa.bindparam("serial")))
 
-_lock = threading.Lock()
-_pool = None
-_pool_url = ""
+_idle: list[HTTPConnection] = []  # connections that are kept open between requests
+_url = ""  # whose they are
 _down_until = 0.0
 _ids: dict[str, str] = {}
 # The ids of collections that have been found sound by this process, and when, by their names.
@@ -100,10 +103,12 @@ def _compare(dataset_id: str, name: str, vector: Any, found: list[tuple[int, flo
             if row is None or name != collection_name(dataset_id, row["index_epoch"]):
                 return
             _models[name] = row["model"]
-        stored = tx.execute(_VECTORS, {"model": _models[name], "serials": list(sample)}).all()
+        stored = {serial: _VECTOR.first(tx, {"model": _models[name], "serial": serial}) for serial in sample}
     wrong = []
-    for serial, data in stored:
-        own = np.frombuffer(data, dtype="<f4")
+    for serial, row in stored.items():
+        if row is None:
+            continue
+        own = np.frombuffer(row.vector, dtype="<f4")
         # A text without any word the model knows has a vector of zeros, whose cosine nobody can tell.
         if len(own) != len(vector) or (own.any() and abs(float(own @ vector) - sample[serial]) > _TOLERANCE):
             wrong.append(serial)
@@ -317,48 +322,77 @@ def _collection(name: str, *, create: bool = False) -> str:
 
 def _request(method: str, path: str, body: Any = None, *, timeout: float, forget: str = "") -> Any:
     global _down_until
-    import urllib3
-
     if time.monotonic() < _down_until:
         raise Down("Chroma did not answer a moment ago.")
     try:
-        response = _connect().request(
-            method, path, body=msgspec.json.encode(body) if body is not None else None,
-            headers={"Content-Type": "application/json"}, retries=False,
-            timeout=urllib3.Timeout(connect=0.5, read=timeout))
-    except (urllib3.exceptions.HTTPError, OSError) as error:
+        status, content = _exchange(method, path, msgspec.json.encode(body) if body is not None else None, timeout)
+    except (HTTPException, OSError) as error:
         _down_until = time.monotonic() + _REST
         # A damaged file may also make it crash in the middle of an answer.
-        broken = isinstance(error, urllib3.exceptions.ProtocolError)
+        broken = isinstance(error, (HTTPException, ConnectionResetError, BrokenPipeError))
         _sound.clear()  # what starts again may have been damaged meanwhile
         raise (Failed if broken else Down)(str(error)) from error
-    if response.status == 404:
+    if status == 404:
         _ids.pop(forget, None)
         raise Missing(path)
-    if response.status >= 400:
+    if status >= 400:
         _ids.pop(forget, None)
-        raise Failed(f"{response.status}: {response.data[:300].decode(errors='replace')}")
-    return msgspec.json.decode(response.data) if response.data else None
+        raise Failed(f"{status}: {content[:300].decode(errors='replace')}")
+    return msgspec.json.decode(content) if content else None
 
 
-def _connect():
-    global _pool, _pool_url, _down_until
+def _exchange(method: str, path: str, body: bytes | None, timeout: float) -> tuple[int, bytes]:
+    """Return the status and the content of an answer; raise HTTPException or OSError."""
+    idle = _connections()
+    connection = _take(idle)
+    keep = False
+    try:
+        connection.sock.settimeout(timeout)
+        connection.request(method, path, body, {"Content-Type": "application/json"})
+        response = connection.getresponse()
+        content = response.read()
+        keep = not response.will_close and len(idle) < _KEPT
+    finally:
+        if keep:
+            idle.append(connection)
+        else:
+            connection.close()
+    return response.status, content
+
+
+def _connections() -> list[HTTPConnection]:
+    """Return the connections that are kept open to the server of the settings."""
+    global _idle, _url, _down_until
     url = settings.get().chroma_url
-    if _pool is None or _pool_url != url:
-        import urllib3
+    if _url != url:
+        _idle, _url, _down_until = [], url, 0.0
+        _ids.clear()
+    return _idle
 
-        with _lock:
-            if _pool is None or _pool_url != url:
-                _pool = urllib3.connection_from_url(url, maxsize=8)
-                _pool_url, _down_until = url, 0.0
-                _ids.clear()
-    return _pool
+
+def _take(idle: list[HTTPConnection]) -> HTTPConnection:
+    """Return one of the connections, or a new one."""
+    while True:
+        try:
+            connection = idle.pop()
+        except IndexError:
+            break
+        poll = select.poll()
+        poll.register(connection.sock, select.POLLIN)
+        if not poll.poll(0):  # nothing is to be read: it has not been closed meanwhile
+            return connection
+        connection.close()
+    parts = urlsplit(_url)
+    kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+    connection = kind(parts.hostname or "", parts.port, timeout=0.5)
+    connection.connect()
+    return connection
 
 
 def reset() -> None:
     """Forget what is known of the server (it was replaced); for tests."""
-    global _pool, _down_until
-    _pool, _down_until = None, 0.0
+    global _url, _down_until
+    _url, _down_until = "", 0.0
     _ids.clear()
     _sound.clear()
     _models.clear()

@@ -43,6 +43,8 @@ _MAX_TRANSLATED = 1000  # the same for what its words are called otherwise: seve
 _MAX_TERMS = 24
 _LARGE, _LARGE_PART = 3000, 0.1  # rows of a large base, and which part of the index they are at least
 _ENOUGH = 1.8  # times a word's weight: what it may add to a score by standing there often, or in several translations
+_RANKED = ("SELECT rowid, -rank FROM knowledge_fts WHERE knowledge_fts MATCH ? "
+           "AND rank MATCH 'bm25(1.0, 0.0)'")  # serial, BM25
 _frequency: dict[str, tuple[float, int]] = {}
 _FREQUENCY_SECONDS = 60.0
 _rows: tuple[float, int] = (0.0, 0)
@@ -156,8 +158,7 @@ def search(tx: Connection, dataset_ids: list[str], query: str, limit: int) -> li
     rows_of_index = _size(tx)
     weight = sum(_idf(rows_of_index, count) for count in counts.values())
     if db.dialect() == "sqlite":
-        sql, values = _ranked(chosen, _within(tx, dataset_ids, rows_of_index))
-        rows = tx.exec_driver_sql(f"{sql} ORDER BY rank LIMIT ?", (*values, limit)).all()
+        rows = _best(tx, dataset_ids, chosen, rows_of_index, limit)
     else:
         rows = _search_postgresql(tx, dataset_ids, chosen, rows_of_index, limit)
     return [(serial, score / max(weight, 1e-6)) for serial, score in rows]
@@ -181,7 +182,7 @@ def translated(tx: Connection, dataset_ids: list[str], query: str, limit: int) -
             rows = sum(min(counts[term] for term in phrase) for phrase in known)
             weighed.append((min(rows, size), share, known))
     weighed.sort(key=lambda item: item[0])
-    within = _within(tx, dataset_ids, size)
+    within, part = _within(tx, dataset_ids, size)
     scores: dict[int, float] = {}
     total = known_length = 0.0
     walked = 0
@@ -194,9 +195,11 @@ def translated(tx: Connection, dataset_ids: list[str], query: str, limit: int) -
             continue
         for serial, score in _any_of(tx, within, dataset_ids, known, size, counts):
             scores[serial] = scores.get(serial, 0.0) + min(score, weight * _ENOUGH)
-    best = sorted(scores.items(), key=itemgetter(1), reverse=True)[:limit]
-    part = min(known_length / max(length, 1.0), 1.0) / max(total, 1e-6)
-    return [(serial, score * part) for serial, score in best]
+    best = sorted(scores.items(), key=itemgetter(1), reverse=True)
+    if part < 1:
+        best = _of_bases(tx, dataset_ids, best, limit, part)
+    share = min(known_length / max(length, 1.0), 1.0) / max(total, 1e-6)
+    return [(serial, score * share) for serial, score in best[:limit]]
 
 
 def translations(text: str) -> tuple[list[tuple[float, list[tuple[str, ...]]]], float]:
@@ -231,39 +234,61 @@ def _phrase(word: str) -> tuple[str, ...]:
     return tuple(word.split()) if word.isascii() else tuple(word[i:i + 2] for i in range(len(word) - 1))
 
 
-def _within(tx: Connection, dataset_ids: list[str], size: int) -> tuple[str, bool]:
-    """Return FTS5's expression for rows of some bases ("": any row will do), and whether they are a large part of the
-    index's `size` rows.
+def _within(tx: Connection, dataset_ids: list[str], size: int) -> tuple[str, float]:
+    """Return FTS5's expression for rows of some bases, "" where others are to be taken out of what is found
+    (`_of_bases`); and which part of the index's `size` rows is theirs then.
     """
     # Where the question is for all bases there are, walking through every row's mark is for nothing.
-    if db.dialect() != "sqlite" or tx.exec_driver_sql("SELECT count(*) FROM datasets").scalar() <= len(dataset_ids):
-        return "", False
+    if db.dialect() != "sqlite" or db.rows(tx, "SELECT count(*) FROM datasets")[0][0] <= len(dataset_ids):
+        return "", 1.0
     marks = list(map(mark, dataset_ids))
     rows = sum(_frequencies(tx, marks).values())
-    return f"(base : ({' OR '.join(marks)}))", rows > _LARGE and rows > size * _LARGE_PART
+    if rows > _LARGE and rows > size * _LARGE_PART:
+        # bm25() counts the rows of all it is asked for, those of a mark as well: that takes longer than to rank what
+        # other bases have.
+        return "", min(rows / size, 0.99)
+    return f" AND (base : ({' OR '.join(marks)}))", 1.0
 
 
-def _ranked(phrases: Iterable[str], within: tuple[str, bool]) -> tuple[str, tuple[str, ...]]:
-    """Return the statement for (serial, BM25) of the rows with any of the phrases (terms with blanks between), and its
-    values."""
-    sql = "SELECT rowid, -rank FROM knowledge_fts WHERE knowledge_fts MATCH ? AND rank MATCH 'bm25(1.0, 0.0)'"
-    anyone = "(tokens : ({}))".format(" OR ".join(f'"{phrase}"' for phrase in phrases))
-    bases, large = within
-    if not bases:
-        return sql, (anyone,)
-    if not large:
-        return sql, (f"{anyone} AND {bases}",)
-    # bm25() counts the rows of all it is asked for, those of a mark as well: that takes longer than to rank what other
-    # bases have. The sign has FTS5 not asked for each of these rows by itself.
-    return (f"{sql} AND +rowid IN (SELECT rowid FROM knowledge_fts WHERE knowledge_fts MATCH ?)",
-            (anyone, f"{anyone} AND {bases}"))
+def _of_bases(tx: Connection, dataset_ids: list[str], ranked: list[tuple[int, float]], limit: int, part: float
+              ) -> list[tuple[int, float]]:
+    """Return the first of the rows that belong to some bases, which about a part of them does."""
+    bases, step, kept = ", ".join("?" * len(dataset_ids)), int(limit / part) + 10, []
+    for at in range(0, len(ranked), step):
+        some = ranked[at:at + step]
+        own = {serial for serial, in db.rows(
+            tx, f"SELECT serial FROM knowledge_units WHERE +dataset_id IN ({bases}) "
+                f"AND serial IN ({', '.join(str(serial) for serial, _ in some)})", tuple(dataset_ids))}
+        kept += [row for row in some if row[0] in own]
+        if len(kept) >= limit:
+            break
+    return kept[:limit]
 
 
-def _any_of(tx: Connection, within: tuple[str, bool], dataset_ids: list[str], phrases: list[tuple[str, ...]], size: int,
+def _best(tx: Connection, dataset_ids: list[str], terms: Iterable[str], size: int, limit: int
+          ) -> list[tuple[int, float]]:
+    """Return (serial, BM25) of the best rows with any of the terms, in SQLite."""
+    within, part = _within(tx, dataset_ids, size)
+    sql, most = f"{_RANKED} ORDER BY rank LIMIT ?", limit if part == 1 else int(limit / part * 1.5) + 10
+    while True:
+        found = rows = db.rows(tx, sql, (_any(terms, within), most))
+        if part < 1:
+            rows = _of_bases(tx, dataset_ids, found, limit, part)
+        if len(rows) == limit or len(found) < most:
+            return rows
+        most *= 8
+
+
+def _any(phrases: Iterable[str], within: str) -> str:
+    """Return FTS5's expression for rows with any of the phrases (terms with blanks between)."""
+    return "(tokens : ({})){}".format(" OR ".join(f'"{phrase}"' for phrase in phrases), within)
+
+
+def _any_of(tx: Connection, within: str, dataset_ids: list[str], phrases: list[tuple[str, ...]], size: int,
             counts: dict[str, int]) -> list[tuple[int, float]]:
     """Return (serial, BM25) of the rows with any of the phrases."""
     if db.dialect() == "sqlite":
-        return tx.exec_driver_sql(*_ranked(map(" ".join, phrases), within)).all()
+        return db.rows(tx, _RANKED, (_any(map(" ".join, phrases), within),))
     # PostgreSQL keeps no places: the words of a phrase may stand apart.
     terms = {term: counts[term] for phrase in phrases for term in phrase}
     return _search_postgresql(tx, dataset_ids, terms, size, _MAX_DOCUMENTS, phrases)
@@ -282,7 +307,7 @@ def _size(tx: Connection) -> int:
     global _rows
     if _rows[0] < time.monotonic():
         table = "knowledge_fts_docsize" if db.dialect() == "sqlite" else "knowledge_fts"
-        count = tx.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar() or 0
+        count = db.rows(tx, f"SELECT count(*) FROM {table}")[0][0]
         _rows = (time.monotonic() + (_FREQUENCY_SECONDS if count > 1000 else 1), count)
     return _rows[1]
 
@@ -318,25 +343,23 @@ def _count(tx: Connection, terms: list[str]) -> dict[str, int]:
         stems = {term: _indexed(term) for term in terms}
         wanted = list(set(stems.values()))
         places = ", ".join("?" * len(wanted))
-        known = dict(tx.exec_driver_sql(f"SELECT term, doc FROM knowledge_terms WHERE term IN ({places})",
-                                        tuple(wanted)).all())
+        known = dict(db.rows(tx, f"SELECT term, doc FROM knowledge_terms WHERE term IN ({places})", tuple(wanted)))
         return {term: known.get(name, 0) for term, name in stems.items()}
     names = {term: _indexed(term) for term in terms}
-    known = dict(tx.exec_driver_sql(
-        "SELECT t, (SELECT count(*) FROM knowledge_fts WHERE terms @> ARRAY[t]) FROM unnest(%s::text[]) AS "
-        "t",
-        (list(set(names.values())),)).all())
+    known = dict(db.rows(
+        tx, "SELECT t, (SELECT count(*) FROM knowledge_fts WHERE terms @> ARRAY[t]) FROM unnest(%s::text[]) AS t",
+        (list(set(names.values())),)))
     return {term: known[name] for term, name in names.items()}
 
 
 def _search_postgresql(tx, dataset_ids, chosen: dict[str, int], size: int, limit: int,
                        phrases: list[tuple[str, ...]] | None = None) -> list[tuple[int, float]]:
-    rows = tx.exec_driver_sql(
-        "SELECT serial, terms, counts, length FROM knowledge_fts WHERE dataset_id = ANY(%s) AND terms && "
-        "%s::text[] LIMIT %s", (dataset_ids, list({_indexed(term) for term in chosen}), _MAX_DOCUMENTS)).all()
+    rows = db.rows(
+        tx, "SELECT serial, terms, counts, length FROM knowledge_fts WHERE dataset_id = ANY(%s) AND terms && "
+        "%s::text[] LIMIT %s", (dataset_ids, list({_indexed(term) for term in chosen}), _MAX_DOCUMENTS))
     if not rows:
         return []
-    mean = float(tx.exec_driver_sql("SELECT avg(length) FROM knowledge_fts").scalar() or 1)
+    mean = float(db.rows(tx, "SELECT avg(length) FROM knowledge_fts")[0][0] or 1)
     wanted = [([_indexed(term) for term in phrase], _idf(size, min(chosen[term] for term in phrase)))
               for phrase in phrases or [(term,) for term in chosen]]
     scored = []

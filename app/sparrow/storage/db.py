@@ -22,11 +22,11 @@ from sqlalchemy.engine import Connection, Engine, make_url
 from sparrow import settings
 
 from .postgresql import PostgreSQL
-from .prepared import Lookup, Prepared
+from .prepared import Lookup, Prepared, rows
 from .sqlite import DatabaseError, SQLite
 
 __all__ = ["DatabaseError", "Lookup", "Prepared", "after_commit", "dialect", "engine", "insert", "read", "reset",
-           "take_turns", "write"]
+           "rows", "take_turns", "write"]
 
 _local = threading.local()  # .write: the connection of this thread's open write transaction; .waiting: what follows it
 

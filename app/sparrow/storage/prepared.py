@@ -58,6 +58,16 @@ class Lookup(Prepared):
                                 for process, value in zip(ready.processors, found, strict=True)])
 
 
+def rows(tx: Connection, sql: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Return the rows of a SELECT written in the words of the database in use, its values in order."""
+    if tx.dialect.name != "sqlite":
+        return [tuple(row) for row in tx.exec_driver_sql(sql, values or None)]
+    try:
+        return tx.connection.dbapi_connection.execute(sql, values).fetchall()
+    except tx.dialect.loaded_dbapi.Error as error:
+        raise wrapped(error, sql, tx.dialect) from error
+
+
 class _Ready(NamedTuple):
     """A statement in the words of one database."""
 

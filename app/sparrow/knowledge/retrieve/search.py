@@ -27,6 +27,8 @@ from . import filters, titles, usage
 from .settings import RetrievalSettings, parse
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from sparrow.engine.ports import HttpClient
 
 CANDIDATES = 60
@@ -43,14 +45,15 @@ _PLAIN = 0.8  # scores above it are bent to stay below 1
 EXACT_BELOW = 2000  # vectors: below this NumPy is faster than asking another process
 _IN = 500
 
-_SERIALS = sa.select(t.units.c.serial).where(t.units.c.dataset_id == sa.bindparam("base")).limit(1)
-_MANY = _SERIALS.offset(sa.bindparam("at", type_=sa.Integer))
-_UNSYNCED = _SERIALS.where(t.units.c.synced.is_(False))
-# Made once: to put such a statement together takes as long as to run it.
-_BASES = t.datasets.select().where(t.datasets.c.id.in_(sa.bindparam("ids", expanding=True)))
+_OF_BASE = t.units.c.dataset_id == sa.bindparam("base")
+_MANY = db.Lookup(sa.select(t.units.c.serial).where(_OF_BASE).limit(sa.literal_column("1"))
+                  .offset(sa.bindparam("at", type_=sa.Integer)))
+_UNSYNCED = db.Lookup(sa.select(sa.exists().where(_OF_BASE, t.units.c.synced.is_(False)).label("some")))
+_BASE = db.Lookup(t.datasets.select().where(t.datasets.c.id == sa.bindparam("base")))
 _USABLE = sa.and_(t.documents.c.enabled.is_(True), t.documents.c.archived.is_(False))
-_BARRED = sa.select(t.documents.c.id).where(
-    t.documents.c.dataset_id.in_(sa.bindparam("ids", expanding=True)), sa.not_(_USABLE)).limit(1)
+_BARRED = db.Lookup(sa.select(
+    sa.exists().where(t.documents.c.dataset_id == sa.bindparam("base"), sa.not_(_USABLE)).label("some")))
+# Made once: to put such a statement together takes as long as to run it.
 _PASSAGES = (
     sa.select(t.segments, t.documents.c.name.label("document_name"), t.documents.c.doc_metadata,
               t.documents.c.data_source_type, t.documents.c.file_id)
@@ -107,7 +110,6 @@ class _Hit(msgspec.Struct):
     section: str  # document and headings
     heading: Any = None  # JSON in SQLite, a list in PostgreSQL
     cosine: float | None = None
-    vector: bytes | None = None  # float32, where the cosine is not known by the search for neighbours
     bm25: float = 0.0
     translated: float = 0.0  # the keyword score of what the question's words are called otherwise
     score: float = 0.0
@@ -126,10 +128,10 @@ def retrieve(query: str, dataset_ids: list[str], retrieval_model: dict[str, Any]
     if not query or not dataset_ids:
         return []
     with db.read() as tx:
-        bases = [dict(row) for row in tx.execute(_BASES, {"ids": dataset_ids}).mappings()]
+        rows = [_BASE.first(tx, {"base": dataset_id}) for dataset_id in dict.fromkeys(dataset_ids)]
+    bases = [row._asdict() for row in rows if row is not None]
     if not bases:
         return []
-    bases.sort(key=lambda row: dataset_ids.index(row["id"]))
     given = retrieval_model if isinstance(retrieval_model, RetrievalSettings) else (
         parse(retrieval_model) if retrieval_model else None)
     if isinstance(retrieval_model, dict) and not retrieval_model.get("search_method"):
@@ -190,33 +192,16 @@ def _search(query: str, bases: list[dict[str, Any]], method: str, settings: Retr
     if allowed is not None and not allowed:
         return []
     model = _model(bases[0])
-    hybrid = method == "hybrid_search"
-    vector, near, hits = None, [], {}
-    words = None
+    vector, near, words = None, [], {}
+    found = None
+    if method in ("hybrid_search", "semantic_search"):
+        found = _beside(_near, query, bases, model, wanted, allowed)
     if method != "semantic_search":
-        # SQLite ranks words beside the arithmetic of the question's vector, on another core where there is one.
-        words = _beside(_by_words, query, chosen, wanted, allowed, model if hybrid else None)
-    if hybrid or method == "semantic_search":
-        vector = model.encode([query], "query")[0]
-        for base in bases:
-            near += _nearest(base, model, vector, wanted, allowed)
-        near.sort(key=lambda item: -item[1])
-        near = near[:wanted * 2]
-        with db.read() as tx:
-            known = _units(tx, [serial for serial, _ in near], allowed)
-        hits = {serial: known[serial] for serial, _ in near if serial in known}
-        for serial, cosine in near:
-            if serial in known:
-                known[serial].cosine = cosine
-    if words is not None:
-        for serial, hit in words().items():
-            if serial in hits:
-                hits[serial].bm25, hits[serial].translated = hit.bm25, hit.translated
-            else:
-                hits[serial] = hit
-    if vector is not None:
-        _fill_cosines(list(hits.values()), vector)
-    ranked = _ranked(query, list(hits.values()), method, model, settings)
+        words = _by_words(query, chosen, wanted, allowed, translated=method == "hybrid_search")
+    if found is not None:
+        vector, near = found()
+    hits = _joint(words, near, vector, model, allowed)
+    ranked = _ranked(query, hits, method, model, settings)
     return _passages(bases, ranked, CANDIDATES if settings.rerank else settings.top_k)
 
 
@@ -240,29 +225,52 @@ def _beside(function: Callable[..., Any], *given: Any) -> Callable[[], Any]:
     return result
 
 
-def _by_words(query: str, dataset_ids: list[str], limit: int, allowed: set[str] | None, model: Embedder | None
+def _by_words(query: str, dataset_ids: list[str], limit: int, allowed: set[str] | None, *, translated: bool
               ) -> dict[int, _Hit]:
-    """Return the units that have the question's words; with a model also those that have them in the other language,
-    and the vectors of all."""
+    """Return the units that have the question's words, or else (`translated`) have them in the other language."""
     more = 1 if allowed is None else 10
+    # SQLite ranks both at once, on two cores where there are two.
+    others = _beside(_found, keyword.translated, dataset_ids, query, CANDIDATES * more) if translated else list
+    found = [("bm25", limit, _found(keyword.search, dataset_ids, query, limit * more)),
+             ("translated", CANDIDATES, others())]
     with db.read() as tx:
-        found = [("bm25", limit, keyword.search(tx, dataset_ids, query, limit * more))]
-        if model is not None:
-            found.append(("translated", CANDIDATES, keyword.translated(tx, dataset_ids, query, CANDIDATES * more)))
         known = _units(tx, {serial for _, _, rows in found for serial, _ in rows}, allowed)
-        hits: dict[int, _Hit] = {}
-        for attribute, most, rows in found:
-            for serial, value in [row for row in rows if row[0] in known][:most]:
-                setattr(hits.setdefault(serial, known[serial]), attribute, value)
-        if model is not None and hits:
-            hashes = "', '".join(hit.hash for hit in hits.values())  # in the text, as the numbers of `_units`
-            place = "?" if db.dialect() == "sqlite" else "%s"
-            vectors = dict(map(tuple, tx.exec_driver_sql(
-                f"SELECT hash, vector FROM embeddings WHERE model = {place} AND hash IN ('{hashes}')",
-                (model.key,)).all()))
-            for hit in hits.values():
-                hit.vector = vectors.get(hit.hash)
+    hits: dict[int, _Hit] = {}
+    for attribute, most, rows in found:
+        for serial, value in [row for row in rows if row[0] in known][:most]:
+            setattr(hits.setdefault(serial, known[serial]), attribute, value)
     return hits
+
+
+def _found(search: Callable[..., list[tuple[int, float]]], *given: Any) -> list[tuple[int, float]]:
+    with db.read() as tx:
+        return search(tx, *given)
+
+
+def _near(query: str, bases: list[dict[str, Any]], model: Embedder, limit: int, allowed: set[str] | None
+          ) -> tuple[np.ndarray, list[tuple[int, float]]]:
+    """Return the question's vector and the (serial, cosine) of the nearest units of all bases, best first."""
+    vector = model.encode([query], "query")[0]
+    near = [item for base in bases for item in _nearest(base, model, vector, limit, allowed)]
+    near.sort(key=lambda item: -item[1])
+    return vector, near[:limit * 2]
+
+
+def _joint(words: dict[int, _Hit], near: list[tuple[int, float]], vector: np.ndarray | None, model: Embedder,
+           allowed: set[str] | None) -> list[_Hit]:
+    """Return what is near and what only the keywords found, the latter with its cosine too."""
+    if vector is None:
+        return list(words.values())
+    with db.read() as tx:
+        known = _units(tx, [serial for serial, _ in near if serial not in words], allowed)
+        hits: dict[int, _Hit] = {}
+        for serial, cosine in near:
+            hit = words.get(serial) or known.get(serial)
+            if hit is not None:
+                hit.cosine = cosine
+                hits[serial] = hit
+        _fill_cosines(tx, [hit for serial, hit in words.items() if serial not in hits], vector, model)
+    return list((hits | words).values())
 
 
 def _nearest(base: dict[str, Any], model: Embedder, vector, limit: int, allowed: set[str] | None
@@ -278,9 +286,9 @@ def _nearest(base: dict[str, Any], model: Embedder, vector, limit: int, allowed:
                     u.dataset_id == base["id"], u.uses.like("v%"), u.document_id.in_(names[at:at + _IN]))).scalars())
             few = True
         else:
-            few = tx.execute(_MANY, {"base": base["id"], "at": EXACT_BELOW}).first() is None
+            few = _MANY.first(tx, {"base": base["id"], "at": EXACT_BELOW}) is None
         # What Chroma has not got yet must be found as well.
-        behind = tx.execute(_UNSYNCED, {"base": base["id"]}).first() is not None
+        behind = _UNSYNCED.first(tx, {"base": base["id"]}).some
     if not few and not behind:
         try:
             if chroma.sound(base["id"], base["index_epoch"]):
@@ -297,7 +305,7 @@ def _allowed_documents(tx, dataset_ids: list[str], conditions: dict[str, Any] | 
     """Return the documents that may be used, None where all may (then nothing has to be filtered)."""
     d = t.documents.c
     if not conditions or not conditions.get("conditions"):
-        if tx.execute(_BARRED, {"ids": dataset_ids}).first() is None:
+        if not any(_BARRED.first(tx, {"base": dataset_id}).some for dataset_id in dataset_ids):
             return None
         return set(tx.execute(sa.select(d.id).where(d.dataset_id.in_(dataset_ids), _USABLE)).scalars())
     rows = tx.execute(t.documents.select().where(d.dataset_id.in_(dataset_ids), _USABLE)).mappings()
@@ -309,25 +317,30 @@ def _units(tx, serials: Iterable[int], allowed: set[str] | None) -> dict[int, _H
     if not serials:
         return {}
     # Numbers stand in the text of a statement: hundreds of bound values cost more than the search for them.
-    rows = tx.exec_driver_sql(
-        "SELECT u.serial, u.segment_id, u.child_id, u.hash, u.dataset_id, u.document_id, s.heading "
+    rows = db.rows(
+        tx, "SELECT u.serial, u.segment_id, u.child_id, u.hash, u.dataset_id, u.document_id, s.heading "
         "FROM knowledge_units u "
         "JOIN segments s ON s.id = u.segment_id "
-        f"WHERE s.enabled AND u.serial IN ({', '.join(map(str, serials))})").all()
+        f"WHERE s.enabled AND u.serial IN ({', '.join(map(str, serials))})")
     return {row[0]: _Hit(*row[:5], f"{row[5]} {row[6]}", row[6]) for row in rows
             if allowed is None or row[5] in allowed}
 
 
-def _fill_cosines(hits: Iterable[_Hit], vector) -> None:
-    """Give the candidates that only the keywords found their cosine too."""
+def _fill_cosines(tx, hits: list[_Hit], vector: np.ndarray, model: Embedder) -> None:
+    """Give the candidates that only the keywords found their cosine."""
+    if not hits:
+        return
     import numpy as np
 
-    lacking = [hit for hit in hits if hit.cosine is None and len(hit.vector or b"") == len(vector) * 4]
-    if not lacking:
-        return
-    rows = np.frombuffer(b"".join(hit.vector for hit in lacking), dtype="<f4").reshape(len(lacking), -1)
-    for hit, cosine in zip(lacking, (rows @ vector).tolist(), strict=True):
-        hit.cosine = cosine
+    hashes = "', '".join({hit.hash for hit in hits})  # in the text, as the numbers of `_units`
+    place = "?" if db.dialect() == "sqlite" else "%s"
+    rows = [row for row in db.rows(
+        tx, f"SELECT hash, vector FROM embeddings WHERE model = {place} AND hash IN ('{hashes}')", (model.key,))
+        if len(row[1]) == len(vector) * 4]
+    matrix = np.frombuffer(b"".join(row[1] for row in rows), dtype="<f4").reshape(len(rows), len(vector))
+    cosines = dict(zip((row[0] for row in rows), (matrix @ vector).tolist(), strict=True))
+    for hit in hits:
+        hit.cosine = cosines.get(hit.hash)
 
 
 def _ranked(query: str, hits: list[_Hit], method: str, model: Embedder, settings: RetrievalSettings) -> list[_Hit]:
