@@ -156,6 +156,19 @@ def test_pictures_of_a_book_are_kept(tmp_path):
     assert pictured(tmp_path, "a.epub", book) == (["See", "![pump](image:1)"], [picture])
 
 
+def test_a_picture_that_is_shown_twice_is_kept_once(sqlite_database):
+    from sparrow.knowledge import datasets, documents, indexing
+    from sparrow.storage import files
+
+    page = "<p>See</p><img src='pump.png' alt='pump'/>"
+    book = zipped(EPUB | {"a/c.xhtml": page + "<h1>Two</h1>" + page, "a/pump.png": png()})
+    file = files.save(io.BytesIO(book), "a.epub")
+    row = documents.add_files(datasets.create("Books")["id"], [file["id"]])[0][0]
+    indexing.run(row["id"])
+    row = documents.get(row["dataset_id"], row["id"])
+    assert (row["indexing_status"], len(row["data_source_info"]["images"])) == ("completed", 1), row["error"]
+
+
 def test_a_book_that_is_the_zip_of_its_folder(tmp_path):
     book = zipped({"book/": b"", **{f"book/{name}": data for name, data in EPUB.items()}})
     assert texts(tmp_path, "a.epub", book) == ["One", "First words."]

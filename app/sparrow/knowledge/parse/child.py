@@ -23,11 +23,12 @@ def main(path: str, name: str, folder: str, pages: str = "") -> int:
     _limit()
     import msgspec
 
-    from .blocks import TAGS, Block, ParseError
+    from .blocks import TAGS, Block, Image, ParseError
     from .formats import parser_of
     from .pages import draw
     from .pictures import Pictures
 
+    told: set[int] = set()  # a picture that is shown again is told once: whoever reads this takes it away
     encode = msgspec.json.Encoder().encode
     out = os.fdopen(1, "wb", closefd=False)
     try:
@@ -42,6 +43,10 @@ def main(path: str, name: str, folder: str, pages: str = "") -> int:
                 event.text = event.text.encode("utf-8", "replace").decode().replace("\x00", "")
                 if not event.text.strip():
                     continue
+            if isinstance(event, Image):
+                if event.number in told:
+                    continue
+                told.add(event.number)
             out.write(encode([TAGS[type(event)], event]) + b"\n")
             if pages:
                 out.flush()  # a model can read the first page while the next is drawn
