@@ -59,6 +59,8 @@ def environment(settings: Settings) -> dict[str, str]:
     for name in ("hostname", "bind", "http_port", "https_port", "chroma_port", "max_upload_mb", "web_dir", "log_level"):
         # For the programs that may not read the settings file; none of these is secret.
         result["SPARROW_" + name.upper()] = str(getattr(settings, name))
+    if own:  # HOME goes with the processes; the model and the dictionary that were converted need not
+        result["XDG_CACHE_HOME"] = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     result.update(
         users,
         HOME=str(settings.run_dir),

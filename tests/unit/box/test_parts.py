@@ -307,3 +307,13 @@ def test_what_is_being_sent_waits_on_the_disk_and_not_in_memory(tmp_path):
     supervise.prepare(found)
     assert os.listdir(found.temp_dir) == []
     assert supervise.environment(found)["TMPDIR"] == str(found.temp_dir)
+
+
+def test_what_was_converted_stays_for_the_next_start(tmp_path, monkeypatch):
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    folders = {"SPARROW_DATA_DIR": str(tmp_path), "SPARROW_RUN_DIR": str(tmp_path / "run")}
+    given = supervise.environment(settings.load(folders | {"SPARROW_DEV": "1"}))
+    assert given["XDG_CACHE_HOME"] == str(tmp_path / ".cache")
+    assert given["HOME"] == str(tmp_path / "run")
+    assert "XDG_CACHE_HOME" not in supervise.environment(settings.load(folders))
