@@ -202,6 +202,7 @@ def translated(tx: Connection, dataset_ids: list[str], query: str, limit: int) -
     return [(serial, score * share) for serial, score in best[:limit]]
 
 
+@lru_cache(maxsize=64)  # a question's are asked for more than once
 def translations(text: str) -> tuple[list[tuple[float, list[tuple[str, ...]]]], float]:
     """Return for each word of a text that the dictionary knows its length and what it may be called otherwise (the
     terms of each in order); and the length of the text. Two Chinese characters are as long as a word.
