@@ -99,3 +99,11 @@ def test_rows_without_stems_are_made_anew_once(postgres_server, data_dir, monkey
         rows = tx.exec_driver_sql("SELECT DISTINCT terms, counts, length FROM knowledge_fts").all()
     assert [(dict(zip(terms, counts, strict=True)), length) for terms, counts, length in rows] == [
         ({"valv": 3, "传感": 1, "clean": 1}, 5)]
+
+
+@pytest.mark.parametrize(("query", "kind"), [
+    ("Boot configuration", "terms"), ("刻录光盘", "terms"), ("A-40/2B", "names"), ("umask 0022", "names"),
+    ("chmod chown chgrp", "names"), ("how to boot", "question"), ("怎样更换设备的电池", "question"), ("", "terms"),
+    ("replace the battery of the old handheld scanner", "question")])
+def test_what_a_query_is(query, kind):
+    assert keyword.kind(query) == kind

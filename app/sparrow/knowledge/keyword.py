@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from operator import itemgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from sparrow.storage import db
 from sparrow.storage.tables.account import settings as settings_table
@@ -78,11 +78,16 @@ def query_terms(text: str) -> list[str]:
     return kept or list(found)
 
 
-def is_exact(text: str) -> bool:
-    """Tell whether a query is names or codes rather than a question: few words, none of them a stop word."""
+def kind(text: str) -> Literal["question", "terms", "names"]:
+    """Tell what a query is: "terms" are few words and none of them a stop word, "names" such of which one at least is
+    not in the dictionary, like codes and commands.
+    """
     words = list(_TOKEN.finditer(unicodedata.normalize("NFKC", text).lower()))
     chinese = sum(len(match[1]) for match in words if match[1])
-    return len(words) <= 4 and chinese <= 4 and not any(match[0] in _STOP for match in words)
+    if len(words) > 4 or chinese > 4 or any(match[0] in _STOP for match in words):
+        return "question"
+    found, length = translations(text)
+    return "terms" if sum(size for size, _ in found) >= length else "names"
 
 
 def _compound(word: str) -> list[str]:

@@ -1,6 +1,6 @@
 """Recall and mean reciprocal rank of each search method on real bilingual documents.
 
-    python -m tests.knowledge.quality.measure [tune|report|other] [--misses]
+    python -m tests.knowledge.quality.measure [tune|report|other|handbook|guide] [--misses]
 
 Sets over different documents. `tune` chose the defaults: chapters 6, 9 and 10 of the Debian Reference (GPL-2+) in
 English and Chinese and sections 2, 3 and 7 of the Chinese manual pages of manpages-zh (GFDL and GPL). `report` was
@@ -11,6 +11,7 @@ base that holds only the other; an English question for a manual page is cross-l
 packages debian-reference-en, debian-reference-zh-cn, manpages-zh.
 
 `other` (see other.py) is smaller, of technical guides and help pages: what a change does to `tune` is to hold there.
+`handbook` and `guide` (see headings.py) ask for sections by what they are called, in both languages.
 
 Which others answer was judged for every question on the first three hits of all methods together, in random order and
 without their method or rank. An answer states what was asked, or names the command, setting or file
@@ -26,7 +27,7 @@ import re
 from collections import Counter, defaultdict
 from pathlib import Path
 
-from . import other
+from . import headings, other
 from .pages import plain
 
 HERE = Path(__file__).parent
@@ -44,6 +45,10 @@ METHODS = ("hybrid_search", "semantic_search", "full_text_search")
 
 def questions(part: str) -> list[dict]:
     """Return the questions of a set: section, kind, language, text, places that were judged not to answer."""
+    if part in headings.BOOKS:
+        return [{"section": section, "kind": "heading", "language": language, "text": text, "wrong": ()}
+                for section, *texts in headings.questions(part)
+                for language, text in zip(LANGUAGES, texts, strict=True)]
     out = []
     wrong = dict(line.split("\t") for line in (HERE / WRONG).read_text(encoding="utf-8").splitlines())
     for line in (HERE / QUESTIONS[part]).read_text(encoding="utf-8").splitlines():
@@ -58,6 +63,8 @@ def sources(part: str, languages: tuple[str, ...]) -> list[tuple[str, bytes]]:
     """Return (name, content) of a set's documents in some languages."""
     if part == "other":
         return other.sources(languages)
+    if part in headings.BOOKS:
+        return headings.sources(part, languages)
     out = [(f"{chapter}.{language}.html", (BOOK / f"{chapter}.{language}.html").read_bytes())
            for language in languages for chapter in CHAPTERS[part]]
     if languages == LANGUAGES:
@@ -138,7 +145,7 @@ def score(bases: dict[str, str], method: str, chosen: list[dict], misses: list |
     unjudged: Counter[str] = Counter()
     for entry in chosen:
         groups = dict.fromkeys(("all", entry["kind"], entry["language"], _source(entry)), bases["both"])
-        if entry["kind"] == "paraphrase" and _source(entry) == "book":
+        if entry["kind"] != "exact" and _source(entry) == "book":
             groups["cross"] = bases["zh-cn" if entry["language"] == "en" else "en"]
         found: dict[str, tuple[int, int]] = {}
         for group, base in groups.items():
@@ -195,7 +202,7 @@ def main() -> None:
     import sys
     import tempfile
 
-    parts = tuple(part for part in QUESTIONS if part in sys.argv[1:]) or ("tune", "report")
+    parts = tuple(part for part in (*QUESTIONS, *headings.BOOKS) if part in sys.argv[1:]) or ("tune", "report")
     if len(parts) > 1:
         for part in parts:
             subprocess.run([sys.executable, "-m", __spec__.name, part, *set(sys.argv[1:]) - set(parts)], check=True)

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 CANDIDATES = 60
 # What the keyword score (1: all words of the question are there) adds to the spread cosine (0..1): chosen on the
 # tuning half of tests/knowledge/quality. Names and codes are asked for by their letters, questions by their meaning.
-KEYWORD_SHARE, KEYWORD_SHARE_EXACT = 0.5, 1.2
+KEYWORD_SHARES = {"question": 0.5, "terms": 0.7, "names": 1.2}
 TRANSLATED_SHARE = 0.3  # what the question's words add by other names: a dictionary guesses
 # What a passage keeps of its score if a better one stands in the same section of the same document: few passages are
 # read, and another section may hold what this one has not got.
@@ -355,7 +355,7 @@ def _ranked(query: str, hits: list[_Hit], method: str, model: Embedder, settings
     else:
         low, high = _spread(hits, model)
         best = max((hit.bm25 for hit in hits), default=0) or 1.0
-        share = KEYWORD_SHARE_EXACT if keyword.is_exact(query) else KEYWORD_SHARE
+        share = KEYWORD_SHARES[keyword.kind(query)]
         for hit in hits:
             near = max((hit.cosine - low) / (high - low), 0.0) if hit.cosine is not None and high > low else 0.0
             if settings.weights is not None:
