@@ -10,7 +10,7 @@ import logging
 import os
 import signal
 import traceback
-from contextlib import suppress
+from collections.abc import Callable
 
 import sqlalchemy as sa
 
@@ -21,8 +21,10 @@ from sparrow.storage.tables.jobs import jobs
 
 log = logging.getLogger(__name__)
 
-owner = ""  # the mark of the worker whose children run the jobs; set by it before it forks
-
+# Set by the worker before it forks: the mark by which its children's jobs are known, and what spares it the fork for a
+# job that a child runs by itself.
+owner = ""
+spare: Callable[[str], None] = lambda job_id: None
 
 TURN = 20.0  # seconds after which a child begins no other job: other memory, other kinds
 
@@ -41,7 +43,7 @@ def run_job(job_id: str) -> None:
                                    .order_by(jobs.c.created_at).limit(1)).first()
         if following is None or following.kind != kind:
             return  # nobody else waits longer than without turns
-        _take_from_rq(following.id)
+        spare(following.id)
         kind = run_one(following.id)
 
 
@@ -60,18 +62,6 @@ def run_one(job_id: str) -> str | None:
     if row["key"]:
         queue.ring(job_id)  # another job of this key may be waiting for its end
     return row["kind"]
-
-
-def _take_from_rq(job_id: str) -> None:
-    """Spare the worker a fork for a job that is run here; where RQ cannot be asked it forks for nothing."""
-    from redis.exceptions import RedisError
-    from rq import get_current_job
-    from rq.exceptions import NoSuchJobError
-
-    current = get_current_job()
-    if current is not None:
-        with suppress(RedisError, NoSuchJobError):
-            type(current).fetch(job_id, connection=current.connection, serializer=current.serializer).delete()
 
 
 def _end_with_worker() -> None:

@@ -10,6 +10,8 @@ import logging
 import os
 import threading
 import time
+from contextlib import suppress
+from functools import partial
 
 import sqlalchemy as sa
 
@@ -54,6 +56,7 @@ def main(*, burst: bool = False) -> None:
     connection = _connect()
     rq_queue = Queue(QUEUE, connection=connection, serializer=JSONSerializer)
     run.owner = claim.mark(os.getpid())
+    run.spare = partial(_spare, rq_queue)
     recover(rq_queue)
     if settings.get().rag:
         queue.submit("check_knowledge", {}, key="check_knowledge")
@@ -74,6 +77,14 @@ def recover(rq_queue) -> None:
 def _release(rq_queue, job_id: str) -> None:
     if (job := rq_queue.fetch_job(job_id)) is not None:
         job.delete()
+
+
+def _spare(rq_queue, job_id: str) -> None:
+    """Have RQ forget a job that a child runs by itself; where Redis cannot be asked a child is forked for nothing."""
+    from redis.exceptions import RedisError
+
+    with suppress(RedisError):
+        _release(rq_queue, job_id)
 
 
 def dispatch(rq_queue) -> int:
