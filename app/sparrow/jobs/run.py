@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 # Set by the worker before it forks: the mark by which its children's jobs are known, and what spares it the fork for a
 # job that a child runs by itself.
 owner = ""
-spare: Callable[[str], None] = lambda job_id: None
+spare: Callable[[str], None] | None = None
 
 TURN = 20.0  # seconds after which a child begins no other job: other memory, other kinds
 
@@ -43,7 +43,8 @@ def run_job(job_id: str) -> None:
                                    .order_by(jobs.c.created_at).limit(1)).first()
         if following is None or following.kind != kind:
             return  # nobody else waits longer than without turns
-        spare(following.id)
+        if spare is not None:
+            spare(following.id)
         kind = run_one(following.id)
 
 
