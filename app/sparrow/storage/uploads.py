@@ -76,6 +76,8 @@ def append(upload_id: str, offset: int, stream: BinaryIO) -> dict[str, Any]:
                 os.fsync(out.fileno())
             except BadRequest:
                 out.truncate(offset)
+                while stream.read(_BLOCK):  # an answer before the end of a request breaks the connection it comes by
+                    pass
                 raise
         found = {"id": upload_id, "name": given["name"], "size": given["size"], "offset": there, "piece": PIECE}
         if there == given["size"]:

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from sparrow import ids, settings
-from sparrow.errors import NotFound
+from sparrow.errors import BadRequest, NotFound
 from sparrow.storage import db, durable, files, queue, secrets, uploads
 
 
@@ -74,6 +74,17 @@ def test_an_upload_whose_last_step_fails_can_be_ended(sqlite_database, monkeypat
     assert uploads.state(upload_id)["offset"] == 3
     row = uploads.append(upload_id, 3, io.BytesIO(b""))["file"]
     assert files.path(row["id"]).read_bytes() == b"abc"
+
+
+def test_a_piece_with_too_much_is_read_to_its_end_and_not_kept(sqlite_database):
+    """The connection of a request that is answered before its end is broken, and the answer with it."""
+    upload_id = uploads.begin("a.txt", 3)["id"]
+    piece = io.BytesIO(b"x" * (3 << 20))
+    with pytest.raises(BadRequest, match="3 bytes announced"):
+        uploads.append(upload_id, 0, piece)
+    assert piece.read() == b""
+    assert uploads.append(upload_id, 0, io.BytesIO(b"abc"))["file"]["size"] == 3
+
 
 
 def test_an_upload_that_a_power_cut_ended_is_unknown(sqlite_database):
