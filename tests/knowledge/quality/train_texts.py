@@ -20,7 +20,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import NamedTuple
 
-from sparrow.knowledge.chunk.split import _NUMBER
+from sparrow.knowledge.chunk import title_of
 
 from . import measure
 
@@ -115,7 +115,7 @@ def _sections(items: list[tuple[int, str]]) -> list[tuple[list[str], list[str]]]
     out: list[tuple[list[str], list[str]]] = []
     for level, text in items:
         if level:
-            path = [*(one for one in path if one[0] < level), (level, _NUMBER.sub("", text.replace("¶", "")).strip())]
+            path = [*(one for one in path if one[0] < level), (level, title_of([text.replace("¶", "")]).strip())]
             out.append(([title for _, title in path], []))
         elif out:
             out[-1][1].append(text)
