@@ -13,10 +13,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from . import figures, markdown
 from .blocks import Block, Event, Image, Notice, ParseError, Progress
+from .columns import TERMINAL, Line, ordered
 from .headings import Path as HeadingPath
 
 _SAMPLE_PAGES = 24
@@ -24,17 +23,7 @@ _HEADING_CHARS = 90
 _CJK = "\u2e80-\u9fff\uac00-\ud7a3\uf900-\ufaff\uff00-\uffef"
 # A line of a table of contents: it would answer every question with a page number.
 _LEADERS = re.compile(r"(?:[.…·]\s?){5,}\s*(?:\d+|[ivxlc]+)?$")
-_TERMINAL = tuple("。！？；：.!?;:”」』")
-
-
-class Line(msgspec.Struct):
-    """One printed line: its text, font size, left edge, right edge and baseline, in points."""
-
-    text: str
-    size: float
-    left: float
-    right: float
-    y: float
+_BLANK = re.compile(r"\s+|(?<=\xad)(?!$)")  # a hyphen, too, joins lines
 
 
 def parse(path: Path, images) -> Iterator[Event]:
@@ -130,29 +119,49 @@ def _lines(document, number: int, look: Callable[[Any], None] | None = None) -> 
             page.close()
             page = document[number]
         text_page = page.get_textpage()
-        text = text_page.get_text_range()
+        text, handle = text_page.get_text_range(), text_page.raw
         left, right, bottom, top = (ctypes.c_double() for _ in range(4))
 
-        def box(index):
-            raw.FPDFText_GetCharBox(text_page, index, left, right, bottom, top)
+        whole = text_page.count_chars() == len(text)
+
+        def letter(index):  # those without Unicode are not in the text
+            return raw.FPDFText_GetCharIndexFromTextIndex(handle, index)
+
+        def box(index, turned):
+            raw.FPDFText_GetCharBox(handle, index if whole else letter(index), left, right, bottom, top)
             # As if the text ran from left to right: landscape pages are often written upwards and shown turned.
-            turned = round(raw.FPDFText_GetCharAngle(text_page, index) / (math.pi / 2)) % 4
-            return ((left.value, right.value, bottom.value), (-top.value, -bottom.value, left.value),
-                    (-right.value, -left.value, -top.value), (bottom.value, top.value, -right.value))[turned]
+            if not turned:
+                return left.value, right.value, bottom.value
+            return ((-top.value, -bottom.value, left.value), (-right.value, -left.value, -top.value),
+                    (bottom.value, top.value, -right.value))[turned - 1]
+
+        def printed(line, at):
+            index = at if whole else letter(at)
+            turned = round(raw.FPDFText_GetCharAngle(handle, index) / (math.pi / 2)) % 4
+            x, _, y = box(at, turned)
+            _, end, _ = box(at + len(line) - 1, turned)
+            return Line(line, round(raw.FPDFText_GetFontSize(handle, index), 1), x, end, y, at, turned)
+
+        def pieces(line, width):
+            found, first = [], 0
+            for blank in _BLANK.finditer(line.text):
+                start, end, _ = box(line.at + blank.start() - 1, line.turned)
+                after, last, _ = box(line.at + blank.end(), line.turned)
+                if not -width / 2 < after - end < width and not -width / 2 < start - last < width:
+                    found.append(printed(line.text[first:blank.start()], line.at + first))
+                    first = blank.end()
+            return [*found, printed(line.text[first:], line.at + first)] if found else [line]
 
         lines, offset = [], 0
         for line in text.split("\n"):
             clean = line.replace("\r", "").replace("\ufffe", "\u00ad").replace("\x00", "")
             stripped = clean.strip()
             if stripped and not _LEADERS.search(stripped):
-                first = offset + len(clean) - len(clean.lstrip())
-                x, _, y = box(first)
-                _, end, _ = box(offset + max(len(clean.rstrip()) - 1, 0))
-                lines.append(Line(stripped, round(raw.FPDFText_GetFontSize(text_page, first), 1), x, end, y))
+                lines.append(printed(stripped, offset + len(clean) - len(clean.lstrip())))
             offset += len(line) + 1
         if look is not None:
             look(page)
-        return lines
+        return ordered(lines, pieces)
     except pdfium.PdfiumError:
         return None
     finally:
@@ -318,7 +327,7 @@ def _breaks(previous: Line, line: Line, pitch: float, paragraph: list[Line]) -> 
     if re.match(r"([•●▪◦·\-–*]|\(?\d{1,2}[.)、]|[（(][一二三四五六七八九十\d]+[)）])\s*\S", line.text):
         return True
     widest = max(item.right for item in paragraph)
-    ends = previous.text.endswith(_TERMINAL)
+    ends = previous.text.endswith(TERMINAL)
     indented = line.left > paragraph[-1].left + previous.size * 0.9 if previous.size > 2 else False
     return ends and (previous.right < widest - 3 * max(previous.size, 4) or indented)
 
