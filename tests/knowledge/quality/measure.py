@@ -1,6 +1,6 @@
 """Recall and mean reciprocal rank of each search method on real bilingual documents.
 
-    python -m tests.knowledge.quality.measure [tune|report|other|handbook|guide] [--misses]
+    python -m tests.knowledge.quality.measure [tune|report|other|manuals|handbook|guide] [--misses]
 
 Sets over different documents. `tune` chose the defaults: chapters 6, 9 and 10 of the Debian Reference (GPL-2+) in
 English and Chinese and sections 2, 3 and 7 of the Chinese manual pages of manpages-zh (GFDL and GPL). `report` was
@@ -11,6 +11,7 @@ base that holds only the other; an English question for a manual page is cross-l
 packages debian-reference-en, debian-reference-zh-cn, manpages-zh.
 
 `other` (see other.py) is smaller, of technical guides and help pages: what a change does to `tune` is to hold there.
+`manuals` (see manuals.py) is of what users upload, and was written before any search was seen: it is only looked at.
 `handbook` and `guide` (see headings.py) ask for sections by what they are called, in both languages.
 
 Which others answer was judged for every question on the first three hits of all methods together, in random order and
@@ -27,7 +28,7 @@ import re
 from collections import Counter, defaultdict
 from pathlib import Path
 
-from . import headings, other
+from . import headings, manuals, other
 from .pages import plain
 
 HERE = Path(__file__).parent
@@ -36,7 +37,8 @@ PAGES = Path("/usr/share/man/zh_CN")
 CHAPTERS = {"tune": ("ch06", "ch09", "ch10"),
             "report": ("ch01", "ch02", "ch03", "ch04", "ch05", "ch07", "ch08", "ch11", "ch12")}
 SECTIONS = {"tune": ("man2", "man3", "man7"), "report": ("man1", "man5", "man8")}
-QUESTIONS = {"tune": "questions.tsv", "report": "report.tsv", "other": "other.tsv"}
+QUESTIONS = {"tune": "questions.tsv", "report": "report.tsv", "other": "other.tsv",
+             "manuals": "manuals.tsv"}
 WRONG = "wrong.tsv"  # by the English question
 LANGUAGES = ("en", "zh-cn")
 _INSIDE = re.compile(r"^(\d+(?:\.\d+)+)\. ", re.M)
@@ -63,6 +65,8 @@ def sources(part: str, languages: tuple[str, ...]) -> list[tuple[str, bytes]]:
     """Return (name, content) of a set's documents in some languages."""
     if part == "other":
         return other.sources(languages)
+    if part == "manuals":
+        return manuals.sources(languages)
     if part in headings.BOOKS:
         return headings.sources(part, languages)
     out = [(f"{chapter}.{language}.html", (BOOK / f"{chapter}.{language}.html").read_bytes())
@@ -125,6 +129,8 @@ def place(passage) -> str:
 
 def _numbers(passage) -> tuple[list[str], list[str]]:
     """Return the numbers of the headings above a passage and of those in it."""
+    if manuals.has(passage.document_name):
+        return manuals.numbers(passage.document_name, passage.heading, passage.content)
     lead = [re.match(r"(?:Chapter |第 )?(\d[\d.]*)", title) for title in passage.heading]
     # A chunk that joins small sections stands in the first and names the others in its text; a chapter's table of
     # contents names them all and answers nothing.
@@ -145,7 +151,7 @@ def score(bases: dict[str, str], method: str, chosen: list[dict], misses: list |
     unjudged: Counter[str] = Counter()
     for entry in chosen:
         groups = dict.fromkeys(("all", entry["kind"], entry["language"], _source(entry)), bases["both"])
-        if entry["kind"] != "exact" and _source(entry) == "book":
+        if entry["kind"] != "exact" and _source(entry) != "pages":
             groups["cross"] = bases["zh-cn" if entry["language"] == "en" else "en"]
         found: dict[str, tuple[int, int]] = {}
         for group, base in groups.items():
@@ -168,6 +174,8 @@ def score(bases: dict[str, str], method: str, chosen: list[dict], misses: list |
 
 
 def _source(entry: dict) -> str:
+    if manuals.has(entry["section"]):
+        return entry["section"].partition("-")[0]
     return "pages" if entry["section"].startswith("man:") else "book"
 
 

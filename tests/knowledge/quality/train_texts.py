@@ -12,6 +12,7 @@ of their text.
 from __future__ import annotations
 
 import gzip
+import os
 import re
 import subprocess
 import xml.etree.ElementTree as ET
@@ -53,8 +54,16 @@ def chinese(text: str) -> bool:
     return len(re.findall("[\u4e00-\u9fff]", text)) > 0.12 * max(len(text), 1)
 
 
+def cached(packages: Iterable[str]) -> Path:
+    """Return a folder of the user's cache with the packages in it."""
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sparrow" / "quality"
+    fetch(folder, packages)
+    return folder
+
+
 def fetch(folder: Path, packages: Iterable[str] = PACKAGES) -> None:
-    """Download and unpack the packages that are not there yet."""
+    """Download and unpack the packages that are not there yet, each into a folder of its name."""
+    folder.mkdir(parents=True, exist_ok=True)
     for name in packages:
         target = folder / name
         if not target.is_dir():
