@@ -277,3 +277,8 @@ def _web(home: Path) -> Path:
     """Find the built console: in a source tree, else next to supervisord.conf."""
     source = home / "app" / "web"
     return source / "dist" if source.is_dir() else home / "web"
+
+
+def cache_dir() -> Path:
+    """Return the user's folder for what can be made or fetched again, where no image has brought it."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sparrow"

@@ -17,7 +17,7 @@ from typing import IO
 
 from sparrow.box import layout, pages, tls
 from sparrow.errors import Unavailable
-from sparrow.settings import Settings
+from sparrow.settings import Settings, cache_dir
 from sparrow.storage import durable
 
 _UNPRIVILEGED_PORTS = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
@@ -60,7 +60,7 @@ def environment(settings: Settings) -> dict[str, str]:
         # For the programs that may not read the settings file; none of these is secret.
         result["SPARROW_" + name.upper()] = str(getattr(settings, name))
     if own:  # HOME goes with the processes; the model and the dictionary that were converted need not
-        result["XDG_CACHE_HOME"] = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+        result["XDG_CACHE_HOME"] = str(cache_dir().parent)
     result.update(
         users,
         HOME=str(settings.run_dir),

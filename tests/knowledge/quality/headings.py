@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import gzip
 import html
-import os
 import random
 import re
-from pathlib import Path
 
 from . import train_texts
 
@@ -26,12 +24,10 @@ _NUMBERED = re.compile(r"(\d+(?:\.\d+)+)\. (.+)")
 def sources(book: str, languages: tuple[str, ...]) -> list[tuple[str, bytes]]:
     """Return (name, content) of a book's pages in some languages."""
     package, place, folders = BOOKS[book]
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sparrow" / "quality-headings"
-    cache.mkdir(parents=True, exist_ok=True)
-    train_texts.fetch(cache, (package,))
+    root = train_texts.cached((package,)) / package / "usr/share/doc" / place
     out = []
     for language in languages:
-        for page in sorted((cache / package / "usr/share/doc" / place / folders[language]).glob("*.html*")):
+        for page in sorted((root / folders[language]).glob("*.html*")):
             content = page.read_bytes()
             stem = page.name.partition(".")[0]
             if stem != "index":

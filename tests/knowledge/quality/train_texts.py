@@ -12,7 +12,6 @@ of their text.
 from __future__ import annotations
 
 import gzip
-import os
 import re
 import subprocess
 import xml.etree.ElementTree as ET
@@ -21,6 +20,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import NamedTuple
 
+from sparrow import settings
 from sparrow.knowledge.chunk import title_of
 
 from . import measure
@@ -56,21 +56,25 @@ def chinese(text: str) -> bool:
 
 def cached(packages: Iterable[str]) -> Path:
     """Return a folder of the user's cache with the packages in it."""
-    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sparrow" / "quality"
+    folder = settings.cache_dir() / "quality"
     fetch(folder, packages)
     return folder
 
 
 def fetch(folder: Path, packages: Iterable[str] = PACKAGES) -> None:
-    """Download and unpack the packages that are not there yet, each into a folder of its name."""
+    """Download and unpack the packages that are not there yet, each into a folder of its name; else exit saying so."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in packages:
-        target = folder / name
-        if not target.is_dir():
-            subprocess.run(["apt-get", "download", name], cwd=folder, check=True)
+        if (folder / name).is_dir():
+            continue
+        try:
+            subprocess.run(["apt-get", "download", name], cwd=folder, check=True, stdout=subprocess.DEVNULL)
             archive = next(folder.glob(f"{name}_*.deb"))
-            subprocess.run(["dpkg-deb", "-x", archive, target], check=True)
-            archive.unlink()
+            subprocess.run(["dpkg-deb", "-x", archive, folder / f"{name}.part"], check=True)
+        except (OSError, subprocess.CalledProcessError) as error:
+            raise SystemExit(f"the Debian package {name} cannot be fetched: {error}") from error
+        archive.unlink()
+        (folder / f"{name}.part").rename(folder / name)
 
 
 class _Page(HTMLParser):

@@ -10,7 +10,6 @@ from __future__ import annotations
 import fcntl
 import logging
 import mmap
-import os
 import threading
 from pathlib import Path
 
@@ -72,7 +71,7 @@ def folder() -> Path:
     for place in (settings.get().home_dir / "models" / NAME, Path("/usr/share/sparrow/models") / NAME):
         if (place / ENGLISH).is_file():
             return place
-    place = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sparrow" / _CACHE
+    place = settings.cache_dir() / _CACHE
     if not (place / ENGLISH).is_file():
         from .convert import convert
 

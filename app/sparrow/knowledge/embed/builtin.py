@@ -38,7 +38,7 @@ def folder() -> Path:
     for place in places:
         if (place / "model.json").is_file():
             return place
-    return _converted(Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sparrow" / MODEL)
+    return _converted(settings.cache_dir() / MODEL)
 
 
 def _converted(place: Path) -> Path:
