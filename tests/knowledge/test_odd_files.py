@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import csv
 import datetime
 import io
 import os
@@ -13,7 +14,7 @@ from email.message import EmailMessage
 
 import pytest
 
-from sparrow.knowledge import chunk, parse
+from sparrow.knowledge import chunk, keyword, parse
 from sparrow.knowledge.parse import Block, Image, ParseError
 from tests.knowledge.test_documents import EPUB, PPTX, W, blocks, docx, paragraph, zipped
 
@@ -106,6 +107,39 @@ def test_questions_below_a_title_need_no_model(tmp_path):
         ("电压多少？", "220 V"), ("多重？", "3 kg")]
 
 
+@pytest.mark.parametrize("name", ["faq.csv", "faq.xlsx", "faq.docx"])
+def test_lines_of_a_cell_stay_lines(tmp_path, name):
+    """An answer often is a list of steps: in one line nobody can follow it. The mark between them is no word."""
+    rows = [("Question", "Answer"), ("Which pressure?", "2.2 bar"),
+            ("How is the filter | changed?", "1. Close the valve.\n2. Open the lid.\n\n3. Pull.")]
+    if name == "faq.csv":
+        text = io.StringIO()
+        csv.writer(text).writerows(rows)
+        data = text.getvalue().encode()
+    elif name == "faq.xlsx":
+        import openpyxl
+
+        book, out = openpyxl.Workbook(), io.BytesIO()
+        for row in rows:
+            book.active.append(row)
+        book.save(out)
+        data = out.getvalue()
+    else:
+        cells = [["".join(map(paragraph, value.split("\n"))) for value in row] for row in rows]
+        data = docx("<w:tbl>" + "".join(f"<w:tr><w:tc>{question}</w:tc><w:tc>{answer}</w:tc></w:tr>"
+                                        for question, answer in cells) + "</w:tbl>")
+    found = blocks(tmp_path, name, data)
+    assert found[0].text.split("\n")[3] == \
+        r"| How is the filter \| changed? | 1. Close the valve.<br>2. Open the lid.<br>3. Pull. |"
+    rule = chunk.rules.parse(chunk.rules.default(), "qa_model")
+    assert [(one.content, one.answer) for one in chunk.cut(found, rule, "qa_model")] == [
+        ("Which pressure?", "2.2 bar"),
+        ("How is the filter | changed?", "1. Close the valve.\n2. Open the lid.\n3. Pull.")]
+    indexed = chunk.context([], found[0].text)
+    assert "valve. 2. Open" in indexed
+    assert "br" not in keyword.tokens(indexed)
+
+
 # HTML.
 
 
@@ -113,7 +147,8 @@ def test_line_ends_of_a_page_part_words(tmp_path):
     page = "<h1>标题<br>副标题</h1><p>地址：上海<br>电话：123</p><pre>a<br>b</pre>"
     assert texts(tmp_path, "a.html", page.encode()) == ["标题 副标题", "地址：上海\n电话：123", "a\nb"]
     table = "<table><tr><th>型号<th>说明<tr><td>A-1<br>B-2<td><p>第一段</p><p>第二段</p></table>"
-    assert texts(tmp_path, "a.html", table.encode()) == ["| 型号 | 说明 |\n| --- | --- |\n| A-1 B-2 | 第一段 第二段 |"]
+    assert texts(tmp_path, "a.html", table.encode()) == [
+        "| 型号 | 说明 |\n| --- | --- |\n| A-1<br>B-2 | 第一段<br>第二段 |"]
 
 
 def test_a_table_in_a_table_that_lays_out_the_page(tmp_path):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from sparrow.errors import BadRequest
 from sparrow.knowledge.parse.blocks import Block
+from sparrow.knowledge.parse.tables import BREAK
 
 from .rules import Rule
 from .split import Chunk, chunks
@@ -90,14 +91,15 @@ def _starts_question(text: str) -> bool:
 
 def _written(block: Block) -> Iterator[Chunk]:
     if block.kind == "table":
-        rows = [[cell.strip().replace("\\|", "|") for cell in re.split(r"(?<!\\)\|", line.strip())[1:-1]]
+        rows = [[cell.strip().replace("\\|", "|").replace(BREAK, "\n")
+                 for cell in re.split(r"(?<!\\)\|", line.strip())[1:-1]]
                 for line in block.text.split("\n")]
         if all(len(row) == 2 for row in rows) and len(rows) > 2:
             named = any(word in "".join(rows[0]).lower() for word in ("question", "answer", "问", "答"))
             for number, row in enumerate(rows):
                 if number == 1 or (number == 0 and named) or not (row[0] and row[1]):
                     continue
-                yield Chunk(row[0], block.heading, block.place_kind, block.place, answer=row[1])
+                yield Chunk(" ".join(row[0].split()), block.heading, block.place_kind, block.place, answer=row[1])
         return
     if _starts_question(block.text):
         yield from parse_pairs(block.text, Chunk("", block.heading, block.place_kind, block.place))

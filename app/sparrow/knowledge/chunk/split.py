@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from sparrow.knowledge.parse.blocks import Block
+from sparrow.knowledge.parse.tables import BREAK
 
 from .clean import clean
 from .rules import FULL_DOCUMENT_TOKENS, Rule, Segmentation
@@ -21,6 +22,7 @@ _NUMBER = re.compile(
     r"|附录\s*[A-Z\d]*[.:：]?|[A-Z]?\d*(?:\.\d+)+[.)]?|\d+[.:：、)）])\s+(?=\S)", re.I)
 _TITLE = 120  # characters of the beginning of a document that stand for its title where it has no headings
 _PICTURE = re.compile(r"!\[[^\]]*\]\([^)]*\)?")
+_ROW = re.compile(rf"^\|.*{BREAK}.*", re.M)  # of a Markdown table
 _SMALL = 0.12  # share of the limit below which a section is joined with the next one under the same parent
 
 
@@ -57,6 +59,7 @@ def context(chunk_heading: list[str], content: str) -> str:
     """Return the text that is embedded and indexed: the nearest heading without its number, TITLE_END, the headings
     above the passage where it does not begin with them, the passage.
     """
+    content = _ROW.sub(lambda row: row[0].replace(BREAK, " "), content)  # a mark is no word
     title = title_of(chunk_heading)
     lead = [name for name in chunk_heading if name and name not in content[:len(name) + 40]]
     text = " > ".join(lead) + "\n" + content if lead else content

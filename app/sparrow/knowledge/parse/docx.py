@@ -219,7 +219,7 @@ class _Body:
         elif tag == "tbl" and self._tables:
             rows = _rows(self._tables.pop())
             if self._cells:  # a table inside a cell becomes its text
-                self._cells[-1].text.append(" ".join(" ".join(row) for row in rows))
+                self._cells[-1].text += [" ".join(" ".join(row) for row in rows), "\n"]
             else:
                 for text in table_blocks(rows):
                     self.events.append(Block(text, "table", heading=self._headings.path()))
@@ -248,7 +248,7 @@ class _Body:
         text = f"{label} {text}" if label else text
         heading = style.heading or paragraph.outline
         if self._cells:
-            self._cells[-1].text += [text, " "]
+            self._cells[-1].text += [text, "\n"]
             return
         if heading and len(text) <= 200:
             self._headings.enter(heading, text)

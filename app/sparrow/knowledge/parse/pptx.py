@@ -107,7 +107,7 @@ class _Slide:
             if not text or self._skip:
                 return
             if self._in_table and self._rows and self._rows[-1]:
-                self._rows[-1][-1] = f"{self._rows[-1][-1]} {text}".strip()
+                self._rows[-1][-1] = f"{self._rows[-1][-1]}\n{text}".strip()
             elif self._is_title:
                 self._title.append(text)
             else:

@@ -11,9 +11,15 @@ MAX_TITLES = 4
 _WIDEST = 2000  # columns; a few cells may claim to cover millions
 
 
+BREAK = "<br>"  # what Markdown has for the end of a line in a cell
+
+
 def cell(value: object) -> str:
-    """Return a cell's text on one line, with the column separator escaped."""
-    return " ".join(str(value).split()).replace("|", "\\|") if value is not None else ""
+    """Return a cell's text as Markdown holds it: BREAK between its lines, the column separator escaped."""
+    if value is None:
+        return ""
+    lines = (" ".join(line.split()) for line in str(value).splitlines())
+    return BREAK.join(line for line in lines if line).replace("|", "\\|")
 
 
 def markdown(rows: Iterable[Iterable[object]]) -> str:
@@ -67,7 +73,8 @@ def titled(rows: Iterable[list[object]]) -> tuple[list[str], Iterator[list[objec
     for row in rows:
         filled = sum(value not in (None, "") for value in row)
         if filled > 1 and len(above) <= MAX_TITLES:
-            return [cell(value) for one in above for value in one if value not in (None, "")], chain([row], rows)
+            return [" ".join(str(value).split()) for one in above for value in one if value not in (None, "")], \
+                chain([row], rows)
         if filled:
             above.append(row)
         if len(above) > MAX_TITLES:
