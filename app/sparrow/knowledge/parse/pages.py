@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from . import picture
+from . import photo, picture
 from .blocks import Event, Image, ParseError
 
 PIXELS = 3_200_000  # of a page: A4 at 180 dpi, whose small print is still legible
@@ -20,11 +20,13 @@ _KINDS = {1: 0, 3: 2, 4: 6}  # PNG's colour type by the number of channels
 def draw(path: Path, numbers: list[int], folder: Path) -> Iterator[Event]:
     """Write the pages of these numbers (from 1) as PNG to a folder and yield each, `Image.number` being the page.
 
-    A page that cannot be drawn is left out. A picture is its own only page.
+    A page that cannot be drawn is left out. A picture is its own only page: drawn smaller where it is large, else as it
+    is.
     """
     with open(path, "rb") as file:
         ending = picture.ending_of(file.read(12))
-    if ending:
+    made = photo.page(path.read_bytes(), PIXELS) if ending else None
+    if ending and made is None:
         if path.stat().st_size > picture.MAX_BYTES:
             raise ParseError(f"The picture has {path.stat().st_size >> 20} MB; a model can be given up to "
                              f"{picture.MAX_BYTES >> 20} MB. Save a smaller copy.", code="too_large")
@@ -34,7 +36,7 @@ def draw(path: Path, numbers: list[int], folder: Path) -> Iterator[Event]:
     import pypdfium2 as pdfium
 
     try:
-        document = pdfium.PdfDocument(path)
+        document = pdfium.PdfDocument(made or path)
     except pdfium.PdfiumError as error:
         raise ParseError("The PDF is damaged and cannot be opened. Print it to a new PDF, or export it "
                          "again.", code="corrupt_file") from error

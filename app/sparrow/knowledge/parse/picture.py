@@ -8,7 +8,7 @@ from pathlib import Path
 from . import markdown
 from .blocks import Block, Event, ParseError
 
-MAX_BYTES = 20 << 20  # of a picture that a model is given
+MAX_BYTES = 10 << 20  # of a picture that a model is given as it is
 _MARKS = ((b"\x89PNG\r\n", "png"), (b"\xff\xd8\xff", "jpg"), (b"GIF8", "gif"))
 
 
