@@ -201,7 +201,7 @@ def server(sqlite_database, tmp_path, monkeypatch):
 
 
 def test_chroma_is_a_cache_that_heals(server, base, monkeypatch):
-    from sparrow.knowledge import chroma, documents, indexing
+    from sparrow.knowledge import chroma, documents, indexing, syncing
     from sparrow.knowledge.retrieve import retrieve, search
 
     monkeypatch.setattr(search, "EXACT_BELOW", 0)
@@ -230,7 +230,7 @@ def test_chroma_is_a_cache_that_heals(server, base, monkeypatch):
     assert chroma.check(base["id"]) is True
     # A deleted document leaves no vector there.
     documents.delete(base["id"], [document["id"]])
-    indexing.sync_job({"dataset_id": base["id"]}, None)
+    syncing.run_job({"dataset_id": base["id"]}, None)
     assert chroma.count(base["id"], 1) == 0
 
 
@@ -245,7 +245,7 @@ def test_a_connection_that_chroma_has_closed_is_not_used_again(server):
 
 
 def test_short_documents_of_the_first_base_wait_for_chroma_that_only_starts(server, base):
-    from sparrow.knowledge import chroma, documents, indexing
+    from sparrow.knowledge import chroma, documents, indexing, syncing
     from sparrow.storage import db
     from sparrow.storage.tables.jobs import jobs
 
@@ -259,7 +259,7 @@ def test_short_documents_of_the_first_base_wait_for_chroma_that_only_starts(serv
         queued = tx.execute(jobs.select().where(jobs.c.kind == "sync_dataset", jobs.c.state == "queued")).all()
     assert len(queued) == 1  # for both documents
     threading.Timer(1.5, server.start).start()
-    indexing.sync_job(queued[0].payload, None)
+    syncing.run_job(queued[0].payload, None)
     assert chroma.count(base["id"], 1) == total
 
 
@@ -297,7 +297,7 @@ def _change(base: dict, action: str, body: dict) -> None:
 def test_wrong_vectors_of_a_running_chroma_are_seen_by_its_answers(asked, base):
     import sqlalchemy as sa
 
-    from sparrow.knowledge import indexing
+    from sparrow.knowledge import syncing
     from sparrow.storage import db
     from sparrow.storage.tables import knowledge as t
 
@@ -312,14 +312,14 @@ def test_wrong_vectors_of_a_running_chroma_are_seen_by_its_answers(asked, base):
                                             for vector in (*vectors[7:], *vectors[:7])]})
     assert asked() == (wanted, False)  # the exact search answers
     assert asked() == (wanted, False)
-    indexing.sync_job({"dataset_id": base["id"]}, None)  # what the search asked for
+    syncing.run_job({"dataset_id": base["id"]}, None)  # what the search asked for
     assert asked() == (wanted, True)
 
 
 def test_vectors_that_a_running_chroma_lost_are_seen_in_time(asked, base, monkeypatch):
     import sqlalchemy as sa
 
-    from sparrow.knowledge import chroma, indexing
+    from sparrow.knowledge import chroma, syncing
     from sparrow.storage import db
     from sparrow.storage.tables import knowledge as t
 
@@ -335,7 +335,7 @@ def test_vectors_that_a_running_chroma_lost_are_seen_in_time(asked, base, monkey
     while asked()[1] and time.monotonic() < deadline:
         time.sleep(0.1)
     assert asked() == (wanted, False)
-    indexing.sync_job({"dataset_id": base["id"]}, None)
+    syncing.run_job({"dataset_id": base["id"]}, None)
     assert asked() == (wanted, True)
 
 
@@ -343,7 +343,7 @@ def test_vectors_that_a_running_chroma_lost_are_seen_in_time(asked, base, monkey
 @pytest.mark.timeout(900)
 def test_whatever_file_of_chroma_is_damaged_heals(server, base, monkeypatch):
     """Cut short, filled with zeros, gone: each file alone; no search is answered wrongly meanwhile."""
-    from sparrow.knowledge import chroma, chroma_folder, indexing
+    from sparrow.knowledge import chroma, chroma_folder, documents, indexing, syncing
     from sparrow.knowledge.retrieve import retrieve, search
 
     monkeypatch.setattr(search, "EXACT_BELOW", 0)
@@ -368,7 +368,7 @@ def test_whatever_file_of_chroma_is_damaged_heals(server, base, monkeypatch):
             start()
         chroma.reset()  # the time to rest after a failure is over
 
-    monkeypatch.setattr(indexing, "time", SimpleNamespace(sleep=as_supervisord))
+    monkeypatch.setattr(syncing, "time", SimpleNamespace(sleep=as_supervisord))
     damages = {"cut": lambda file: os.truncate(file, file.stat().st_size // 2), "gone": Path.unlink,
                "zeros": lambda file: file.write_bytes(bytes(file.stat().st_size))}
     for how, damage in damages.items():
@@ -378,9 +378,9 @@ def test_whatever_file_of_chroma_is_damaged_heals(server, base, monkeypatch):
             damage(server.folder / file)
             chroma.reset()
             start()
-            indexing.check_job({}, None)  # as when the worker starts
+            documents.check_job({}, None)  # as when the worker starts
             assert [p.segment_id for p in retrieve(*question)] == wanted, (how, file)
-            indexing.sync_job({"dataset_id": base["id"]}, None)  # what a search asks for that finds a damage
+            syncing.run_job({"dataset_id": base["id"]}, None)  # what a search asks for that finds a damage
             answers.clear()
             assert [p.segment_id for p in retrieve(*question)] == wanted, (how, file)
             assert answers, (how, file)

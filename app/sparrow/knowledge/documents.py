@@ -13,7 +13,7 @@ from sparrow.errors import BadRequest, Forbidden, NotFound
 from sparrow.storage import db, files
 from sparrow.storage.tables import knowledge as t
 
-from . import chunk, datasets, indexing, ocr, parse, units, vectors
+from . import chunk, datasets, indexing, ocr, parse, syncing, units, vectors
 
 UNFINISHED = ("waiting", "parsing", "cleaning", "splitting", "indexing")
 MAX_NAME = 255
@@ -174,7 +174,7 @@ def delete(dataset_id: str, document_ids: list[str]) -> None:
         indexing.remove_spool(document_id)
     vectors.compact(dataset_id)
     units.checkpoint()
-    indexing.submit_sync(dataset_id)
+    syncing.submit(dataset_id)
 
 
 def pause(dataset_id: str, document_id: str) -> None:
@@ -280,6 +280,12 @@ def reindex(dataset_id: str, document_id: str, *, process_rule: dict | None = No
     for old in old_files:  # pictures are taken out of the original anew
         files.delete(old)
     return get(dataset_id, document_id)
+
+
+def check_job(payload: dict[str, Any], context: Any) -> None:
+    """Queue documents whose job was lost and rebuild what Chroma lost; run when the worker starts."""
+    sweep()
+    syncing.check_all()
 
 
 def sweep() -> int:

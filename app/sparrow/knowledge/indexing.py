@@ -11,7 +11,6 @@ import logging
 import os
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -23,9 +22,8 @@ from sparrow import clock, settings
 from sparrow.errors import SparrowError
 from sparrow.storage import db, files, queue
 from sparrow.storage.tables import knowledge as t
-from sparrow.storage.tables.jobs import jobs
 
-from . import capacity, chroma, chunk, ocr, parse, units
+from . import capacity, chroma, chunk, ocr, parse, syncing, units
 from .embed import Embedder, EmbedderError, embedder
 
 log = logging.getLogger(__name__)
@@ -69,57 +67,6 @@ def submit(document_ids: list[str]) -> None:
         queue.ring(job)
 
 
-def submit_sync(dataset_id: str) -> None:
-    """Queue the bringing up to date of a base's Chroma collection, unless that waits in the queue already."""
-    key = f"sync:{dataset_id}"
-    with db.write() as tx:
-        if tx.execute(sa.select(jobs.c.id).where(jobs.c.key == key, jobs.c.state == "queued").limit(1)).first():
-            return
-        job = queue.add(tx, "sync_dataset", {"dataset_id": dataset_id}, key=key)
-    queue.ring(job)
-
-
-def sync_job(payload: dict[str, Any], context: Any) -> None:
-    """Bring the Chroma collection a job names up to date; a server that is away is no failure."""
-    # For the first base of a box Chroma is only started, and a short document is indexed sooner.
-    _heal(lambda: chroma.check(payload["dataset_id"]), starting=not _in_use())
-
-
-def _in_use() -> bool:
-    """Tell whether Chroma has ever had a vector that there is still."""
-    u = t.units.c
-    with db.read() as tx:
-        return tx.execute(sa.select(u.serial).where(u.synced.is_(True), u.uses.like("v%")).limit(1)).first() is not None
-
-
-def check_job(payload: dict[str, Any], context: Any) -> None:
-    """Queue documents whose job was lost and rebuild what Chroma lost; run when the worker starts."""
-    from . import documents
-
-    documents.sweep()
-    with db.read() as tx:
-        if tx.execute(sa.select(t.units.c.serial).limit(1)).first() is None:
-            return
-    _heal(chroma.check_all, starting=True)  # both start together; the box starts Chroma a moment later
-
-
-def _heal(action: Callable[[], object], *, starting: bool) -> None:
-    """Have Chroma's collections checked, waiting up to half a minute for a server that is starting or that crashes.
-
-    Where a damaged file makes it crash, its launcher needs some starts to see that and to begin with an empty folder.
-    """
-    for _ in range(30):
-        try:
-            action()
-            return
-        except chroma.Failed:
-            starting = True
-        except chroma.Down:
-            if not starting:
-                return
-        time.sleep(1)
-
-
 def remove_spool(document_id: str) -> None:
     """Delete the chunks of a document that wait to be indexed."""
     for file in (settings.get().db_dir / "spool").glob(f"{document_id}.*"):
@@ -158,7 +105,7 @@ def run(document_id: str, *, cancelled: Callable[[], bool] | None = None) -> Non
     try:
         chroma.sync(work.dataset["id"])
     except chroma.Down:
-        submit_sync(work.dataset["id"])
+        syncing.submit(work.dataset["id"])
 
 
 class _Moved(Exception):

@@ -12,7 +12,7 @@ from sparrow.errors import BadRequest, Forbidden, NotFound
 from sparrow.storage import db
 from sparrow.storage.tables import knowledge as t
 
-from . import chunk, indexing, units
+from . import chunk, indexing, syncing, units
 from .embed import embedder
 
 MAX_CHARS = 40_000
@@ -98,7 +98,7 @@ def add(dataset: dict[str, Any], document: dict[str, Any], entries: list[dict[st
         units.store_vectors(tx, _key(dataset), vectors)
         rows = units.store(tx, dataset["id"], document["id"], drafts, vectors=_has_vectors(dataset))
         _count_words(tx, document["id"])
-    indexing.submit_sync(dataset["id"])
+    syncing.submit(dataset["id"])
     return [get(dataset["id"], row["id"]) for row in rows]
 
 
@@ -182,7 +182,7 @@ def update(dataset: dict[str, Any], document: dict[str, Any], row: dict[str, Any
                 enabled=row["enabled"] if enabled is None else enabled))
             units.collect_vectors(tx)
             _count_words(tx, document["id"])
-        indexing.submit_sync(dataset["id"])
+        syncing.submit(dataset["id"])
     return get(dataset["id"], row["id"])
 
 
@@ -193,7 +193,7 @@ def delete(dataset_id: str, document_id: str, segment_ids: list[str]) -> None:
         units.remove_segments(tx, sa.and_(t.segments.c.id.in_(segment_ids), t.segments.c.document_id == document_id))
         units.collect_vectors(tx)
         _count_words(tx, document_id)
-    indexing.submit_sync(dataset_id)
+    syncing.submit(dataset_id)
 
 
 def children_of(segment_ids: list[str]) -> dict[str, list[dict[str, Any]]]:
@@ -220,7 +220,7 @@ def add_child(dataset: dict[str, Any], segment: dict[str, Any], content: str) ->
             t.child_chunks.c.segment_id == segment["id"])).scalar() or 0) + 1
         units.store_vectors(tx, _key(dataset), vectors)
         units.add_child(tx, segment, child, name, vectors=_has_vectors(dataset))
-    indexing.submit_sync(dataset["id"])
+    syncing.submit(dataset["id"])
     return child
 
 
@@ -250,7 +250,7 @@ def update_child(dataset: dict[str, Any], segment: dict[str, Any], row: dict[str
         units.store_vectors(tx, _key(dataset), vectors)
         units.add_child(tx, segment, values, name, vectors=_has_vectors(dataset))
         units.collect_vectors(tx)
-    indexing.submit_sync(dataset["id"])
+    syncing.submit(dataset["id"])
     return values
 
 
@@ -261,7 +261,7 @@ def delete_child(dataset_id: str, child_id: str) -> None:
         units.remove(tx, t.units.c.child_id == child_id)
         tx.execute(t.child_chunks.delete().where(t.child_chunks.c.id == child_id))
         units.collect_vectors(tx)
-    indexing.submit_sync(dataset_id)
+    syncing.submit(dataset_id)
 
 
 def _stored_children(segment_id: str) -> list[dict[str, Any]]:

@@ -26,7 +26,7 @@ from sparrow.storage.tables import knowledge as t
 from sparrow.storage.tables.files import files as file_table
 from sparrow.storage.tables.jobs import jobs
 
-from .. import chunk, datasets, indexing, ocr, units
+from .. import chunk, datasets, indexing, ocr, syncing, units
 from ..embed import builtin, embedder
 from . import form
 
@@ -196,7 +196,7 @@ class _Loader:
         if self.lacking:
             reindex.submit(self.id)
         else:
-            indexing.submit_sync(self.id)
+            syncing.submit(self.id)
 
     def _new(self, old: str) -> str:
         """Return the id an old one becomes; always the same, so that records can refer to each other."""
