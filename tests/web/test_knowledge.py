@@ -227,3 +227,91 @@ def test_an_import_that_does_not_fit_is_not_begun(base, tmp_path):
     visit.shot(page, "knowledge-full-en-1440")
     page.unroute("**/datasets/import-estimate")
     assert page.problems == []
+
+
+STEPS = """Question,Answer
+How is the filter changed?,"1. Close valve B2.
+2. Open the lid."
+Which pressure?,2.2 bar
+"""
+ARABIC = """# دليل المضخة
+
+يفتح صمام A-40 عند ضغط 3 بار.
+
+- أغلق الصمام
+- افتح الغطاء
+
+| القطعة | الرقم |
+|---|---|
+| حلقة | S-077<br>S-078 |
+"""
+# Whether the first letter inside an element stands at its right edge.
+FROM_RIGHT = """element => {
+    const walker = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
+    let text = walker.nextNode();
+    while (!text.data.trim()) text = walker.nextNode();
+    const range = document.createRange(), at = text.data.search(/\\S/);
+    range.setStart(text, at);
+    range.setEnd(text, at + 1);
+    const letter = range.getBoundingClientRect(), all = element.getBoundingClientRect();
+    return all.right - letter.right < letter.left - all.left;
+}"""
+
+
+def filled(api, address: str, name: str, file: str, text: str, **options: str) -> str:
+    """Make a base of one document; return the address of its page."""
+    made = api("POST", "/datasets", {"name": name})["id"]
+    sent = api.request.post(f"{api.base}/files/upload", headers={"X-CSRF-Token": api.token}, multipart={
+        "file": {"name": file, "mimeType": "text/plain", "buffer": text.encode()}}).json()
+    api("POST", f"/datasets/{made}/documents", {"file_ids": [sent["id"]], **options})
+    return f"{address}/knowledge/{made}"
+
+
+def test_passages_run_as_their_language_does(base, api, phone):
+    """Arabic begins at the right: paragraphs, lists with their marks, tables with their columns; English goes on as
+    it was. The lines of a table's cell are lines.
+    """
+    page, _ = base
+    url = filled(api, page.address, "مضخات", "manual-ar.md", ARABIC)
+    page.goto(url)
+    page.locator("[data-status=available]").wait_for(timeout=240_000)
+    page.get_by_role("link", name="manual-ar.md").click()
+    assert page.locator("[class*=chunk]").first.evaluate("e => getComputedStyle(e).unicodeBidi") == "plaintext"
+    for shown, name in ((page, "en-1440"), (phone, "zh-390")):
+        shown.goto(f"{url}/test")
+        shown.get_by_role("textbox").first.fill("صمام A-40")
+        assert shown.get_by_role("textbox").first.evaluate("e => getComputedStyle(e).unicodeBidi") == "plaintext"
+        shown.get_by_role("button", name=re.compile("^(Search|检索|搜索)$")).click()
+        hit = shown.get_by_test_id("hit").first
+        hit.get_by_role("cell", name="S-077").wait_for()
+        for part in ("p", "li", "th"):
+            assert hit.locator(part).first.evaluate(FROM_RIGHT), (part, name)
+        mark, item = hit.locator("ul").first.bounding_box(), hit.locator("li").first.bounding_box()
+        assert mark["x"] + mark["width"] - item["x"] - item["width"] > 10  # the marks have their room at the right
+        first, second = (hit.get_by_role("columnheader").nth(at).bounding_box() for at in (0, 1))
+        assert first["x"] > second["x"]
+        assert "S-077\nS-078" in hit.get_by_role("cell").last.inner_text()
+        visit.shot(shown, f"knowledge-arabic-{name}")
+        visit.assert_sound(shown)
+    assert page.problems == []
+
+
+def test_an_answer_of_steps_keeps_its_lines(base, api):
+    page, _ = base
+    url = filled(api, page.address, "Steps", "faq.csv", STEPS, doc_form="qa_model")
+    page.goto(url)
+    page.locator("[data-status=available]").wait_for(timeout=240_000)
+    page.get_by_role("link", name="faq.csv").click()
+    steps = page.get_by_text("Close valve B2.")
+    steps.wait_for()
+    assert "1. Close valve B2.\n2. Open the lid." in steps.inner_text()
+    visit.shot(page, "knowledge-steps-en-1440")
+    page.goto(f"{url}/test")
+    page.get_by_role("textbox", name="Question").fill("How is the filter changed?")
+    page.get_by_role("button", name="Search", exact=True).click()
+    page.get_by_test_id("hit").first.get_by_role("button", name="faq.csv").click()
+    items = page.get_by_test_id("passage").get_by_role("listitem")
+    items.first.wait_for()
+    assert items.all_inner_texts() == ["Close valve B2.", "Open the lid."]
+    visit.shot(page, "knowledge-steps-reader-en-1440")
+    assert page.problems == []

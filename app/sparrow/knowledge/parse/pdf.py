@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from . import figures, markdown
+from . import figures, leftward, markdown
 from .blocks import Block, Event, Image, Notice, ParseError, Progress
 from .columns import TERMINAL, Line, ordered
 from .headings import Path as HeadingPath
@@ -122,10 +122,14 @@ def _lines(document, number: int, look: Callable[[Any], None] | None = None) -> 
         text, handle = text_page.get_text_range(), text_page.raw
         left, right, bottom, top = (ctypes.c_double() for _ in range(4))
 
-        whole = text_page.count_chars() == len(text)
+        counted = text_page.count_chars() == len(text)
+        whole = counted and leftward.LETTERS.search(text) is None
+
+        moved: dict[int, int] = {}  # places of letters whose words are written from right to left, to where they were
 
         def letter(index):  # those without Unicode are not in the text
-            return raw.FPDFText_GetCharIndexFromTextIndex(handle, index)
+            index = moved.get(index, index)
+            return index if counted else raw.FPDFText_GetCharIndexFromTextIndex(handle, index)
 
         def box(index, turned):
             raw.FPDFText_GetCharBox(handle, index if whole else letter(index), left, right, bottom, top)
@@ -155,13 +159,19 @@ def _lines(document, number: int, look: Callable[[Any], None] | None = None) -> 
         lines, offset = [], 0
         for line in text.split("\n"):
             clean = line.replace("\r", "").replace("\ufffe", "\u00ad").replace("\x00", "")
+            if not whole and leftward.LETTERS.search(clean):
+                clean, places = leftward.sorted_out(clean, lambda at, start=offset: sum(box(start + at, 0)[:2]))
+                moved.update((offset + at, offset + place) for at, place in enumerate(places) if place != at)
             stripped = clean.strip()
             if stripped and not _LEADERS.search(stripped):
                 lines.append(printed(stripped, offset + len(clean) - len(clean.lstrip())))
             offset += len(line) + 1
         if look is not None:
             look(page)
-        return ordered(lines, pieces)
+        lines = ordered(lines, pieces)
+        for line in () if whole else lines:
+            line.text = leftward.plain(line.text)
+        return lines
     except pdfium.PdfiumError:
         return None
     finally:

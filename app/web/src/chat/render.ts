@@ -51,6 +51,9 @@ export function render(markdown: string, positions: ReadonlySet<number>, labels:
   });
   placePictures(fragment, labels.picture);
   linkCitations(fragment, positions);
+  // Lists and tables run as a whole as their first words do, for their marks and columns stand aside; the style has
+  // each paragraph run as its own.
+  for (const part of fragment.children) part.setAttribute('dir', part.tagName === 'PRE' ? 'ltr' : 'auto');
   for (const table of fragment.querySelectorAll('table')) {
     const scroller = document.createElement('div');
     scroller.dataset.table = '';

@@ -76,7 +76,7 @@ export function Reader({ datasetId, documentId, segmentId, query }: { datasetId:
         return (
           <Fragment key={piece.segment_id}>
             {newPlace ? <div className={css.place}><span>{t(`knowledge:place.${kind}`, { place: piece.place })}</span></div> : null}
-            {newHeading ? <Text className={css.heading}>{heading}</Text> : null}
+            {newHeading ? <Text className={css.heading} dir="auto">{heading}</Text> : null}
             <Passage piece={piece} here={piece.segment_id === segmentId} query={query} />
           </Fragment>
         );
