@@ -123,3 +123,31 @@ class Stack:
         """Kill it without a chance to clean up."""
         self.process.kill()
         self.process.wait(10)
+
+
+class Console:
+    """The console's API over HTTP, signed in."""
+
+    def __init__(self, stack: Stack):
+        self.stack, self.cookie, self.token = stack, "", ""
+        _, headers, _ = self.call("POST", "/console/api/login", {"password": PASSWORD})
+        self.cookie = headers["set-cookie"].partition(";")[0]
+        self.token = json.loads(self.call("GET", "/console/api/session")[2])["csrf_token"]
+
+    def call(self, method: str, path: str, body: object = None, key: str = ""):
+        """Send JSON, with a key of the service API if one is given; return (status, headers, body)."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.stack.port, timeout=30)
+        try:
+            connection.request(method, path, None if body is None else json.dumps(body), {
+                "Content-Type": "application/json", "Cookie": self.cookie, "X-CSRF-Token": self.token,
+                **({"Authorization": f"Bearer {key}"} if key else {})})
+            reply = connection.getresponse()
+            return reply.status, {key.lower(): value for key, value in reply.getheaders()}, reply.read()
+        finally:
+            connection.close()
+
+    def json(self, method: str, path: str, body: object = None) -> dict:
+        """Send JSON to the console and return the JSON of a good reply."""
+        status, _, content = self.call(method, f"/console/api{path}", body)
+        assert status < 300, content
+        return json.loads(content)
