@@ -111,14 +111,14 @@ def _write_users(work: Path) -> None:
 
 
 def test_every_program_runs_as_its_own_user(box):
-    found = dict.fromkeys(("redis-server", "gunicorn", "cli worker", "caddy run", "box.screen", "launch chroma"))
+    found = dict.fromkeys(("redis-server", "gunicorn", "cli worker", "caddy run", "box.screen", "chroma_server"))
     for line in (box / "processes").read_text().splitlines():
         user, _, command = line.partition(" ")
         for part in found:
             if part in command:
                 found[part] = user
     assert found == {"redis-server": "sparrow-redis", "gunicorn": "sparrow-api", "cli worker": "sparrow-worker",
-                     "caddy run": "sparrow-caddy", "box.screen": "sparrow-screen", "launch chroma": "sparrow-chroma"}
+                     "caddy run": "sparrow-caddy", "box.screen": "sparrow-screen", "chroma_server": "sparrow-chroma"}
 
 
 def test_the_whole_box_is_well(box):

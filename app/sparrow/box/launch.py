@@ -56,8 +56,8 @@ def redis(settings: Settings) -> None:
 
 
 def chroma(settings: Settings) -> None:
-    """Serve Chroma's folder on loopback; the lock keeps a second server away from it."""
-    from sparrow.box import binaries, layout
+    """Become the server of Chroma's folder, on loopback; the lock keeps a second one away from it."""
+    from sparrow.box import binaries
     from sparrow.knowledge import chroma_folder
 
     binaries.check_chroma()
@@ -67,17 +67,9 @@ def chroma(settings: Settings) -> None:
     if chroma_folder.prepare(settings.chroma_dir):
         print("chroma: its folder was damaged and is made anew from the database", file=sys.stderr, flush=True)
     os.environ.update(ANONYMIZED_TELEMETRY="False", SQLITE_TMPDIR=str(settings.chroma_dir))
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Python's handler would wait for Rust to return
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    try:
-        import chromadb_rust_bindings
-
-        chromadb_rust_bindings.cli(["chroma", "run", "--path", str(settings.chroma_dir), "--host", "127.0.0.1",
-                                    "--port", str(settings.chroma_port)])
-    except OSError as error:
-        raise layout.explain(settings.chroma_dir, error)
-    finally:
-        os.close(lock)
+    os.set_inheritable(lock, True)
+    _become_python("sparrow.box.chroma_server", "run", "--path", settings.chroma_dir, "--host", "127.0.0.1",
+                   "--port", settings.chroma_port)
 
 
 def api(settings: Settings) -> None:
@@ -171,7 +163,7 @@ def _become(program: Path, *arguments: object) -> None:
         raise Unavailable(f"{program} cannot be run: {error.strerror}.")
 
 
-def _become_python(module: str, *arguments: str) -> None:
+def _become_python(module: str, *arguments: object) -> None:
     _become(Path(sys.executable), "-P", "-m", module, *arguments)
 
 

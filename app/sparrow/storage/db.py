@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import Connection, Engine, make_url
 
 from sparrow import settings
@@ -99,7 +99,11 @@ def engine() -> Engine:
 
 def insert(table: sa.Table):
     """Return an INSERT that knows ON CONFLICT, of the database in use."""
-    return (postgresql if dialect() == "postgresql" else sqlite).insert(table)
+    if dialect() == "sqlite":
+        return sqlite.insert(table)
+    from sqlalchemy.dialects import postgresql  # 2 MB that SQLite never needs
+
+    return postgresql.insert(table)
 
 
 def take_turns(tx: Connection, name: str) -> None:

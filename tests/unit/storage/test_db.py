@@ -318,6 +318,17 @@ for k in range(4):
 """
 
 
+def test_sqlite_does_without_the_dialect_of_postgresql(tmp_path):
+    """It would take 2 MB of each program that uses the database."""
+    code = ("import sys, sparrow.api, sparrow.jobs.worker; sparrow.api.create_app(); "
+            "from sparrow.storage import db; from sparrow.storage.tables.account import settings; db.insert(settings); "
+            "print(sorted(name for name in sys.modules if name.startswith('sqlalchemy.dialects.')))")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True,
+                          env={**os.environ, "SPARROW_DATA_DIR": str(tmp_path), "SPARROW_DATABASE_URL": ""})
+    assert "sqlalchemy.dialects.sqlite" in done.stdout
+    assert "postgresql" not in done.stdout
+
+
 def test_kill_loses_nothing_acknowledged(sqlite_database):
     """Two processes write with four threads each and are killed: every acknowledged row is there."""
     for round_ in range(2):
