@@ -1,6 +1,6 @@
 # Stage: Make the system of it
 # After: root model
-# Input: rootfs/users rootfs/overlay rootfs/partitions
+# Input: rootfs/users rootfs/overlay rootfs/partitions rootfs/lib/bytecode.py
 # Tools: strip unshare
 """Turn the installed root into the box's: lean, with its users, overlay and places for mounts.
 
@@ -59,8 +59,8 @@ def main() -> None:
     stage.progress("stripping and compiling")
     strip()
     stage.in_root(
-        *(ROOT, "/usr/bin/python3", "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash"),
-        f"/{library.relative_to(ROOT)}",
+        *(ROOT, "/usr/bin/python3", "/srv/bytecode.py", f"/{library.relative_to(ROOT)}"),
+        binds={stage.SRC / "rootfs/lib": "/srv"},
     )
     stage.set_times(ROOT, stage.EPOCH)
     size = sum(path.lstat().st_size for path in ROOT.rglob("*")) >> 20

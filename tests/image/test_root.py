@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 
 import pytest
@@ -57,6 +58,15 @@ def test_no_package_records_a_file_of_the_build_host(stages):
     records = list((stages / "system/root").glob("usr/lib/python3.*/site-packages/*.dist-info/RECORD"))
     assert records
     assert [path.parent.name for path in records if "../../bin/" in path.read_text()] == []
+
+
+def test_byte_code_is_without_docstrings_and_whole(stages):
+    """Those that modules read while they are imported are left."""
+    program = ("import email.policy, gunicorn, numpy.ma, redis, sqlalchemy.orm, supervisor; "
+               "print(sqlalchemy.select.__doc__, supervisor.__doc__, bool(numpy.ma.ones.__doc__))")
+    said = subprocess.run(["chroot", stages / "system/root", "python3", "-c", program], capture_output=True, text=True,
+                          check=True)
+    assert said.stdout.split() == ["None", "None", "True"]
 
 
 def test_only_alpines_own_keys_are_trusted(stages):
