@@ -32,8 +32,8 @@ SOON_SECONDS = 0.05
 _AWAKE_SECONDS = 1.0  # how long the thread that syncs looks for more before it has to be woken
 _BATCH_MAX = 64  # writers that share one commit
 _READERS = 4  # read connections kept open
-# The system caches the file as well: more of it in each connection was measured to save no time.
-_READ_CACHE_KB, _WRITE_CACHE_KB = 1024, 4096
+# Of each connection. The system caches the file as well: more of it here was measured to save no time.
+_CACHE_KB = 1024
 _NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs"}
 
 
@@ -298,9 +298,8 @@ def _engine(url: sa.URL, *, query_only: bool) -> Engine:
         if mode != "wal":
             raise DatabaseError(f"The database file cannot use a write-ahead log (journal mode {mode}); "
                                 "its folder must be on a local file system.")
-        cache = _READ_CACHE_KB if query_only else _WRITE_CACHE_KB
         for pragma in ("synchronous=FULL", f"busy_timeout={BUSY_TIMEOUT_MS}", "foreign_keys=ON",
-                       "journal_size_limit=67108864", f"cache_size=-{cache}", "temp_store=MEMORY"):
+                       "journal_size_limit=67108864", f"cache_size=-{_CACHE_KB}", "temp_store=MEMORY"):
             connection.execute(f"PRAGMA {pragma}")
         if query_only:
             connection.execute("PRAGMA query_only=ON")
