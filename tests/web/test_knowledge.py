@@ -315,3 +315,24 @@ def test_an_answer_of_steps_keeps_its_lines(base, api):
     assert items.all_inner_texts() == ["Close valve B2.", "Open the lid."]
     visit.shot(page, "knowledge-steps-reader-en-1440")
     assert page.problems == []
+
+
+def test_a_passage_of_another_server_is_laid_out(base, api):
+    """This box asks itself, as it would another one; there is no document to open a passage in."""
+    page, url = base
+    api("PUT", "/outbound-rules", {"allow": ["127.0.0.1"], "deny": []})
+    key = api("POST", "/dataset-keys", {"name": "itself"})["token"]
+    server = api("POST", "/datasets/external-knowledge-api",
+                 {"name": "Other box", "endpoint": f"{page.address}/v1", "api_key": key})["id"]
+    made = api("POST", "/datasets/external", {"name": "There", "external_knowledge_api_id": server,
+                                              "external_knowledge_id": url.rsplit("/", 1)[1]})["id"]
+    page.goto(f"{page.address}/knowledge/{made}/test")
+    page.get_by_role("textbox", name="Question").fill("How often is the filter replaced?")
+    page.get_by_role("button", name="Search", exact=True).click()
+    page.get_by_test_id("hit").first.get_by_role("button", name="manual.md").click()
+    passage = page.get_by_test_id("source").get_by_role("region", name="The passage")
+    passage.get_by_role("cell", name="S-077").wait_for()
+    passage.locator("mark", has_text="filter").first.wait_for()
+    visit.shot(page, "knowledge-external-en-1440")
+    api("PUT", "/outbound-rules", {"allow": [], "deny": []})
+    assert page.problems == []

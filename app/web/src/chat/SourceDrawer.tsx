@@ -6,15 +6,11 @@ import { Link } from 'react-router';
 
 import { http, url } from '@/api/http';
 import type { Around, Citation } from '@/api/types';
+import Found from '@/knowledge/Found';
 import { PLACE_KINDS } from '@/knowledge/Place';
 import { Reader } from '@/knowledge/Reader';
 
-import { highlight } from './highlight';
 import css from './SourceDrawer.module.css';
-
-function Marked({ text, query }: { text: string; query: string }) {
-  return highlight(text, query).map((piece, i) => (piece.hit ? <mark key={i}>{piece.text}</mark> : piece.text));
-}
 
 /** The passage an answer rests on, in the text of its document. */
 export default function SourceDrawer({
@@ -98,10 +94,8 @@ export default function SourceDrawer({
         ) : own ? (
           <Reader key={own.id} datasetId={citation.dataset_id} documentId={citation.document_id} segmentId={own.id} query={query} />
         ) : (
-          <div className={css.text}>
-            <div className={css.hit} aria-label={t('chat:source.passage')} role="region">
-              <Marked text={citation.content} query={query} />
-            </div>
+          <div className={css.hit} aria-label={t('chat:source.passage')} role="region">
+            <Found key={citation.content} text={citation.content} query={query} />
           </div>
         )}
         {passage.error ? <Alert color="sparrow">{t('chat:source.gone')}</Alert> : null}
