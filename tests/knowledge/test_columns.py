@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import os
 import random
 import textwrap
 from pathlib import Path
 
 import pytest
 
-from tests.knowledge.test_odd_files import pdf, stream, texts
+from tests.knowledge.test_odd_files import pdf, pictured, stream, texts
 
 LATIN = b"<</Type/Font/Subtype/Type1/BaseFont/Courier>>"
 CHINESE = b"<</Type/Font/Subtype/Type0/BaseFont/STSong-Light/Encoding/UniGB-UCS2-H/DescendantFonts[<</Type/Font" \
@@ -23,10 +24,10 @@ SIZE, PITCH = 8.0, 10.0
 Item = tuple[float, float, str]  # left, baseline, text
 
 
-def page(items: list[Item], before: bytes = b"") -> bytes:
+def page(items: list[Item], before: bytes = b"", figure: bytes = b"null") -> bytes:
     """Return a PDF of one page that draws items in this order, in letters of 8 points: Latin ones 4.8 wide.
 
-    `before` is drawn first.
+    `before` is drawn first and may name the figure P.
     """
     content = [before]
     for x, y, text in items:
@@ -35,8 +36,8 @@ def page(items: list[Item], before: bytes = b"") -> bytes:
         content.append(f"BT {shown} Tj ET".encode())
     return pdf([b"<</Type/Catalog/Pages 2 0 R>>", b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
                 b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 600 800]/Contents 4 0 R"
-                b"/Resources<</Font<</F 5 0 R/G 6 0 R>>>>>>",
-                stream(b"\n".join(content)), LATIN, CHINESE])
+                b"/Resources<</Font<</F 5 0 R/G 6 0 R>>/XObject<</P 7 0 R>>>>>>",
+                stream(b"\n".join(content)), LATIN, CHINESE, figure])
 
 
 def prose(seed: int, width: float, lines: int, language: str = "en") -> list[str]:
@@ -113,6 +114,19 @@ def test_a_table_between_columns_is_read_row_by_row(tmp_path):
     table = [(x, 580 - PITCH * at, cell) for at, row in enumerate(rows)
              for x, cell in zip((60, 330, 450), row, strict=True)]
     assert joins(tmp_path, columns(750, upper) + table + columns(510, lower), [*upper, *rows, *lower]) == 1
+
+
+def test_a_figure_stands_in_its_column(tmp_path):
+    left, right = (prose(seed, 242, 40) for seed in (1, 2))
+    columns = [[(50, 700 - PITCH * at, line) for at, line in enumerate(left)],
+               [(308, 700 - PITCH * at - (100 if at >= 20 else 0), line) for at, line in enumerate(right)]]
+    figure = stream(os.urandom(80 * 80 * 3),
+                    b"/Type/XObject/Subtype/Image/Width 80/Height 80/ColorSpace/DeviceRGB/BitsPerComponent 8")
+    data = page(across(columns), b"q 200 0 0 90 308 412 cm /P Do Q", figure)
+    found, _ = pictured(tmp_path, "a.pdf", data)
+    at = found.index("![figure-1.png](image:1)")
+    assert found[at - 1].endswith(right[19])
+    assert found[at + 1].startswith(right[20])
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])

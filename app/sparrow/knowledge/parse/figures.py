@@ -6,6 +6,7 @@ import hashlib
 import mmap
 import re
 from pathlib import Path
+from typing import NamedTuple
 
 from .blocks import Image
 from .pages import png
@@ -25,12 +26,21 @@ def any_in(path: Path) -> bool:
         return _PICTURE.search(data) is not None  # the dictionary of a stream is never packed
 
 
-def of_page(page, images: Pictures) -> list[tuple[float, Image]]:
-    """Keep a loaded page's figures; return each with the height of its top in points, those seen before left out."""
+class Figure(NamedTuple):
+    """A figure kept, with its edges and the height of its top in points."""
+
+    left: float
+    right: float
+    top: float
+    image: Image
+
+
+def of_page(page, images: Pictures) -> list[Figure]:
+    """Keep a loaded page's figures and return them, those seen before left out."""
     import pypdfium2 as pdfium
 
     width, height = page.get_size()
-    found: list[tuple[float, Image]] = []
+    found: list[Figure] = []
     for count, item in enumerate(_objects(page)):
         if count >= _OBJECTS or images.count >= MAX_IMAGES:
             break
@@ -48,7 +58,7 @@ def of_page(page, images: Pictures) -> list[tuple[float, Image]]:
         if not images.has(key):  # a logo is told once
             image = images.keep(key, f"figure-{images.count + 1}.{ending}", data)
             if image is not None:
-                found.append((top, image))
+                found.append(Figure(left, right, top, image))
     return found
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from . import figures, leftward, markdown
-from .blocks import Block, Event, Image, Notice, ParseError, Progress
+from .blocks import Block, Event, Notice, ParseError, Progress
 from .columns import TERMINAL, Line, ordered
 from .headings import Path as HeadingPath
 
@@ -57,7 +57,7 @@ def parse(path: Path, images) -> Iterator[Event]:
     empty: list[int] = []
     damaged: list[int] = []
     for number in range(total):
-        pictures: list[tuple[float, Image]] = []
+        pictures: list[figures.Figure] = []
         look = partial(_look, pictures, images) if illustrated else None
         lines = _lines(document, number, look)
         if lines is None:
@@ -75,7 +75,7 @@ def parse(path: Path, images) -> Iterator[Event]:
             empty.append(number + 1)
         if scanned or kept:  # else what looks like a running head is all the page has: labels, slips
             lines = kept
-        yield from (picture for _, picture in pictures)
+        yield from (figure.image for figure in pictures)
         yield from _blocks(lines, str(number + 1), body, sizes, outline.get(number, []), headings,
                            _placed(lines, pictures))
         if number % 10 == 9 or number == total - 1:
@@ -180,15 +180,20 @@ def _lines(document, number: int, look: Callable[[Any], None] | None = None) -> 
         page.close()
 
 
-def _look(pictures: list[tuple[float, Image]], images, page) -> None:
+def _look(pictures: list[figures.Figure], images, page) -> None:
     pictures += figures.of_page(page, images)
 
 
-def _placed(lines: list[Line], pictures: list[tuple[float, Image]]) -> dict[int, list[str]]:
-    """Return {index of a line: the pictures before it}: each comes before the line that is printed below its top."""
+def _placed(lines: list[Line], pictures: list[figures.Figure]) -> dict[int, list[str]]:
+    """Return {index of a line: the pictures before it}: each comes before the line that is printed below its top, on a
+    page in columns before that of its own.
+    """
     placed: dict[int, list[str]] = {}
-    for top, image in pictures:
-        at = next((index for index, line in enumerate(lines) if line.y < top), len(lines))
+    columns = any(a.at > b.at for a, b in itertools.pairwise(lines))
+    for left, right, top, image in pictures:
+        near = [index for index, line in enumerate(lines)
+                if not columns or (line.span()[0] < right and line.span()[1] > left)]
+        at = next((index for index in near if lines[index].y < top), near[-1] + 1 if near else len(lines))
         placed.setdefault(at, []).append(f"![{image.name}](image:{image.number})")
     return placed
 
