@@ -69,7 +69,7 @@ def ordered(lines: list[Line], pieces: Pieces) -> list[Line]:
     if len(lines) > _MOST or sum(len(line.text) for line in lines) < _CHARACTERS or not _suspect(lines, pieces):
         return lines
     rows = [row for line in lines for row in _printed(pieces(line, _WIDE * line.size))]
-    found = _read(rows)
+    found = _read(rows) if sum(len(row.pieces) for row in rows) <= 2 * _MOST else rows
     return lines if found is rows else [row.line for row in found]
 
 
