@@ -199,3 +199,49 @@ def test_apps_made_before_their_bases_were_noted_are_found(database):
     assert knowledge_use.record_all() == 1
     assert datasets.apps_of(base) == [made.id]
     assert knowledge_use.record_all() == 0
+
+
+@pytest.mark.parametrize("mode", ["text_model", "hierarchical_model"])
+def test_a_passage_switched_off_is_not_found_by_any_method(database, mode):
+    from sparrow.knowledge import datasets, documents, indexing, segments
+    from sparrow.knowledge.retrieve import retrieve
+    from sparrow.storage import db, migrate
+    from sparrow.storage.tables import knowledge as t
+
+    base = datasets.create("Manuals")["id"]
+    rule = {"mode": "hierarchical" if mode == "hierarchical_model" else "custom", "rules": {
+        "pre_processing_rules": [], "segmentation": {"separator": "\n\n", "max_tokens": 60, "chunk_overlap": 0},
+        "parent_mode": "paragraph", "subchunk_segmentation": {
+            "separator": "\n", "max_tokens": 30, "chunk_overlap": 0}}}
+    row, _ = documents.add_text(base, "pump.md", "# Pump\n\nThe pump P-17 needs oil every week.\n\n# Valve\n\n"
+                             "The valve opens at four bar.", process_rule=rule, doc_form=mode)
+    indexing.run(row["id"])
+    document, dataset = documents.get(base, row["id"]), datasets.get(base)
+    pump = next(one for one in segments.search(document["id"])[0] if "P-17" in one["content"])
+
+    def found() -> set[bool]:
+        return {any(passage.segment_id == pump["id"] for passage in retrieve(
+            "oil for the pump P-17", [base], {"search_method": method, "top_k": 5}, count_hits=False))
+            for method in ("hybrid_search", "semantic_search", "full_text_search")}
+
+    assert found() == {True}
+    segments.update(dataset, document, pump, enabled=False)
+    assert found() == {False}
+    pump = segments.update(dataset, document, segments.get(base, pump["id"]), content="The pump P-17 drinks oil.")
+    assert not pump["enabled"]
+    assert found() == {False}  # a changed text is indexed anew, and stays off
+    if mode == "hierarchical_model":
+        segments.add_child(dataset, pump, "Oil for the pump P-17.")
+        assert found() == {False}
+    with db.write() as tx:  # as a release left it whose units did not know
+        before = tx.execute(t.units.select().order_by(t.units.c.serial)).all()
+        for column in ("heading", "enabled"):
+            tx.exec_driver_sql(f"ALTER TABLE knowledge_units DROP COLUMN {column}")
+        tx.exec_driver_sql("UPDATE alembic_version SET version_num = '0005'")
+    db.reset()  # a migration is a start of its own
+    migrate.upgrade()
+    with db.read() as tx:
+        assert tx.execute(t.units.select().order_by(t.units.c.serial)).all() == before
+    assert found() == {False}
+    segments.update(dataset, document, segments.get(base, pump["id"]), enabled=True)
+    assert found() == {True}

@@ -275,7 +275,7 @@ def _best(tx: Connection, dataset_ids: list[str], terms: Iterable[str], size: in
           ) -> list[tuple[int, float]]:
     """Return (serial, BM25) of the best rows with any of the terms, in SQLite."""
     within, part = _within(tx, dataset_ids, size)
-    sql, most = f"{_RANKED} ORDER BY rank LIMIT ?", limit if part == 1 else int(limit / part * 1.5) + 10
+    sql, most = f"{_RANKED} ORDER BY +rank LIMIT ?", limit if part == 1 else int(limit / part * 1.5) + 10
     while True:
         found = rows = db.rows(tx, sql, (_any(terms, within), most))
         if part < 1:

@@ -156,6 +156,7 @@ def update(dataset: dict[str, Any], document: dict[str, Any], row: dict[str, Any
         with db.write() as tx:
             tx.execute(t.segments.update().where(t.segments.c.id == row["id"]).values(
                 enabled=enabled, disabled_at=None if enabled else now, updated_at=now))
+            tx.execute(t.units.update().where(t.units.c.segment_id == row["id"]).values(enabled=enabled))
     changes = (content is not None and content != row["content"]) or (answer is not None and answer != row["answer"]) \
         or (keywords is not None and keywords != row["keywords"]) or regenerate
     if changes:
@@ -168,6 +169,7 @@ def update(dataset: dict[str, Any], document: dict[str, Any], row: dict[str, Any
         draft = units.draft(dataset["id"], chunk.Chunk(
             text, row["heading"] or [], row["place_kind"], row["place"], row["kind"], said, children, words or []),
             row["position"], origin=row["origin"])
+        draft.row = {"enabled": row["enabled"] if enabled is None else enabled}
         vectors = _embed(dataset, [draft])
         with db.write() as tx:
             units.forget(tx)
@@ -178,8 +180,7 @@ def update(dataset: dict[str, Any], document: dict[str, Any], row: dict[str, Any
             for table in (t.units, t.child_chunks):
                 tx.execute(table.update().where(table.c.segment_id == made["id"]).values(segment_id=row["id"]))
             tx.execute(t.segments.update().where(t.segments.c.id == made["id"]).values(
-                id=row["id"], created_at=row["created_at"], hit_count=row["hit_count"],
-                enabled=row["enabled"] if enabled is None else enabled))
+                id=row["id"], created_at=row["created_at"], hit_count=row["hit_count"]))
             units.collect_vectors(tx)
             _count_words(tx, document["id"])
         syncing.submit(dataset["id"])

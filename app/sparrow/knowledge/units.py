@@ -89,9 +89,10 @@ def store(tx: Connection, dataset_id: str, document_id: str, drafts: list[Draft]
             "indexing_at": now, "completed_at": now, "created_at": now, "updated_at": now,
             **item.row})
         serial = next(serials)
+        of_passage = {"dataset_id": dataset_id, "document_id": document_id, "segment_id": segment_id,
+                      "heading": chunk.heading, "enabled": rows[-1]["enabled"]}
         uses = "vk" if vectors and not chunk.children else "k"
-        units.append({"serial": serial, "dataset_id": dataset_id, "document_id": document_id,
-                      "segment_id": segment_id, "child_id": None, "hash": item.hash, "uses": uses,
+        units.append({**of_passage, "serial": serial, "child_id": None, "hash": item.hash, "uses": uses,
                       "synced": "v" not in uses})
         terms.append((serial, item.prepared))
         for number, (child, name) in enumerate(zip(chunk.children, item.hashes, strict=False), start=1):
@@ -101,8 +102,7 @@ def store(tx: Connection, dataset_id: str, document_id: str, drafts: list[Draft]
                              "segment_id": segment_id, "position": number, "content": child,
                              "word_count": len(child), "type": "automatic", "created_at": now, "updated_at": now,
                              **known})
-            units.append({"serial": next(serials), "dataset_id": dataset_id, "document_id": document_id,
-                          "segment_id": segment_id, "child_id": child_id, "hash": name,
+            units.append({**of_passage, "serial": next(serials), "child_id": child_id, "hash": name,
                           "uses": "v" if vectors else "", "synced": not vectors})
     tx.execute(t.segments.insert(), rows)
     if children:
@@ -116,10 +116,12 @@ def add_child(tx: Connection, segment: Any, child: dict[str, Any], name: str, *,
     """Insert one child chunk made by hand, with its unit."""
     tx.execute(t.child_chunks.insert(), child)
     if vectors:
-        tx.execute(t.units.insert(), {
-            "serial": _serials(tx, 1)[0], "dataset_id": segment["dataset_id"],
-            "document_id": segment["document_id"], "segment_id": segment["id"], "child_id": child["id"],
-            "hash": name, "uses": "v", "synced": False})
+        # Whether the passage is enabled now: the row that was given may be older than this transaction.
+        enabled = sa.select(t.segments.c.enabled).where(t.segments.c.id == segment["id"]).scalar_subquery()
+        tx.execute(t.units.insert().values(
+            serial=_serials(tx, 1)[0], dataset_id=segment["dataset_id"], document_id=segment["document_id"],
+            segment_id=segment["id"], child_id=child["id"], hash=name, uses="v", synced=False,
+            heading=segment["heading"], enabled=enabled))
 
 
 def remove(tx: Connection, condition) -> None:

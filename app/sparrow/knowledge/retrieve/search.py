@@ -229,22 +229,16 @@ def _by_words(query: str, dataset_ids: list[str], limit: int, allowed: set[str] 
               ) -> dict[int, _Hit]:
     """Return the units that have the question's words, or else (`translated`) have them in the other language."""
     more = 1 if allowed is None else 10
-    # SQLite ranks both at once, on two cores where there are two.
-    others = _beside(_found, keyword.translated, dataset_ids, query, CANDIDATES * more) if translated else list
-    found = [("bm25", limit, _found(keyword.search, dataset_ids, query, limit * more)),
-             ("translated", CANDIDATES, others())]
     with db.read() as tx:
+        found = [("bm25", limit, keyword.search(tx, dataset_ids, query, limit * more))]
+        if translated:
+            found.append(("translated", CANDIDATES, keyword.translated(tx, dataset_ids, query, CANDIDATES * more)))
         known = _units(tx, {serial for _, _, rows in found for serial, _ in rows}, allowed)
     hits: dict[int, _Hit] = {}
     for attribute, most, rows in found:
         for serial, value in [row for row in rows if row[0] in known][:most]:
             setattr(hits.setdefault(serial, known[serial]), attribute, value)
     return hits
-
-
-def _found(search: Callable[..., list[tuple[int, float]]], *given: Any) -> list[tuple[int, float]]:
-    with db.read() as tx:
-        return search(tx, *given)
 
 
 def _near(query: str, bases: list[dict[str, Any]], model: Embedder, limit: int, allowed: set[str] | None
@@ -318,10 +312,8 @@ def _units(tx, serials: Iterable[int], allowed: set[str] | None) -> dict[int, _H
         return {}
     # Numbers stand in the text of a statement: hundreds of bound values cost more than the search for them.
     rows = db.rows(
-        tx, "SELECT u.serial, u.segment_id, u.child_id, u.hash, u.dataset_id, u.document_id, s.heading "
-        "FROM knowledge_units u "
-        "JOIN segments s ON s.id = u.segment_id "
-        f"WHERE s.enabled AND u.serial IN ({', '.join(map(str, serials))})")
+        tx, "SELECT serial, segment_id, child_id, hash, dataset_id, document_id, heading FROM knowledge_units "
+        f"WHERE enabled AND serial IN ({', '.join(map(str, serials))})")
     return {row[0]: _Hit(*row[:5], f"{row[5]} {row[6]}", row[6]) for row in rows
             if allowed is None or row[5] in allowed}
 

@@ -13,6 +13,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     event,
+    true,
 )
 
 from ..types import Json
@@ -155,7 +156,7 @@ child_chunks = Table(
 
 # What the indexes hold: a serial number for each text that can be matched. It is the rowid of the keyword index,
 # the id in Chroma and the row's name in the vector file. uses: v (vector), k (keyword), vk (both).
-# synced: Chroma has it.
+# synced: Chroma has it. heading and enabled are the passage's, here for those who rank hundreds of units a question.
 units = Table(
     "knowledge_units", metadata,
     Column("serial", Integer, primary_key=True, autoincrement=True),
@@ -166,6 +167,8 @@ units = Table(
     Column("hash", String(64), nullable=False, index=True),
     Column("uses", String(2), nullable=False),
     Column("synced", Boolean, nullable=False, default=False),
+    Column("heading", Json, nullable=True),
+    Column("enabled", Boolean, nullable=False, server_default=true()),
     Index("ix_knowledge_units_dataset_id_synced", "dataset_id", "synced"),
     sqlite_autoincrement=True,  # a serial is never used twice, or an index could show a deleted text's number
 )
