@@ -18,7 +18,7 @@ TECHNIQUES = ("high_quality", "economy")
 PERMISSIONS = ("only_me", "all_team_members", "partial_members")
 MAX_NAME = 40
 MAX_DESCRIPTION = 400
-_ONE = t.datasets.select().where(t.datasets.c.id == sa.bindparam("id"))  # made once: every question reads a base
+_ONE = db.Lookup(t.datasets.select().where(t.datasets.c.id == sa.bindparam("id")))  # every question reads a base
 
 
 def default_retrieval(technique: str | None = "high_quality") -> dict[str, Any]:
@@ -74,12 +74,12 @@ def get(dataset_id: str, *, api: bool = False) -> dict[str, Any]:
     if not ids.is_uuid(dataset_id):
         raise NotFound("Dataset not found.")
     with db.read() as tx:
-        row = tx.execute(_ONE, {"id": dataset_id}).mappings().first()
+        row = _ONE.first(tx, {"id": dataset_id})
     if row is None:
         raise NotFound("Dataset not found.")
-    if api and not row["enable_api"]:
+    if api and not row.enable_api:
         raise Forbidden("Dataset api access is not enabled.")
-    return dict(row)
+    return row._asdict()
 
 
 def search(*, page: int = 1, limit: int = 20, keyword: str = "", tag_ids: list[str] | None = None,

@@ -14,6 +14,7 @@ from sparrow.storage.secrets import mask
 from sparrow.storage.tables.knowledge import dataset_keys
 
 MAX_KEYS = 10
+_KEY = db.Lookup(dataset_keys.select().where(dataset_keys.c.token_hash == sa.bindparam("hash")))
 _USED_EVERY = 600.0  # seconds: writing the last use on each call would cost an fsync
 
 
@@ -47,12 +48,12 @@ def delete(key_id: str) -> None:
 def authenticate(token: str) -> bool:
     """Tell whether a key opens the knowledge bases."""
     with db.read() as tx:
-        row = tx.execute(dataset_keys.select().where(dataset_keys.c.token_hash == _hash(token))).mappings().first()
+        row = _KEY.first(tx, {"hash": _hash(token)})
     if row is None:
         return False
-    if row["last_used_at"] is None or clock.now() - row["last_used_at"] > _USED_EVERY:
+    if row.last_used_at is None or clock.now() - row.last_used_at > _USED_EVERY:
         with db.write() as tx:
-            tx.execute(dataset_keys.update().where(dataset_keys.c.id == row["id"]).values(last_used_at=clock.now()))
+            tx.execute(dataset_keys.update().where(dataset_keys.c.id == row.id).values(last_used_at=clock.now()))
     return True
 
 

@@ -50,7 +50,7 @@ def sources(languages: tuple[str, ...]) -> list[tuple[str, bytes]]:
 
 def has(name: str) -> bool:
     """Tell whether a document or a section is one of the manuals'."""
-    return name.startswith(("kicad-", "mate-", "kernel-"))
+    return name.startswith(("kicad-", "mate-", "kernel-")) and not name.endswith(".txt")  # a manual page of `tune`
 
 
 def numbers(document: str, heading: list[str], content: str) -> tuple[list[str], list[str]]:

@@ -8,6 +8,7 @@ resident before the first question.
 from __future__ import annotations
 
 import fcntl
+import functools
 import logging
 import mmap
 import threading
@@ -26,7 +27,7 @@ _lock = threading.Lock()
 _maps: dict[str, mmap.mmap | None] = {}
 
 
-def words(parts: list[str], language: str) -> list[tuple[int, list[str]]]:
+def words(parts: list[str], language: str) -> list[tuple[int, tuple[str, ...]]]:
     """Return the words found in `parts`, the longest first taken: how many parts each is, and what it may be called.
 
     `parts` are the characters of a Chinese run (CHINESE) or stems of English words in order (ENGLISH).
@@ -45,11 +46,12 @@ def words(parts: list[str], language: str) -> list[tuple[int, list[str]]]:
     return out
 
 
-def look_up(word: str, language: str) -> list[str]:
+@functools.lru_cache(4096)  # a search for a word takes 17 steps, and questions of a box share their words
+def look_up(word: str, language: str) -> tuple[str, ...]:
     """Return what a word may be called otherwise, the likeliest first."""
     data = _open(language)
     if data is None or not word:
-        return []
+        return ()
     key = word.encode() + b"\t"
     low, high = 0, len(data)
     while low < high:  # a line begins at `low`, and one ends before `high`
@@ -58,12 +60,12 @@ def look_up(word: str, language: str) -> list[str]:
         end = data.find(b"\n", middle)
         line = data[start:end]
         if line.startswith(key):
-            return line[len(key):].decode().split("/")
+            return tuple(line[len(key):].decode().split("/"))
         if line < key:
             low = end + 1
         else:
             high = start
-    return []
+    return ()
 
 
 def folder() -> Path:

@@ -32,7 +32,8 @@ def matcher(query: str) -> Callable[[str | list[str] | None], float]:
     of both question and title that the other one has (Jaccard's, from the two parts).
     """
     asked = _terms(query)
-    others, length = keyword.translations(query)
+    found, length = keyword.translations(query)
+    others = [(size, list(map(_name, phrases))) for size, phrases in found]
 
     def match(heading: str | list[str] | None) -> float:
         title = _title(heading if isinstance(heading, str) else json.dumps(heading))
@@ -45,22 +46,27 @@ def matcher(query: str) -> Callable[[str | list[str] | None], float]:
     return match
 
 
-def _renamed(title: _Title, shared: frozenset[str], others: list[tuple[float, list[tuple[str, ...]]]], length: float
-             ) -> float:
+def _name(phrase: tuple[str, ...]) -> frozenset[str] | str:
+    """Return the stems of English words, or the characters of a Chinese one."""
+    if phrase[0].isascii():
+        return frozenset(map(keyword.stem, phrase))
+    return phrase[0] + "".join(term[-1] for term in phrase[1:])
+
+
+def _renamed(title: _Title, shared: frozenset[str], others: list[tuple[float, list[frozenset[str] | str]]],
+             length: float) -> float:
     """Return the match of a title by what the question's words are called otherwise, and by `shared` words."""
     words = {term for term in shared if term in title.latin}
     characters: set[int] = set()
     found = float(len(words))
-    for size, phrases in others:
+    for size, names in others:
         known = False
-        for phrase in phrases:
-            if phrase[0].isascii():
-                named = set(map(keyword.stem, phrase))
-                if named <= title.latin:
-                    words |= named
+        for name in names:
+            if isinstance(name, frozenset):
+                if name <= title.latin:
+                    words |= name
                     known = True
             else:
-                name = phrase[0] + "".join(term[-1] for term in phrase[1:])
                 at = title.text.find(name)
                 while at >= 0:
                     characters.update(range(at, at + len(name)))
