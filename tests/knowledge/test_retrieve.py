@@ -45,6 +45,25 @@ def test_a_small_base_beside_a_large_one_scores_the_same(library):
     assert none == []
 
 
+def test_words_are_counted_anew_when_the_index_has_grown(library):
+    """Remembered for a minute, the counts of a small index would have a large one ranked nearly whole."""
+    from sparrow.knowledge import keyword
+    from sparrow.storage import db
+
+    def counted(base: str) -> int:
+        with db.read() as tx:
+            keyword.search(tx, [base], "valve", 10)
+            return keyword._frequencies(tx, ["valve"])["valve"]
+
+    text = "\n\n".join(f"Valve {number} is stuck." for number in range(60))
+    rule = {"mode": "custom", "rules": {"pre_processing_rules": [], "segmentation": {
+        "separator": "\n\n", "max_tokens": 50, "chunk_overlap": 0}}}
+    base = library("few", {"0.md": text}, process_rule=rule)
+    before = counted(base)
+    assert before > 50  # so that it is remembered for long
+    assert counted(library("many", {f"{number}.md": text for number in range(3)}, process_rule=rule)) == 4 * before
+
+
 def test_the_index_may_grow_between_two_counts(library):
     """The number of rows is remembered for a moment, the frequency of a word for another."""
     from sparrow.knowledge import keyword

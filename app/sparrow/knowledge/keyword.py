@@ -48,6 +48,8 @@ _RANKED = ("SELECT rowid, -rank FROM knowledge_fts WHERE knowledge_fts MATCH ? "
 _frequency: dict[str, tuple[float, int]] = {}
 _FREQUENCY_SECONDS = 60.0
 _rows: tuple[float, int] = (0.0, 0)
+_GROWN = 0.1  # part of the index's rows: when it has so many more, what was counted holds no longer
+_counted = 0  # the last row when it was
 
 
 def tokens(text: str) -> list[str]:
@@ -156,6 +158,7 @@ def search(tx: Connection, dataset_ids: list[str], query: str, limit: int) -> li
     terms = query_terms(query)[:_MAX_TERMS * 2]
     if not terms or not dataset_ids:
         return []
+    _forget_if_grown(tx)
     counts = _frequencies(tx, terms)
     chosen = _rare(counts)
     if not chosen:
@@ -178,6 +181,7 @@ def translated(tx: Connection, dataset_ids: list[str], query: str, limit: int) -
     found, length = translations(query)
     if not found or not dataset_ids:
         return []
+    _forget_if_grown(tx)
     counts = _frequencies(tx, list({term for _, others in found for phrase in others for term in phrase}))
     size = _size(tx)
     weighed = []
@@ -306,6 +310,15 @@ def _idf(rows: int, count: int) -> float:
         return 0.8 * math.log(2 * rows + 1)
     rows = max(rows, count)  # the two are remembered at different moments while the index grows
     return max(math.log((rows - count + 0.5) / (count + 0.5)), 1e-6)
+
+
+def _forget_if_grown(tx: Connection) -> None:
+    """Have all counted anew if many rows came since: words that were rare would have several times as many ranked."""
+    global _rows, _counted
+    last = db.rows(tx, "SELECT max(serial) FROM knowledge_units")[0][0] or 0
+    if abs(last - _counted) > _rows[1] * _GROWN:
+        _frequency.clear()
+        _rows, _counted = (0.0, 0), last
 
 
 def _size(tx: Connection) -> int:
