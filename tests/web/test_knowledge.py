@@ -319,7 +319,10 @@ def test_an_answer_of_steps_keeps_its_lines(base, api):
 
 def test_a_passage_of_another_server_is_laid_out(base, api):
     """This box asks itself, as it would another one; there is no document to open a passage in."""
-    page, url = base
+    page, _ = base
+    url = filled(api, page.address, "Here", "manual.md", MANUAL)
+    page.goto(url)
+    page.locator("[data-status=available]").wait_for(timeout=240_000)
     api("PUT", "/outbound-rules", {"allow": ["127.0.0.1"], "deny": []})
     key = api("POST", "/dataset-keys", {"name": "itself"})["token"]
     server = api("POST", "/datasets/external-knowledge-api",
