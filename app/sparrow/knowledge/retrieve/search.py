@@ -53,11 +53,12 @@ _BASE = db.Lookup(t.datasets.select().where(t.datasets.c.id == sa.bindparam("bas
 _USABLE = sa.and_(t.documents.c.enabled.is_(True), t.documents.c.archived.is_(False))
 _BARRED = db.Lookup(sa.select(
     sa.exists().where(t.documents.c.dataset_id == sa.bindparam("base"), sa.not_(_USABLE)).label("some")))
-_PASSAGE = db.Lookup(
+# Made once: to put such a statement together takes as long as to run it.
+_PASSAGES = (
     sa.select(t.segments, t.documents.c.name.label("document_name"), t.documents.c.doc_metadata,
               t.documents.c.data_source_type, t.documents.c.file_id)
     .join(t.documents, t.documents.c.id == t.segments.c.document_id)
-    .where(t.segments.c.id == sa.bindparam("id")))
+    .where(t.segments.c.id.in_(sa.bindparam("ids", expanding=True))))
 
 Rerank = Callable[[str, str, str, list[str]], list[float]]  # provider, model, query, texts to scores 0..1
 
@@ -397,13 +398,13 @@ def _passages(bases: list[dict[str, Any]], hits: list[_Hit], limit: int) -> list
         return []
     names = {base["id"]: base["name"] for base in bases}
     with db.read() as tx:
-        rows = {segment_id: _PASSAGE.first(tx, {"id": segment_id}) for segment_id in scores}
+        rows = {row.id: row for row in tx.execute(_PASSAGES, {"ids": list(scores)})}
         wanted = [child for found in children.values() for child in found]
         texts = {row["id"]: row for row in tx.execute(t.child_chunks.select().where(
             t.child_chunks.c.id.in_(wanted))).mappings()} if wanted else {}
     out = []
     for segment_id, score in scores.items():
-        row = rows[segment_id]
+        row = rows.get(segment_id)
         if row is None:
             continue
         matched = [{"id": child, "content": texts[child]["content"], "position": texts[child]["position"],
