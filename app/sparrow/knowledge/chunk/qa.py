@@ -36,8 +36,15 @@ def pairs(blocks: Iterable[Block], rule: Rule, *, ask: Ask | None = None, langua
     """
     rest: list[Block] = []
     waiting = None
+    head: list[str] = []
     for block in blocks:
-        found = list(_written(block))
+        if block.kind == "table":
+            table = _cells(block)
+            # A long table comes in parts, each with its first row as the header.
+            found = list(_rows(block, table, again=table[0] == head))
+            head = table[0]
+        else:
+            found = list(_written(block))
         if not found and _starts_question(block.text) and not _ANSWER.search(block.text):
             waiting = block
             continue
@@ -89,17 +96,25 @@ def _starts_question(text: str) -> bool:
     return bool(_QUESTION.match(text))
 
 
-def _written(block: Block) -> Iterator[Chunk]:
-    if block.kind == "table":
-        rows = [[cell.strip().replace("\\|", "|").replace(BREAK, "\n")
-                 for cell in re.split(r"(?<!\\)\|", line.strip())[1:-1]]
-                for line in block.text.split("\n")]
-        if all(len(row) == 2 for row in rows) and len(rows) > 2:
-            named = any(word in "".join(rows[0]).lower() for word in ("question", "answer", "问", "答"))
-            for number, row in enumerate(rows):
-                if number == 1 or (number == 0 and named) or not (row[0] and row[1]):
-                    continue
-                yield Chunk(" ".join(row[0].split()), block.heading, block.place_kind, block.place, answer=row[1])
+def _cells(table: Block) -> list[list[str]]:
+    return [[cell.strip().replace("\\|", "|").replace(BREAK, "\n")
+             for cell in re.split(r"(?<!\\)\|", line.strip())[1:-1]]
+            for line in table.text.split("\n")]
+
+
+def _rows(block: Block, table: list[list[str]], *, again: bool) -> Iterator[Chunk]:
+    """Yield the pairs of a table of two columns; its first row is none if it names them or came before (`again`)."""
+    if len(table) < 3 or any(len(row) != 2 for row in table):
         return
+    begin = 2 if again or any(word in "".join(table[0]).lower() for word in ("question", "answer", "问", "答")) else 0
+    places = [*[block.place] * (len(table) - len(block.rows)), *block.rows]
+    if len(block.rows) == len(table) - 1:
+        places[0] = block.rows[0]
+    for number, row in enumerate(table[begin:], start=begin):
+        if number != 1 and row[0] and row[1]:
+            yield Chunk(" ".join(row[0].split()), block.heading, block.place_kind, places[number], answer=row[1])
+
+
+def _written(block: Block) -> Iterator[Chunk]:
     if _starts_question(block.text):
         yield from parse_pairs(block.text, Chunk("", block.heading, block.place_kind, block.place))

@@ -117,37 +117,45 @@ def _beginning(blocks: list[Block]) -> str:
     return " ".join(text.split())[:_TITLE].strip()
 
 
-def _cut(block: Block, limit: int, overlap: int) -> list[str]:
+def _cut(block: Block, limit: int, overlap: int) -> list[Block]:
     """Return the parts of one block; tables keep their header, code is cut at lines."""
     if estimate(block.text) <= limit:
-        return [block.text]
+        return [block]
     if block.kind == "table":
-        return _rows(block.text, limit)
-    return pack(block.text, limit, overlap)
+        return _rows(block, limit)
+    return [msgspec.structs.replace(block, text=part) for part in pack(block.text, limit, overlap)]
 
 
-def _rows(text: str, limit: int) -> list[str]:
-    lines = text.split("\n")
+def _rows(block: Block, limit: int) -> list[Block]:
+    lines = block.text.split("\n")
     head, rows = lines[:2], lines[2:]
     room = limit - estimate("\n".join(head))
     if room < limit // 3 or not rows:  # a header that fills the chunk is no header
-        return pack(text, limit)
-    out, current, size = [], [], 0
-    for row in rows:
+        return [msgspec.structs.replace(block, text=part) for part in pack(block.text, limit)]
+    # Of a sheet the parts are cited by its name.
+    places = block.rows[-len(rows):] if block.rows and block.place_kind == "line" else [block.place] * len(rows)
+    out: list[Block] = []
+    current: list[str] = []
+    size = 0
+
+    def flush(end: int) -> None:
+        nonlocal current, size
+        if current:
+            place = places[end - len(current)] if out else block.place
+            out.append(msgspec.structs.replace(block, text="\n".join(head + current), place=place))
+        current, size = [], 0
+
+    for number, row in enumerate(rows):
         count = estimate(row) + 1
         if count > room:
-            if current:
-                out.append("\n".join(head + current))
-                current, size = [], 0
-            out += pack(row, limit)
+            flush(number)
+            out += [msgspec.structs.replace(block, text=part, place=places[number]) for part in pack(row, limit)]
             continue
-        if current and size + count > room:
-            out.append("\n".join(head + current))
-            current, size = [], 0
+        if size + count > room:
+            flush(number)
         current.append(row)
         size += count
-    if current:
-        out.append("\n".join(head + current))
+    flush(len(rows))
     return out
 
 
@@ -178,17 +186,17 @@ def _sections(blocks: Iterable[Block], segmentation: Segmentation) -> Iterator[C
             parts.append((block.text, estimate(block.text)))
             size += parts[-1][1]
             continue
-        for text in _cut(block, limit - min(size if not body else 0, limit // 3), overlap):
-            count = estimate(text)
+        for part in _cut(block, limit - min(size if not body else 0, limit // 3), overlap):
+            count = estimate(part.text)
             if body and size + count > limit:
                 yield from flush(carry=True)
-            first = first or block
-            parts.append((text, count))
+            first = first or part
+            parts.append((part.text, count))
             size += count
             body += count
             # The heading path of a chunk is that of its text, not of a heading that only ends it.
             if body == count:
-                first = msgspec.structs.replace(block, place=first.place, place_kind=first.place_kind)
+                first = msgspec.structs.replace(part, place=first.place, place_kind=first.place_kind)
     if body:
         yield from flush()
     elif parts:  # a document of headings only
@@ -199,9 +207,9 @@ def _sections(blocks: Iterable[Block], segmentation: Segmentation) -> Iterator[C
 def _separated(blocks: Iterable[Block], segmentation: Segmentation) -> Iterator[Chunk]:
     """Cut the running text at the separator; parts over the limit are cut on at gentler boundaries."""
     for text, block in _parts(blocks, segmentation.separator):
-        piece = msgspec.structs.replace(block, text=text)
+        piece = block if text == block.text else msgspec.structs.replace(block, text=text, rows=[])
         for part in _cut(piece, segmentation.max_tokens, segmentation.chunk_overlap):
-            yield Chunk(part, block.heading, block.place_kind, block.place, block.kind)
+            yield Chunk(part.text, part.heading, part.place_kind, part.place, part.kind)
 
 
 def _parts(blocks: Iterable[Block], separator: str) -> Iterator[tuple[str, Block]]:
@@ -250,11 +258,11 @@ def _parents(blocks: Iterable[Block], rule: Rule) -> Iterator[Chunk]:
         texts, size, first = [], 0, None
         for block in blocks:
             first = first or block
-            for text in _cut(block, FULL_DOCUMENT_TOKENS, 0):
-                size += estimate(text)
+            for part in _cut(block, FULL_DOCUMENT_TOKENS, 0):
+                size += estimate(part.text)
                 if size > FULL_DOCUMENT_TOKENS:
                     break
-                texts.append(text)
+                texts.append(part.text)
             if size > FULL_DOCUMENT_TOKENS:
                 break
         if texts:

@@ -14,7 +14,8 @@ class Block(msgspec.Struct, array_like=True):
 
     `kind`: text | heading | table | code. `place_kind` says what `place` counts: page, slide, sheet, line, time
     or "" where the format has no places. `heading` is the path of headings above the block, outermost first;
-    a heading block's own text is the last of its path. A table is Markdown with its header row first.
+    a heading block's own text is the last of its path. A table is Markdown with its header row first; `rows` are the
+    places of its rows in formats that count them: a header that is repeated for more rows has none.
     """
 
     text: str
@@ -22,6 +23,7 @@ class Block(msgspec.Struct, array_like=True):
     place_kind: str = ""
     place: str = ""
     heading: list[str] = []
+    rows: list[str] = []
 
 
 class Notice(msgspec.Struct):

@@ -11,27 +11,31 @@ from pathlib import Path
 from .blocks import Block, Event, ParseError
 from .charset import decode
 from .headings import MAX_TITLE
-from .tables import ROWS_PER_BLOCK, blocks, titled
+from .tables import Numbered, numbered, titled
 
 
 def parse(path: Path, images) -> Iterator[Event]:
     """Yield the rows of a delimited file; the place counts lines."""
-    line = 1
     titles, table = titled(rows(decode(path.read_bytes())))
     if titles:
         yield Block("\n".join(titles), "heading", "line", "1", [titles[0][:MAX_TITLE]])
-    for text in blocks(table):
-        yield Block(text, "table", "line", str(line), [titles[0][:MAX_TITLE]] if titles else [])
-        line += ROWS_PER_BLOCK
+    for text, lines in numbered(table):
+        yield Block(text, "table", "line", str(lines[0]), [titles[0][:MAX_TITLE]] if titles else [],
+                    list(map(str, lines)))
 
 
-def rows(text: str) -> Iterator[list[str]]:
-    """Yield the rows of delimited text; the delimiter is the one that splits the first lines most evenly."""
+def rows(text: str) -> Iterator[Numbered]:
+    """Yield the lines where rows of delimited text begin, and the rows; the delimiter is the one that splits the first
+    lines most evenly."""
     csv.field_size_limit(16 << 20)
     told = re.match(r"sep=(.)\n", text)  # a line that Excel writes and does not show
     text = text[told.end():] if told else text
     try:
-        yield from csv.reader(io.StringIO(text, newline=""), delimiter=told[1] if told else delimiter(text))
+        table = csv.reader(io.StringIO(text, newline=""), delimiter=told[1] if told else delimiter(text))
+        line = first = 2 if told else 1
+        for row in table:
+            yield line, row
+            line = first + table.line_num  # a cell may have several lines
     except csv.Error as error:
         raise ParseError(f"The table cannot be read: {error}.", code="corrupt_file") from error
 

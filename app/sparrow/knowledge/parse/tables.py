@@ -66,17 +66,20 @@ def spread(rows: Iterable[Iterable[tuple[str, int, int]]]) -> Iterator[list[str]
         yield line
 
 
-def titled(rows: Iterable[list[object]]) -> tuple[list[str], Iterator[list[object]]]:
+Numbered = tuple[int, list[object]]  # a row and where it stands
+
+
+def titled(rows: Iterable[Numbered]) -> tuple[list[str], Iterator[Numbered]]:
     """Return the title lines that stand above a table in cells of their own, and the rows from its header on."""
     rows = iter(rows)
-    above: list[list[object]] = []
-    for row in rows:
+    above: list[Numbered] = []
+    for number, row in rows:
         filled = sum(value not in (None, "") for value in row)
         if filled > 1 and len(above) <= MAX_TITLES:
-            return [" ".join(str(value).split()) for one in above for value in one if value not in (None, "")], \
-                chain([row], rows)
+            return [" ".join(str(value).split()) for _, one in above for value in one if value not in (None, "")], \
+                chain([(number, row)], rows)
         if filled:
-            above.append(row)
+            above.append((number, row))
         if len(above) > MAX_TITLES:
             break
     return [], chain(above, rows)
@@ -84,17 +87,23 @@ def titled(rows: Iterable[list[object]]) -> tuple[list[str], Iterator[list[objec
 
 def blocks(rows: Iterable[Iterable[object]], size: int = ROWS_PER_BLOCK) -> Iterator[str]:
     """Yield Markdown tables of at most `size` rows, each with the header: a sheet of any length stays flat."""
-    header, group, yielded = None, [], False
-    for row in rows:
-        row = list(row)
-        if not any(value not in (None, "") for value in row):
+    for text, _ in numbered(((0, list(row)) for row in rows), size):
+        yield text
+
+
+def numbered(rows: Iterable[Numbered], size: int = ROWS_PER_BLOCK) -> Iterator[tuple[str, list[int]]]:
+    """Yield tables as `blocks` does, with the numbers of their rows, and of the header where it is not repeated."""
+    header, group, numbers = None, [], []
+    for number, row in rows:
+        if not any(str(value).strip() for value in row if value is not None):
             continue
         if header is None:
-            header = row
+            header, numbers = row, [number]
             continue
         group.append(row)
+        numbers.append(number)
         if len(group) >= size:
-            yield markdown([header, *group])
-            group, yielded = [], True
-    if group or (header is not None and not yielded):
-        yield markdown([header, *group])
+            yield markdown([header, *group]), numbers
+            group, numbers = [], []
+    if numbers:
+        yield markdown([header, *group]), numbers

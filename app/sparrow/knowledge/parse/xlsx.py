@@ -12,7 +12,7 @@ from . import drawings
 from .archive import Archive
 from .blocks import Block, Event, ParseError, Progress
 from .headings import MAX_TITLE
-from .tables import MAX_COLUMNS, blocks, titled
+from .tables import MAX_COLUMNS, Numbered, numbered, titled
 
 _MERGE = re.compile(rb"<(?:\w+:)?mergeCell\s[^>]*?ref=\"([A-Z]+)(\d+):[A-Z]+(\d+)\"")
 _MAX_MERGED = 2000  # rows of one merged cell
@@ -54,8 +54,8 @@ def _sheet(sheet, archive: Archive, images) -> Iterator[Event]:
     if titles:
         heading = [sheet.title, titles[0][:MAX_TITLE]]
         yield Block("\n".join(titles), "heading", "sheet", sheet.title, heading)
-    for text in blocks(rows):
-        yield Block(text, "table", "sheet", sheet.title, heading)
+    for text, numbers in numbered(rows):
+        yield Block(text, "table", "sheet", sheet.title, heading, [f"{sheet.title}!{number}" for number in numbers])
     drawing = archive.related(part, "drawing")
     if drawing is None:
         return
@@ -87,7 +87,7 @@ def _merged(data: bytes) -> dict[int, list[int]]:
     return found
 
 
-def _rows(sheet, merged: dict[int, list[int]]) -> Iterator[list[object]]:
+def _rows(sheet, merged: dict[int, list[int]]) -> Iterator[Numbered]:
     sheet.reset_dimensions()  # the declared size is often wrong
     above: list[object] = []
     for number, row in enumerate(sheet.iter_rows(max_col=MAX_COLUMNS), start=1):
@@ -100,7 +100,7 @@ def _rows(sheet, merged: dict[int, list[int]]) -> Iterator[list[object]]:
                     values += [None] * (column + 1 - len(values))
                     values[column] = above[column]
         above = values or above
-        yield values
+        yield number, values
 
 
 def _plain(cell) -> object:
