@@ -70,6 +70,13 @@ def give_back(job_id: str, worker: str | None) -> int:
         return tx.execute(jobs.update().where(mine).values(state="queued", worker=None, updated_at=now)).rowcount
 
 
+def put_back(me: str) -> None:
+    """Return the jobs that a stopping worker has ended to the queue; a stop is no failure of theirs."""
+    with db.write() as tx:
+        tx.execute(jobs.update().where(jobs.c.worker == me, jobs.c.state == "running").values(
+            state="queued", worker=None, attempts=jobs.c.attempts - 1, updated_at=clock.now()))
+
+
 def _is_gone(owner: str, renewed: float) -> bool:
     place, _, rest = owner.partition(":")
     if place == _place():

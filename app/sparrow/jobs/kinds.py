@@ -38,6 +38,9 @@ KINDS: dict[str, tuple[str, str, int]] = {
 GIVEN_UP: dict[str, tuple[str, str]] = {"index_document": ("sparrow.knowledge.indexing", "given_up")}
 # Kinds of which one process runs several: many files are added at once, and each takes a moment.
 IN_TURN = frozenset(("index_document",))
+# Kinds that a stop of the worker waits for: what a workflow has done outside cannot be done again. All others go on, or
+# begin again, with the next worker.
+WAITED_FOR = frozenset(("run_schedule", "expire_forms"))
 
 
 def load(kind: str) -> Callable[[dict[str, Any], JobContext], None]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import threading
 import time
 from contextlib import suppress
@@ -45,12 +46,22 @@ def main(*, burst: bool = False) -> None:
         def fork_work_horse(self, job, queue):
             with _closed_at_fork:
                 super().fork_work_horse(job, queue)
+            if self._stop_requested:  # at the moment of the fork
+                self._end_child()
 
         def execute_job(self, job, queue):
             global _running, _forked_at
-            _forked_at, _running = clock.now(), job.id
+            _forked_at, _running, self._kind = clock.now(), job.id, job.description
             super().execute_job(job, queue)  # an error in here ends the worker, and the child with it
             _running = ""
+
+        def request_stop(self, signum, frame):
+            super().request_stop(signum, frame)  # does not return while no job runs
+            self._end_child()
+
+        def _end_child(self):
+            if self.horse_pid and self._kind not in kinds.WAITED_FOR:
+                os.kill(self.horse_pid, signal.SIGKILL)
 
     migrate.wait()
     connection = _connect()
@@ -66,6 +77,8 @@ def main(*, burst: bool = False) -> None:
         threading.Thread(target=_dispatch_forever, args=(rq_queue,), daemon=True, name="dispatcher").start()
     worker = ForkWorker([rq_queue], connection=connection, serializer=JSONSerializer)
     worker.work(burst=burst, logging_level="WARNING")
+    with _closed_at_fork:
+        claim.put_back(run.owner)
 
 
 def recover(rq_queue) -> None:
@@ -101,7 +114,7 @@ def dispatch(rq_queue) -> int:
             continue
         timeout = kinds.KINDS[kind][2] if kind in kinds.KINDS else 60
         rq_queue.enqueue_call("sparrow.jobs.run.run_job", args=(job_id,), job_id=job_id, timeout=timeout,
-                              result_ttl=0, failure_ttl=FAILURE_TTL)
+                              description=kind, result_ttl=0, failure_ttl=FAILURE_TTL)
         count += 1
     return count
 

@@ -28,6 +28,7 @@ KINDS = ("note", "fail", "slow", "count_databases", "die", "crowd", "crowd_that_
 def note(payload, context):
     with db.write() as tx:
         tx.execute(notes.insert(), {"name": payload["name"], "value": context.job_id, "updated_at": 0.0})
+    time.sleep(payload.get("seconds", 0))
 
 
 def fail(payload, context):
@@ -104,6 +105,7 @@ from sparrow.jobs import claim, kinds, run, worker
 for name in {KINDS}:
     kinds.KINDS[name] = ("{HERE}", name, 60)
 kinds.IN_TURN = frozenset(("crowd", "crowd_that_dies"))
+kinds.WAITED_FOR = frozenset(("note",))
 worker.main()
 """
 
@@ -244,6 +246,25 @@ def test_a_killed_worker_loses_no_job(redis, start_worker):
     wait_for(lambda: "a" in _notes())
     queue.cancel("k")
     wait_for(lambda: state(waiting) == "succeeded")
+
+
+def test_a_worker_that_is_stopped_waits_for_no_job_that_can_go_on_later(redis, start_worker):
+    process = start_worker()
+    running = queue.submit("slow", {"name": "a"}, key="k")
+    wait_for(lambda: "a" in _notes())
+    process.terminate()
+    assert process.wait(5) == 0
+    with db.read() as tx:
+        assert tx.execute(sa.select(jobs.c.state, jobs.c.attempts).where(jobs.c.id == running)).one() == ("queued", 0)
+
+
+def test_a_worker_that_is_stopped_waits_for_what_cannot_be_done_again(redis, start_worker):
+    process = start_worker()
+    running = queue.submit("note", {"name": "a", "seconds": 2})
+    wait_for(lambda: "a" in _notes())
+    process.terminate()
+    assert process.wait(10) == 0
+    assert state(running) == "succeeded"
 
 
 def test_a_new_worker_leaves_the_jobs_of_one_that_lives(redis, start_worker):
