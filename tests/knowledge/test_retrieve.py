@@ -102,8 +102,8 @@ def test_a_model_reads_conditions_out_of_the_question(library, monkeypatch):
     base = library("reports", {"2023.md": "Revenue was good.", "2024.md": "Revenue was better."})
     field = fields.create_field(base, "year", "number")
     rows = documents.search(base)[0]
-    fields.set_values(base, [{"document_id": row["id"], "metadata_list": [
-        {"id": field["id"], "name": "year", "value": int(row["name"][:4])}]} for row in rows])
+    fields.set_values(base, [fields.DocumentMetadata(row["id"], [
+        fields.MetadataValue(field["id"], "year", int(row["name"][:4]))]) for row in rows])
     asked = []
 
     def asker(reply):

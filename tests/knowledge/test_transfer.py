@@ -52,11 +52,10 @@ def filled() -> str:
     waiting = files.save(io.BytesIO(b"Not yet indexed: the colour is teal."), "later.txt")
     documents.add_files(base, [waiting["id"]])
     field = fields.create_field(base, "maker", "string")
-    fields.set_values(base, [{"document_id": first["id"], "metadata_list": [
-        {"id": field["id"], "name": "maker", "value": "KSB"}]}])
+    fields.set_values(base, [fields.DocumentMetadata(first["id"], [fields.MetadataValue(field["id"], "maker", "KSB")])])
     fields.bind([fields.create_tag("machines")["id"]], base, on=True)
     row = segments.add(datasets.get(base), documents.get(base, first["id"]), [
-        {"content": "The warranty lasts 36 months.", "keywords": ["guarantee"]}])[0]
+        segments.NewSegment(content="The warranty lasts 36 months.", keywords=["guarantee"])])[0]
     segments.update(datasets.get(base), documents.get(base, first["id"]), row, enabled=False)
     return base
 

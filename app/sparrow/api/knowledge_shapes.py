@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from sparrow.knowledge import datasets, documents, external
-from sparrow.knowledge.retrieve import Passage
+from sparrow.knowledge.retrieve import Passage, forms
 from sparrow.knowledge.retrieve.filters import BUILT_IN
 from sparrow.storage import db
 from sparrow.storage.tables.files import files as file_table
@@ -168,7 +168,9 @@ def _dataset(row: dict[str, Any], fact: dict[str, Any]) -> Dataset:
         document_count=fact["document_count"], word_count=fact["word_count"], created_at=int(row["created_at"]),
         updated_at=int(row["updated_at"]), embedding_model=row["embedding_model"] or None,
         embedding_model_provider=row["embedding_model_provider"] or None,
-        retrieval_model_dict=row["retrieval_model"], summary_index_setting=row["summary_index_setting"],
+        retrieval_model_dict=forms.filled("retrieval_model", row["retrieval_model"] or {},
+                                          datasets.default_retrieval(row["indexing_technique"])),
+        summary_index_setting=forms.filled("summary_index_setting", row["summary_index_setting"]),
         tags=fact["tags"], doc_form=row["doc_form"], external_knowledge_info=info,
         external_retrieval_model=row["external_retrieval_model"], doc_metadata=fact["metadata"],
         built_in_field_enabled=row["built_in_field_enabled"], icon_info=row["icon_info"],

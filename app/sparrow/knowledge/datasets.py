@@ -42,7 +42,8 @@ def create(name: str, *, description: str = "", indexing_technique: str | None =
     _one_of(permission, PERMISSIONS, "permission")
     _one_of(provider, ("vendor", "external"), "provider")
     _one_of(doc_form, chunk.rules.DOC_FORMS, "doc_form")
-    _check_retrieval(retrieval_model)
+    check_objects(retrieval_model=retrieval_model, external_retrieval_model=external_retrieval_model,
+                  summary_index_setting=summary_index_setting)
     if len(description) > MAX_DESCRIPTION:
         raise BadRequest(f"Description cannot exceed {MAX_DESCRIPTION} characters.", params="description")
     if provider == "external":
@@ -116,11 +117,10 @@ def update(dataset_id: str, changes: dict[str, Any]) -> dict[str, Any]:
         elif key == "permission":
             _one_of(value, PERMISSIONS, key)
             values[key] = value
-        elif key == "retrieval_model":
-            _check_retrieval(value)
+        elif key in ("retrieval_model", "external_retrieval_model", "summary_index_setting"):
+            check_objects(**{key: value})
             values[key] = value
-        elif key in ("external_retrieval_model", "summary_index_setting", "icon_info",
-                     "process_rule", "enable_api", "external_knowledge_id"):
+        elif key in ("icon_info", "process_rule", "enable_api", "external_knowledge_id"):
             values[key] = value
         elif key == "external_knowledge_api_id":
             external.get(value)
@@ -309,11 +309,15 @@ def _one_of(value: Any, allowed: tuple[str, ...], name: str) -> None:
         raise BadRequest(f"{name} must be one of {', '.join(allowed)}.", params=name)
 
 
-def _check_retrieval(given: dict[str, Any] | None) -> None:
-    """Refuse settings that every later question would be refused for."""
-    from sparrow.knowledge.retrieve import settings
+def check_objects(**given: dict[str, Any] | None) -> None:
+    """Refuse retrieval_model, external_retrieval_model and summary_index_setting that are not as Dify's are, or for
+    which every later question would be refused."""
+    from sparrow.knowledge.retrieve import forms, settings
 
-    settings.parse(given)
+    for name, value in given.items():
+        forms.check(name, value)
+        if name != "summary_index_setting":
+            settings.parse(value)
 
 
 def _duplicate() -> Conflict:

@@ -31,10 +31,11 @@ def add_files(dataset_id: str, file_ids: list[str], *, process_rule: dict | None
     if not file_ids:
         raise BadRequest("No file was given.", code="no_file_uploaded", params="file_ids")
     rows = [files.get(file_id) for file_id in file_ids]
-    dataset = _prepare(dataset_id, doc_form, indexing_technique)
+    dataset = datasets.get(dataset_id)
+    check_new(dataset, doc_form, indexing_technique, process_rule)
     form = doc_form or dataset["doc_form"] or "text_model"
     rule = process_rule or dataset["process_rule"] or chunk.rules.default()
-    chunk.rules.parse(rule, form)
+    _settle(dataset, form, indexing_technique)
     batch = time.strftime("%Y%m%d%H%M%S", time.gmtime(clock.now())) + ids.new_id()[-6:]
     now = clock.now()
     made = []
@@ -61,8 +62,7 @@ def add_files(dataset_id: str, file_ids: list[str], *, process_rule: dict | None
 def add_text(dataset_id: str, name: str, text: str, **options: Any) -> tuple[dict[str, Any], str]:
     """Add pasted text as a document; the text is kept as a file, so that it can be re-chunked and downloaded."""
     name = clean_name(name)
-    dataset = datasets.get(dataset_id)
-    _prepare(dataset["id"], options.get("doc_form"), options.get("indexing_technique"), check_only=True)
+    check_new(datasets.get(dataset_id), *map(options.get, ("doc_form", "indexing_technique", "process_rule")))
     file = save_text(name, text)
     rows, batch = add_files(dataset_id, [file["id"]], info={file["id"]: {"name": name, "type": "upload_file"}},
                             **options)
@@ -250,11 +250,9 @@ def reindex(dataset_id: str, document_id: str, *, process_rule: dict | None = No
             file_id: str | None = None, name: str | None = None, doc_language: str | None = None) -> dict[str, Any]:
     """Cut and index a document anew: with another rule, or another text. Its passages are replaced."""
     row = get(dataset_id, document_id)
-    if row["archived"]:
-        raise Forbidden("The archived document is not editable.", code="archived_document_immutable")
+    check_again(row, process_rule, doc_form)
     form = doc_form or row["doc_form"]
     rule = process_rule or row["process_rule"]
-    chunk.rules.parse(rule, form)
     info = row["data_source_info"] or {}
     old_files = list(info.get("images") or [])
     with db.write() as tx:
@@ -280,6 +278,13 @@ def reindex(dataset_id: str, document_id: str, *, process_rule: dict | None = No
     for old in old_files:  # pictures are taken out of the original anew
         files.delete(old)
     return get(dataset_id, document_id)
+
+
+def check_again(row: dict[str, Any], process_rule: dict | None, doc_form: str | None = None) -> None:
+    """Raise Forbidden for an archived document, BadRequest for a rule by which it cannot be cut anew."""
+    if row["archived"]:
+        raise Forbidden("The archived document is not editable.", code="archived_document_immutable")
+    chunk.rules.parse(process_rule or row["process_rule"], doc_form or row["doc_form"])
 
 
 def check_job(payload: dict[str, Any], context: Any) -> None:
@@ -311,10 +316,8 @@ def clean_name(name: str) -> str:
     return name[:MAX_NAME]
 
 
-def _prepare(dataset_id: str, doc_form: str | None, technique: str | None, *, check_only: bool = False
-             ) -> dict[str, Any]:
-    """Settle the technique and form of an empty base by its first document."""
-    dataset = datasets.get(dataset_id)
+def check_new(dataset: dict[str, Any], doc_form: str | None, technique: str | None, rule: dict | None) -> None:
+    """Raise BadRequest where a base takes no document of such a kind; nothing of it is stored yet."""
     if dataset["provider"] == "external":
         raise BadRequest("An external knowledge base takes no documents.")
     if technique is not None and technique not in datasets.TECHNIQUES:
@@ -326,18 +329,19 @@ def _prepare(dataset_id: str, doc_form: str | None, technique: str | None, *, ch
                          params="doc_form")
     if doc_form == "hierarchical_model" and (technique or dataset["indexing_technique"]) == "economy":
         raise BadRequest("Parent-child chunking needs the high-quality index.", params="doc_form")
-    if check_only:
-        return dataset
+    chunk.rules.parse(rule or dataset["process_rule"], doc_form or dataset["doc_form"] or "text_model")
+
+
+def _settle(dataset: dict[str, Any], doc_form: str, technique: str | None) -> None:
+    """Settle the technique and form of an empty base by its first document."""
     values = {}
     if not dataset["indexing_technique"]:
         values["indexing_technique"] = technique or "high_quality"
     if not dataset["doc_form"]:
-        values["doc_form"] = doc_form or "text_model"
+        values["doc_form"] = doc_form
     if values:
         with db.write() as tx:
-            tx.execute(t.datasets.update().where(t.datasets.c.id == dataset_id).values(**values))
-        dataset = {**dataset, **values}
-    return dataset
+            tx.execute(t.datasets.update().where(t.datasets.c.id == dataset["id"]).values(**values))
 
 
 def _status_condition(status: str):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 
 from sparrow import clock, ids
@@ -17,6 +18,22 @@ from .retrieve.filters import BUILT_IN
 TYPES = ("string", "number", "time")
 BUILT_IN_TYPES = {"document_name": "string", "uploader": "string", "upload_date": "time",
                   "last_update_date": "time", "source": "string"}
+
+
+class MetadataValue(msgspec.Struct):
+    """A field's value of a document."""
+
+    id: str
+    name: str
+    value: str | int | float | bool | None = None
+
+
+class DocumentMetadata(msgspec.Struct):
+    """What to set of a document; a partial update leaves the other fields as they are."""
+
+    document_id: str
+    metadata_list: list[MetadataValue]
+    partial_update: bool = False
 
 
 def describe(dataset: dict[str, Any]) -> dict[str, Any]:
@@ -84,20 +101,20 @@ def switch_built_in(dataset_id: str, action: str) -> None:
         tx.execute(t.datasets.update().where(t.datasets.c.id == dataset_id).values(built_in_field_enabled=enabled))
 
 
-def set_values(dataset_id: str, operations: list[dict[str, Any]]) -> None:
-    """Set documents' metadata: `{document_id, metadata_list: [{id, name, value}], partial_update}` each."""
+def set_values(dataset_id: str, operations: list[DocumentMetadata]) -> None:
+    """Set documents' metadata."""
     known = {field["id"]: field for field in list_fields(dataset_id)}
     changes: dict[str, dict[str, Any]] = {}
     for operation in operations:
-        row = documents.get(dataset_id, str(operation.get("document_id")))
-        values = dict(row["doc_metadata"] or {}) if operation.get("partial_update") else {}
-        for entry in operation.get("metadata_list") or []:
-            field = known.get(entry.get("id"))
+        row = documents.get(dataset_id, operation.document_id)
+        values = dict(row["doc_metadata"] or {}) if operation.partial_update else {}
+        for entry in operation.metadata_list:
+            field = known.get(entry.id)
             if field is None:
-                if entry.get("name") in BUILT_IN:
+                if entry.name in BUILT_IN:
                     continue
                 raise NotFound("Metadata not found.")
-            values[field["name"]] = entry.get("value")
+            values[field["name"]] = entry.value
         changes[row["id"]] = values
     with db.write() as tx:
         for document_id, values in changes.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 
 from sparrow import clock, ids
@@ -20,6 +21,15 @@ MAX_CSV = 20 << 20
 _COLUMNS = {"content": "content", "question": "content", "内容": "content", "分段内容": "content", "问题": "content",
             "segment content": "content", "answer": "answer", "答案": "answer", "回答": "answer",
             "keywords": "keywords", "关键词": "keywords"}
+
+
+class NewSegment(msgspec.Struct, kw_only=True):
+    """A passage to add; a pair's question is its content."""
+
+    content: str
+    answer: str | None = None
+    keywords: list[str] | None = None
+    attachment_ids: list[str] | None = None
 
 
 def get(dataset_id: str, segment_id: str, document_id: str | None = None) -> dict[str, Any]:
@@ -73,8 +83,8 @@ def check_editable(document: dict[str, Any]) -> None:
         raise Forbidden("The archived document is not editable.", code="archived_document_immutable")
 
 
-def add(dataset: dict[str, Any], document: dict[str, Any], entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Add passages by hand at the end of a document; each entry has content, and may have answer, keywords."""
+def add(dataset: dict[str, Any], document: dict[str, Any], entries: list[NewSegment]) -> list[dict[str, Any]]:
+    """Add passages by hand at the end of a document; an answer counts in documents of questions and answers."""
     if not entries:
         raise BadRequest("Segments is required.", params="segments")
     if document["indexing_status"] != "completed":
@@ -84,8 +94,8 @@ def add(dataset: dict[str, Any], document: dict[str, Any], entries: list[dict[st
     check_editable(document)
     drafted = []
     for entry in entries:
-        content, answer = _checked(document, entry.get("content"), entry.get("answer"))
-        drafted.append(chunk.Chunk(content, answer=answer, keywords=[str(word) for word in entry.get("keywords") or []],
+        content, answer = _checked(document, entry.content, entry.answer)
+        drafted.append(chunk.Chunk(content, answer=answer, keywords=entry.keywords or [],
                                    children=_children(document, content)))
     # Positions are given inside the transaction; drafts need them only as a number to carry.
     drafts = [units.draft(dataset["id"], piece, 0, origin="user") for piece in drafted]
@@ -138,7 +148,7 @@ def add_csv(dataset: dict[str, Any], document: dict[str, Any], data: bytes) -> i
         except BadRequest as error:
             raise BadRequest(f"Row {number}: {error.message}", params="file") from error
         words = [word.strip() for word in re.split("[,，;；、]", cells.get("keywords", "")) if word.strip()]
-        entries.append({"content": content, "answer": answer, "keywords": words})
+        entries.append(NewSegment(content=content, answer=answer, keywords=words))
     if not entries:
         raise BadRequest("The file has no rows.", params="file")
     for at in range(0, len(entries), indexing.BATCH):
@@ -275,7 +285,7 @@ def _checked(document: dict[str, Any], content: Any, answer: Any) -> tuple[str, 
         if not isinstance(answer, str) or not answer.strip():
             raise BadRequest("Answer is required.", params="answer")
         return content, answer.strip()
-    return content, answer if isinstance(answer, str) and answer else None
+    return content, None
 
 
 def _text(value: Any, name: str) -> str:

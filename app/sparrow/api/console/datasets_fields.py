@@ -25,9 +25,9 @@ class Name(msgspec.Struct):
 
 
 class Values(msgspec.Struct):
-    """Metadata of several documents: {document_id, metadata_list: [{id, name, value}], partial_update} each."""
+    """Metadata of several documents."""
 
-    operation_data: list[dict[str, Any]]
+    operation_data: list[fields.DocumentMetadata]
 
 
 class Tags(msgspec.Struct):

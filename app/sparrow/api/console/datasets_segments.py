@@ -28,7 +28,7 @@ class Segments(msgspec.Struct):
 class NewSegments(msgspec.Struct):
     """Passages to add by hand."""
 
-    segments: list[dict[str, Any]]
+    segments: list[segments.NewSegment]
 
 
 class SegmentChange(msgspec.Struct, kw_only=True):

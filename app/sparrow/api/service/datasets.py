@@ -93,6 +93,7 @@ def find_passages(dataset_id: str, body: RetrieveBody) -> dict[str, Any]:
         raise BadRequest("Query is required", params="query")
     if len(body.query) > MAX_QUERY:
         raise BadRequest(f"Query is too long: the limit is {MAX_QUERY} characters.", params="query")
+    datasets.check_objects(retrieval_model=body.retrieval_model, external_retrieval_model=body.external_retrieval_model)
     try:
         found = retrieve(body.query, [row["id"]], body.retrieval_model, rerank=rerank, http=Client(), source="api")
     except EmbedderError as error:

@@ -13,7 +13,7 @@ from sparrow.api.service import knowledge, service
 from sparrow.api.service.chat import base_url
 from sparrow.apps import filebox
 from sparrow.errors import BadRequest, NotFound, SparrowError
-from sparrow.knowledge import datasets, documents, ocr, parse
+from sparrow.knowledge import chunk, datasets, documents, ocr, parse
 from sparrow.storage import files
 
 MAX_FILE = 200 << 20
@@ -54,7 +54,7 @@ def create_by_text(dataset_id: str, body: TextBody) -> dict[str, Any]:
         return update_by_text(dataset_id, body.original_document_id, body)
     if not body.name or not body.text or not body.text.strip():
         raise BadRequest("name and text are required.", params="name" if not body.name else "text")
-    _technique(row, body)
+    _begin(row, body)
     document, batch = documents.add_text(
         dataset_id, body.name, body.text, process_rule=body.process_rule, doc_form=body.doc_form,
         doc_language=body.doc_language or "English", indexing_technique=body.indexing_technique, created_from="api")
@@ -67,7 +67,7 @@ def create_by_file(dataset_id: str, form: FileForm) -> dict[str, Any]:
     body = _data(form)
     if body.original_document_id:
         return update_by_file(dataset_id, body.original_document_id, form)
-    _technique(row, body)
+    _begin(row, body)
     file = _upload()
     rows, batch = documents.add_files(
         dataset_id, [file["id"]], process_rule=body.process_rule, doc_form=body.doc_form,
@@ -79,6 +79,7 @@ def update_by_text(dataset_id: str, document_id: str, body: TextBody) -> dict[st
     """Replace a document's text."""
     knowledge.dataset(dataset_id)
     row = documents.get(dataset_id, document_id)
+    _check_again(row, body)
     file_id = None
     if body.text is not None:
         if not body.text.strip():
@@ -93,7 +94,7 @@ def update_by_file(dataset_id: str, document_id: str, form: FileForm) -> dict[st
     """Replace a document's file."""
     knowledge.dataset(dataset_id)
     body = _data(form)
-    documents.get(dataset_id, document_id)
+    _check_again(documents.get(dataset_id, document_id), body)
     file = _upload() if request.files else None
     row = documents.reindex(dataset_id, document_id, file_id=file["id"] if file else None,
                             name=body.name or (file["name"] if file else None), process_rule=body.process_rule,
@@ -171,7 +172,7 @@ def get_document(dataset_id: str, document_id: str, query: knowledge.Listing) ->
     count = shown["segment_count"]
     shown.update(
         data_source_info=shown.pop("data_source_detail_dict") or shown["data_source_info"],
-        dataset_process_rule=dataset["process_rule"], document_process_rule=row["process_rule"],
+        dataset_process_rule=dataset["process_rule"] or row["process_rule"], document_process_rule=row["process_rule"],
         doc_language=row["doc_language"], doc_type=row["doc_type"],
         completed_at=int(row["completed_at"]) if row["completed_at"] else None,
         indexing_latency=row["completed_at"] - row["processing_started_at"]
@@ -219,15 +220,26 @@ def _address(file: Mapping[str, Any]) -> str:
     return base_url() + filebox.signed_path(file["id"])
 
 
-def _technique(dataset: dict[str, Any], body: TextBody) -> None:
+def _begin(dataset: dict[str, Any], body: TextBody) -> None:
+    """Check what is asked of a new document, then set what the first one of a base settles; no file is stored yet."""
     if not dataset["indexing_technique"] and not body.indexing_technique:
         raise BadRequest("indexing_technique is required.", params="indexing_technique")
     datasets.check_embedding(body.embedding_model_provider, body.embedding_model, code="provider_not_initialize")
+    datasets.check_objects(retrieval_model=body.retrieval_model)
+    documents.check_new(dataset, body.doc_form, body.indexing_technique, body.process_rule)
     changes = {key: value for key, value in (("retrieval_model", body.retrieval_model),
                                              ("embedding_model", body.embedding_model),
                                              ("embedding_model_provider", body.embedding_model_provider)) if value}
     if changes and not dataset["indexing_technique"]:
         datasets.update(dataset["id"], changes)
+
+
+def _check_again(row: dict[str, Any], body: TextBody) -> None:
+    """Check what is asked of a document; its form stays, whichever is named."""
+    if body.doc_form is not None and body.doc_form not in chunk.rules.DOC_FORMS:
+        raise BadRequest(f"doc_form must be one of {', '.join(chunk.rules.DOC_FORMS)}.", params="doc_form")
+    datasets.check_objects(retrieval_model=body.retrieval_model)
+    documents.check_again(row, body.process_rule)
 
 
 def _data(form: FileForm) -> TextBody:

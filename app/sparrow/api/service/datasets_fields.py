@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from sparrow.api.service import knowledge, service
+from sparrow.errors import BadRequest
 from sparrow.knowledge import datasets, fields
 
 
@@ -20,7 +21,7 @@ class FieldBody(msgspec.Struct):
 class MetadataBody(msgspec.Struct):
     """Metadata of several documents."""
 
-    operation_data: list[dict[str, Any]]
+    operation_data: list[fields.DocumentMetadata]
 
 
 class TagBody(msgspec.Struct):
@@ -30,8 +31,15 @@ class TagBody(msgspec.Struct):
     name: str | None = None
 
 
-class BindingBody(msgspec.Struct, kw_only=True):
-    """Tags and the base they go on or come off."""
+class BindingBody(msgspec.Struct):
+    """Tags and the base they go on."""
+
+    tag_ids: list[str]
+    target_id: str
+
+
+class UnbindingBody(msgspec.Struct, kw_only=True):
+    """Tags (or one) and the base they come off."""
 
     target_id: str
     tag_ids: list[str] | None = None
@@ -65,13 +73,17 @@ def delete_tag(body: TagBody) -> None:
 @service.post("/datasets/tags/binding", tag="tags", status=204)
 def bind_tags(body: BindingBody) -> None:
     """Put tags on a base."""
-    fields.bind(body.tag_ids or [], knowledge.dataset(body.target_id)["id"], on=True)
+    if not body.tag_ids:
+        raise BadRequest("Tag IDs is required.", params="tag_ids")
+    fields.bind(body.tag_ids, knowledge.dataset(body.target_id)["id"], on=True)
 
 
 @service.post("/datasets/tags/unbinding", tag="tags", status=204)
-def unbind_tags(body: BindingBody) -> None:
+def unbind_tags(body: UnbindingBody) -> None:
     """Take tags off a base."""
     chosen = [*(body.tag_ids or []), *([body.tag_id] if body.tag_id else [])]
+    if not chosen:
+        raise BadRequest("Tag IDs is required.", params="tag_ids")
     fields.bind(chosen, knowledge.dataset(body.target_id)["id"], on=False)
 
 

@@ -17,7 +17,7 @@ _SEGMENTS = "/datasets/<dataset_id>/documents/<document_id>/segments"
 class SegmentsBody(msgspec.Struct):
     """Passages to add."""
 
-    segments: list[dict[str, Any]]
+    segments: list[segments.NewSegment]
 
 
 class SegmentFields(msgspec.Struct, kw_only=True):

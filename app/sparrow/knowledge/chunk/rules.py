@@ -65,6 +65,8 @@ def parse(given: dict[str, Any] | None, doc_form: str = "text_model") -> Rule:
     if entries is not None:
         if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
             raise BadRequest("pre_processing_rules must be a list of objects.", params="process_rule")
+        if not all(isinstance(entry.get("enabled", False), bool) for entry in entries):
+            raise BadRequest("pre_processing_rules.enabled must be true or false.", params="process_rule")
         unknown = [str(entry.get("id")) for entry in entries if entry.get("id") not in PRE_RULES]
         if unknown:
             raise BadRequest(f"There is no pre-processing rule {unknown[0]!r}.", params="process_rule")

@@ -41,16 +41,11 @@ def parse(given: dict[str, Any] | None) -> RetrievalSettings:
         if isinstance(threshold, bool) or not isinstance(threshold, int | float) or not 0 <= threshold <= 1:
             raise BadRequest("score_threshold must be from 0 to 1.", params="score_threshold")
         out.threshold = float(threshold)
-    weights = given.get("weights") or {}
-    if isinstance(weights, dict):
-        vector = (weights.get("vector_setting") or {}).get("vector_weight")
-        keyword = (weights.get("keyword_setting") or {}).get("keyword_weight")
-        if isinstance(vector, int | float) or isinstance(keyword, int | float):
-            vector = 1 - keyword if vector is None else vector
-            keyword = 1 - vector if keyword is None else keyword
-            if not (0 <= vector <= 1 and 0 <= keyword <= 1):
-                raise BadRequest("weights must be from 0 to 1.", params="weights")
-            out.weights = (float(vector), float(keyword))
+    weights = given.get("weights")
+    vector = _weight(weights, "vector_setting", "vector_weight")
+    keyword = _weight(weights, "keyword_setting", "keyword_weight")
+    if vector is not None or keyword is not None:
+        out.weights = (1 - keyword if vector is None else vector, 1 - vector if keyword is None else keyword)
     model = given.get("reranking_model") or {}
     if given.get("reranking_enable") and given.get("reranking_mode") != "weighted_score" and isinstance(model, dict):
         provider = model.get("reranking_provider_name") or model.get("provider") or ""
@@ -64,3 +59,14 @@ def parse(given: dict[str, Any] | None) -> RetrievalSettings:
                              params="metadata_filtering_conditions")
         out.conditions = conditions
     return out
+
+
+def _weight(weights: Any, setting: str, name: str) -> float | None:
+    """Return a weight, None where it is not given or, in an app's file, is no number."""
+    found = weights.get(setting) if isinstance(weights, dict) else None
+    value = found.get(name) if isinstance(found, dict) else None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    if not 0 <= value <= 1:
+        raise BadRequest("weights must be from 0 to 1.", params="weights")
+    return float(value)

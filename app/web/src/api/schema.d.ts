@@ -2949,6 +2949,16 @@ export interface components {
             process_rule: Record<string, unknown> | null;
         };
         /**
+         * DocumentMetadata
+         * @description What to set of a document; a partial update leaves the other fields as they are.
+         */
+        DocumentMetadata: {
+            document_id: string;
+            metadata_list: components["schemas"]["MetadataValue"][];
+            /** @default false */
+            partial_update: boolean;
+        };
+        /**
          * DocumentRead
          * @description What a document offers.
          */
@@ -3472,6 +3482,16 @@ export interface components {
             limit: number;
         };
         /**
+         * MetadataValue
+         * @description A field's value of a document.
+         */
+        MetadataValue: {
+            id: string;
+            name: string;
+            /** @default null */
+            value: string | number | boolean | null;
+        };
+        /**
          * ModelChoice
          * @description A model that can be chosen now.
          */
@@ -3682,11 +3702,24 @@ export interface components {
             voices: string[];
         };
         /**
+         * NewSegment
+         * @description A passage to add; a pair's question is its content.
+         */
+        NewSegment: {
+            /** @default null */
+            answer: string | null;
+            /** @default null */
+            attachment_ids: string[] | null;
+            content: string;
+            /** @default null */
+            keywords: string[] | null;
+        };
+        /**
          * NewSegments
          * @description Passages to add by hand.
          */
         NewSegments: {
-            segments: Record<string, unknown>[];
+            segments: components["schemas"]["NewSegment"][];
         };
         /**
          * NewServer
@@ -4538,10 +4571,10 @@ export interface components {
         };
         /**
          * Values
-         * @description Metadata of several documents: {document_id, metadata_list: [{id, name, value}], partial_update} each.
+         * @description Metadata of several documents.
          */
         Values: {
-            operation_data: Record<string, unknown>[];
+            operation_data: components["schemas"]["DocumentMetadata"][];
         };
         /**
          * Version
