@@ -50,6 +50,32 @@ def test_all_failed_documents_are_tried_again(admin, dataset):
     assert {document["display_status"] for document in listed} == {"queuing"}
 
 
+def test_documents_are_listed_in_any_order_and_by_state(admin, dataset):
+    from sparrow.knowledge.retrieve import usage
+
+    path = f"/datasets/{dataset['id']}/documents"
+    valve = "# Valve\n\nThe valve V-9 opens at 3 bar."
+    for name, text in (("b.md", valve), ("A.md", TEXT), ("torn.pdf", "%PDF-1.7 torn")):
+        upload(admin, dataset, name, text.encode())
+    found = ask(admin, dataset, "V-9", top_k=1, search_method="full_text_search")
+    assert found[0]["segment"]["document"]["name"] == "b.md"
+    usage.flush()
+
+    def names(**query) -> list[str]:
+        return [document["name"] for document in admin.get(path, query_string=query).json["data"]]
+
+    assert names() == ["torn.pdf", "A.md", "b.md"]
+    assert names(sort="created_at") == ["b.md", "A.md", "torn.pdf"]
+    assert names(sort="name") == ["A.md", "b.md", "torn.pdf"]
+    assert names(sort="-word_count") == ["A.md", "b.md", "torn.pdf"]
+    assert names(sort="-hit_count") == ["b.md", "torn.pdf", "A.md"]
+    assert names(status="error") == ["torn.pdf"]
+    assert names(status="available", sort="-name") == ["b.md", "A.md"]
+    for wrong in ({"sort": "rowid"}, {"status": "odd"}):
+        refused = admin.get(path, query_string=wrong)
+        assert (refused.status_code, refused.json["params"]) == (400, next(iter(wrong)))
+
+
 def test_tags_are_listed_filtered_renamed_and_deleted(admin, dataset):
     other = admin.post("/datasets", json={"name": "Other"}).json
     admin.put(f"/datasets/{dataset['id']}/tags", json={"names": ["pumps", "水泵"]})

@@ -93,7 +93,7 @@ def add_documents(page, address: str, name: str, files: list[Path], *, seconds: 
     page.wait_for_url("**/add")
     page.locator("input[type=file]").first.set_input_files(files)
     page.get_by_role("button", name="Preview").click()
-    page.get_by_text(re.compile(r"chunks? in the first file")).wait_for()
+    page.get_by_text(re.compile(r"chunks? in this file")).wait_for()
     page.get_by_role("button", name=re.compile(f"^Index {len(files)}")).click()
     page.get_by_role("progressbar").or_(page.locator("[data-status]")).first.wait_for()
     shot(page, f"indexing-{name}-en-1440")

@@ -87,9 +87,11 @@ def get(dataset_id: str, document_id: str) -> dict[str, Any]:
 
 
 def search(dataset_id: str, *, page: int = 1, limit: int = 20, keyword: str = "", status: str | None = None,
-           unfinished: bool = False, batch: str | None = None) -> tuple[list[dict[str, Any]], int]:
-    """Return one page of documents in the order they were added, newest first, and their number."""
+           unfinished: bool = False, batch: str | None = None, sort: str = "-created_at"
+           ) -> tuple[list[dict[str, Any]], int]:
+    """Return one page of documents and the number of all; `sort` names a column, with a minus for the largest first."""
     d = t.documents.c
+    by = _sorted_by(sort)
     where = [d.dataset_id == dataset_id]
     if keyword:
         where.append(d.name.icontains(keyword, autoescape=True))
@@ -101,7 +103,7 @@ def search(dataset_id: str, *, page: int = 1, limit: int = 20, keyword: str = ""
         where.append(d.batch == batch)
     with db.read() as tx:
         total = tx.execute(sa.select(sa.func.count()).select_from(t.documents).where(*where)).scalar() or 0
-        rows = tx.execute(t.documents.select().where(*where).order_by(d.position.desc())
+        rows = tx.execute(t.documents.select().where(*where).order_by(by, d.position.desc())
                           .limit(limit).offset((page - 1) * limit)).mappings().all()
     return [dict(row) for row in rows], total
 
@@ -342,6 +344,17 @@ def _settle(dataset: dict[str, Any], doc_form: str, technique: str | None) -> No
     if values:
         with db.write() as tx:
             tx.execute(t.datasets.update().where(t.datasets.c.id == dataset["id"]).values(**values))
+
+
+def _sorted_by(sort: str):
+    d = t.documents.c
+    hits = sa.select(sa.func.coalesce(sa.func.sum(t.segments.c.hit_count), 0)).where(
+        t.segments.c.document_id == d.id).scalar_subquery()
+    known = {"created_at": d.position, "name": sa.func.lower(d.name), "word_count": d.word_count, "hit_count": hits}
+    name = sort.removeprefix("-")
+    if name not in known:
+        raise BadRequest(f"sort must be one of {', '.join(known)}, or the same after a minus.", params="sort")
+    return known[name].desc() if sort.startswith("-") else known[name]
 
 
 def _status_condition(status: str):

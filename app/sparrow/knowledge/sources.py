@@ -116,7 +116,8 @@ def fetch(client: HttpClient, url: str) -> tuple[Any, str, str]:
         reply = client.request(HttpRequest("GET", url, connect_timeout=10.0, read_timeout=_TIMEOUT, max_text=limit,
                                            max_binary=limit), Cancel())
     except PortError as error:
-        raise FetchError(f"{url} cannot be fetched: {error}", params="url") from error
+        raise FetchError(f"{url} cannot be fetched: {error}. Check the address, and whether the box has a network.",
+                         params="url") from error
     if reply.status != 200:
         raise FetchError(f"{url} answered {reply.status}.", params="url")
     if not reply.content.strip():

@@ -15,6 +15,7 @@ import { startI18n } from './i18n';
 import { router } from './routes';
 import { theme, variables } from './theme';
 import { ConfirmProvider } from './ui/confirm';
+import { keepFocus } from './ui/focus';
 
 const client = new QueryClient({
   mutationCache: new MutationCache(),
@@ -27,6 +28,7 @@ const client = new QueryClient({
     },
   },
 });
+keepFocus();
 setUnauthorisedHandler(() => void client.invalidateQueries({ queryKey: SESSION_KEY }));
 
 const colours = localStorageColorSchemeManager({ key: 'sparrow-colours' });

@@ -30,6 +30,10 @@ describe('highlight', () => {
     expect(text.filter((p) => p.hit).map((p) => p.text)).toEqual(['滤芯', 'A-40/2B']);
     expect(text.map((p) => p.text).join('')).toBe('每两周更换滤芯，型号 A-40/2B。');
   });
+  it('marks words of any script, and overlapping pairs as one', () => {
+    expect(keywords('صمام A-40 клапан')).toEqual(['клапан', 'صمام', 'a-40']);
+    expect(highlight('请每周更换周边', '更换周边').filter((p) => p.hit).map((p) => p.text)).toEqual(['更换周边']);
+  });
   it('leaves a passage alone that shares no word', () => {
     expect(highlight('abc', 'the')).toEqual([{ text: 'abc', hit: false }]);
   });

@@ -32,6 +32,13 @@ class Documents(msgspec.Struct):
     total: int
 
 
+class DocumentQuery(Keyword, kw_only=True):
+    """The query of the list of documents: a state as it is shown, and a column, after a minus the largest first."""
+
+    status: str | None = None
+    sort: str = "-created_at"
+
+
 class NewDocuments(msgspec.Struct, kw_only=True):
     """Uploaded files to add, and how to cut them."""
 
@@ -198,10 +205,11 @@ def add_text(dataset_id: str, body: NewText) -> Added:
 
 
 @console.get("/datasets/<dataset_id>/documents")
-def list_documents(dataset_id: str, query: Keyword) -> Documents:
-    """List a knowledge base's documents, newest first."""
+def list_documents(dataset_id: str, query: DocumentQuery) -> Documents:
+    """List a knowledge base's documents, newest first unless told otherwise."""
     datasets.get(dataset_id)
-    rows, total = documents.search(dataset_id, page=query.page, limit=query.limit, keyword=query.keyword)
+    rows, total = documents.search(dataset_id, page=query.page, limit=query.limit, keyword=query.keyword,
+                                   status=query.status, sort=query.sort)
     return Documents(shapes.document_list(rows), query.offset() + len(rows) < total, query.limit, query.page, total)
 
 

@@ -946,7 +946,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List a knowledge base's documents, newest first. */
+        /** List a knowledge base's documents, newest first unless told otherwise. */
         get: operations["list_documents"];
         put?: never;
         /** Add uploaded files to a knowledge base and index them in the background. */
@@ -2957,6 +2957,22 @@ export interface components {
             metadata_list: components["schemas"]["MetadataValue"][];
             /** @default false */
             partial_update: boolean;
+        };
+        /**
+         * DocumentQuery
+         * @description The query of the list of documents: a state as it is shown, and a column, after a minus the largest first.
+         */
+        DocumentQuery: {
+            /** @default  */
+            keyword: string;
+            /** @default 20 */
+            limit: number;
+            /** @default 1 */
+            page: number;
+            /** @default -created_at */
+            sort: string;
+            /** @default null */
+            status: string | null;
         };
         /**
          * DocumentRead
@@ -7148,6 +7164,8 @@ export interface operations {
                 keyword?: string;
                 limit?: number;
                 page?: number;
+                sort?: string;
+                status?: string | null;
             };
             header?: never;
             path: {

@@ -9,10 +9,10 @@ const STOP = new Set(
     'why do does can must should not no yes you your i my we our they their there here has have had will would').split(' '),
 );
 
-/** The words worth marking: Latin words and numbers of two letters up, Chinese in pairs of characters. */
+/** The words worth marking: Chinese in pairs of characters, numbers and words of other scripts from two letters up. */
 export function keywords(query: string): string[] {
   const found = new Set<string>();
-  for (const [word] of query.toLowerCase().matchAll(/[\p{Script=Latin}\d][\p{Script=Latin}\d_./-]*/gu)) {
+  for (const [word] of query.toLowerCase().matchAll(/(?!\p{Script=Han})[\p{L}\d](?:(?!\p{Script=Han})[\p{L}\p{M}\d_./-])*/gu)) {
     const plain = word.replace(/[./-]+$/, '');
     if (plain.length >= 2 && !STOP.has(plain)) found.add(plain);
   }

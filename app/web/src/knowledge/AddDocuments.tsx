@@ -7,7 +7,7 @@ import { useNavigate } from 'react-router';
 
 import type { ProcessRule } from '@/api/types';
 import { useErrorText } from '@/ui/errors';
-import { bytes } from '@/ui/format';
+import { bytes, count } from '@/ui/format';
 import { Page } from '@/ui/Page';
 import { serverText } from '@/ui/serverText';
 import { Section } from '@/ui/states';
@@ -124,7 +124,6 @@ export default function AddDocuments() {
   const uploaded = items.filter((i) => i.id);
   const waiting = items.some((i) => !i.id && !i.error && !i.hopeless);
   const rule = toRule(chunking);
-  const first = uploaded[0]?.id;
   const forecast = useForecast({ dataset_id: dataset.id, file_ids: uploaded.flatMap((i) => i.id ?? []), process_rule: rule, doc_form: docForm(chunking) }, !waiting);
   const unreadable = new Map(forecast.data?.files.flatMap((file) => (file.error ? [[file.file_id, file.error]] : [])));
   const ready = uploaded.filter((i) => !unreadable.has(i.id ?? ''));
@@ -172,13 +171,13 @@ export default function AddDocuments() {
           <input ref={folder} type="file" multiple hidden aria-label={t('knowledge:add.folder')} {...{ webkitdirectory: '' }} onChange={(event) => { void add([...(event.currentTarget.files ?? [])]); event.currentTarget.value = ''; }} />
         </div> : null}
         {items.length > 0 ? (
-          <Stack gap={8} component="ul" p={0} m={0} style={{ listStyle: 'none' }}>
+          <Stack gap={8} component="ul" p={0} m={0} className={css.files}>
             {items.map((item) => (
               <Paper key={item.key} component="li" withBorder radius="md" px="md" py="xs" bg="var(--sp-card)">
                 <Group wrap="nowrap" gap="sm">
                   <IconFile size={20} stroke={1.5} aria-hidden style={{ flex: 'none' }} />
                   <div style={{ flex: 1, minWidth: 0 }}>
-                    <Text fz="sm" truncate>{item.name}</Text>
+                    <Text fz="sm" truncate title={item.name}>{item.name}</Text>
                     {item.hopeless ? (
                       <Text fz="xs" c="var(--mantine-color-error)" role="alert">{t(`errors:${item.hopeless}`)}</Text>
                     ) : item.error ? (
@@ -205,13 +204,14 @@ export default function AddDocuments() {
             value={chunking}
             form={dataset.doc_form}
             onChange={setChunking}
-            estimate={first ? () => knowledgeApi.estimate({ file_id: first, process_rule: rule, doc_form: docForm(chunking), doc_language: chunking.language }) : undefined}
+            samples={ready.flatMap((i) => (i.id ? [{ value: i.id, label: i.name }] : []))}
+            estimate={(file_id) => knowledgeApi.estimate({ file_id, process_rule: rule, doc_form: docForm(chunking), doc_language: chunking.language })}
           />
           <Room dataset={dataset.id} forecast={forecast} />
         </Section>
         <Group justify="flex-end">
           <Button size="md" disabled={ready.length === 0 || waiting || forecast.data?.memory.fits === false} loading={start.isPending} onClick={() => start.mutate()}>
-            {waiting ? t('knowledge:add.uploading') : t('knowledge:add.start', { count: ready.length })}
+            {waiting ? t('knowledge:add.uploading', { n: count(uploaded.length), total: count(items.filter((i) => !i.error && !i.hopeless).length) }) : t('knowledge:add.start', { count: ready.length })}
           </Button>
         </Group>
       </Stack>

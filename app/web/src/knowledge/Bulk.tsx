@@ -1,5 +1,5 @@
 import { ActionIcon, Button, Group, Menu, Modal, Stack, Text, TextInput } from '@mantine/core';
-import { IconArchive, IconArchiveOff, IconCut, IconDots, IconDownload, IconEye, IconEyeOff, IconPencil, IconTags, IconTrash } from '@tabler/icons-react';
+import { IconArchive, IconArchiveOff, IconCut, IconDots, IconDownload, IconEye, IconEyeOff, IconPencil, IconPlayerStop, IconTags, IconTrash } from '@tabler/icons-react';
 import { useState } from 'react';
 import { useTranslation } from '@/i18n';
 
@@ -8,17 +8,19 @@ import { useConfirm } from '@/ui/confirm';
 import { useAct } from '@/ui/useAct';
 
 import { isWorking, knowledgeApi } from './api';
+import css from './Knowledge.module.css';
 
 export type DocumentAction = 'enable' | 'disable' | 'archive' | 'un_archive';
 
 /** What can be done with one document beside what its state asks for. */
-export function RowMenu({ doc, original, rename, metadata, rechunk, status, remove }: {
+export function RowMenu({ doc, original, rename, metadata, rechunk, status, stop, remove }: {
   doc: Doc;
   original: string;
   rename: () => void;
   metadata: () => void;
   rechunk: () => void;
   status: (action: DocumentAction) => void;
+  stop: () => void;
   remove: () => void;
 }) {
   const { t } = useTranslation();
@@ -39,6 +41,7 @@ export function RowMenu({ doc, original, rename, metadata, rechunk, status, remo
         {done ? (
           <Menu.Item leftSection={doc.archived ? <IconArchiveOff size={16} /> : <IconArchive size={16} />} onClick={() => status(doc.archived ? 'un_archive' : 'archive')}>{t(doc.archived ? 'knowledge:bulk.unarchive' : 'knowledge:bulk.archive')}</Menu.Item>
         ) : null}
+        {isWorking(doc) || doc.indexing_status === 'paused' ? <Menu.Item leftSection={<IconPlayerStop size={16} />} onClick={stop}>{t('knowledge:stop')}</Menu.Item> : null}
         {doc.archived ? null : <Menu.Item color="brick" leftSection={<IconTrash size={16} />} onClick={remove}>{t('action.delete')}</Menu.Item>}
       </Menu.Dropdown>
     </Menu>
@@ -62,7 +65,7 @@ export function Bulk({ datasetId, chosen, clear, refresh, metadata, rechunk }: {
   const archived = chosen.some((doc) => doc.archived);
   const busy = chosen.some(isWorking);
   return (
-    <Group gap="xs" role="toolbar" aria-label={t('knowledge:bulk.label')}>
+    <Group gap="xs" role="toolbar" aria-label={t('knowledge:bulk.label')} className={css.bulk}>
       <Text fz="sm" fw={550}>{t('knowledge:bulk.chosen', { count: ids.length })}</Text>
       <Button size="xs" variant="default" disabled={archived || busy} onClick={() => status.mutate('enable')}>{t('knowledge:bulk.enable')}</Button>
       <Button size="xs" variant="default" disabled={archived || busy} onClick={() => status.mutate('disable')}>{t('knowledge:bulk.disable')}</Button>

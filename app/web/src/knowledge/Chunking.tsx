@@ -1,4 +1,5 @@
 import { Alert, Button, Checkbox, Group, NumberInput, SegmentedControl, Select, SimpleGrid, Stack, Text, TextInput } from '@mantine/core';
+import { useState } from 'react';
 import { useTranslation } from '@/i18n';
 
 import type { Estimate } from '@/api/types';
@@ -12,17 +13,21 @@ import { modesOf, START, type Chunking } from './rules';
 /**
  * How documents are cut, with a preview.
  * @param form the form of the base's documents; null while it has none, then every mode can be chosen
- * @param estimate shows how the first document would be cut; undefined while there is none
+ * @param samples the documents that can be cut for a look
+ * @param estimate shows how one of them would be cut
  */
-export function ChunkingForm({ value, form, onChange, estimate }: {
+export function ChunkingForm({ value, form, onChange, samples, estimate }: {
   value: Chunking;
   form: string | null;
   onChange: (next: Chunking) => void;
-  estimate?: () => Promise<Estimate>;
+  samples: { value: string; label: string }[];
+  estimate: (sample: string) => Promise<Estimate>;
 }) {
   const { t } = useTranslation();
   const text = useErrorText();
-  const preview = useAct(() => (estimate ? estimate() : Promise.reject(new Error())), { quiet: true });
+  const preview = useAct(estimate, { quiet: true });
+  const [chosen, setChosen] = useState<string | null>(null);
+  const sample = samples.find((one) => one.value === chosen) ?? samples[0];
   const set = (change: Partial<Chunking>) => {
     onChange({ ...value, ...change });
     preview.reset();
@@ -63,7 +68,8 @@ export function ChunkingForm({ value, form, onChange, estimate }: {
         </Group>
       ) : null}
       <Group>
-        <Button variant="default" size="xs" disabled={!estimate} loading={preview.isPending} onClick={() => preview.mutate()}>
+        {samples.length > 1 ? <Select size="xs" maw="100%" w={280} aria-label={t('knowledge:chunk.sample')} allowDeselect={false} searchable value={sample?.value ?? null} onChange={(next) => { setChosen(next); preview.reset(); }} data={samples} /> : null}
+        <Button variant="default" size="xs" disabled={!sample} loading={preview.isPending} onClick={() => (sample ? preview.mutate(sample.value) : undefined)}>
           {t('knowledge:chunk.preview')}
         </Button>
         {preview.data ? (

@@ -6,6 +6,7 @@ import { useNavigate } from 'react-router';
 
 import type { RetrievalModel } from '@/api/types';
 import { useConfirm } from '@/ui/confirm';
+import { Copy } from '@/ui/Copy';
 import { useErrorText } from '@/ui/errors';
 import { done } from '@/ui/notify';
 import { Page } from '@/ui/Page';
@@ -82,6 +83,7 @@ export default function DatasetSettings() {
                 <TextInput label={t('knowledge:create.name')} required withAsterisk={false} maxLength={40} value={name} error={save.error ? text(save.error) : undefined} onChange={(event) => setName(event.currentTarget.value)} />
                 <Textarea label={t('knowledge:create.description')} autosize minRows={2} maxLength={400} value={description} onChange={(event) => setDescription(event.currentTarget.value)} />
                 <TagsField value={tags} onChange={setTags} />
+                <TextInput label={t('knowledge:settings.id')} description={t('knowledge:settings.idText')} readOnly value={dataset.id} rightSection={<Copy value={dataset.id} size="sm" />} />
                 <Switch label={t('knowledge:settings.api')} description={t('knowledge:settings.apiText')} checked={enabled} onChange={(event) => setEnabled(event.currentTarget.checked)} />
               </Stack>
             </Section>

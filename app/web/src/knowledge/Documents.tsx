@@ -1,16 +1,16 @@
-import { ActionIcon, Box, Button, Checkbox, Group, Pagination, Stack, Table, Text, Tooltip } from '@mantine/core';
+import { ActionIcon, Box, Button, Checkbox, Group, Select, Stack, Table, Text, Tooltip } from '@mantine/core';
 import { useMediaQuery } from '@mantine/hooks';
 import { IconPlayerPause, IconPlayerPlay, IconPlus, IconRefresh, IconTags, IconWorldDownload } from '@tabler/icons-react';
 import { keepPreviousData, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useEffect, useState } from 'react';
 import { useTranslation } from '@/i18n';
-import { Link, Navigate } from 'react-router';
+import { Link, Navigate, useSearchParams } from 'react-router';
 
 import { url } from '@/api/http';
 import type { Doc } from '@/api/types';
 import { useConfirm } from '@/ui/confirm';
 import { ago, bytes, count } from '@/ui/format';
-import { SearchField, useListing } from '@/ui/Listing';
+import { Pages, SearchField, useAddress, useListing } from '@/ui/Listing';
 import { Page } from '@/ui/Page';
 import { Empty, Failed, RowSkeletons } from '@/ui/states';
 import { useAct } from '@/ui/useAct';
@@ -18,9 +18,11 @@ import { useAct } from '@/ui/useAct';
 import { Bulk, Rename, RowMenu, type DocumentAction } from './Bulk';
 import { isWorking, knowledgeApi } from './api';
 import { useFrameDataset } from './DatasetFrame';
-import { DocumentState } from './DocumentState';
+import { DocumentState, STATES } from './DocumentState';
 import { FieldsDrawer, useValueText, ValuesDialog } from './Metadata';
 import { Rechunk } from './Rechunk';
+
+const SORTS = ['-created_at', 'created_at', 'name', '-hit_count', '-word_count'] as const;
 
 export default function Documents() {
   const { t } = useTranslation();
@@ -30,10 +32,15 @@ export default function Documents() {
   const phone = useMediaQuery('(max-width: 47.99em)');
   const place = useListing();
   const { page, setPage, wanted } = place;
+  const [params] = useSearchParams();
+  const [state, setState] = useState(() => STATES.find((one) => one === params.get('state')) ?? null);
+  const [sort, setSort] = useState(() => SORTS.find((one) => one === params.get('sort')) ?? SORTS[0]);
+  useAddress({ state: state ?? '', sort: sort === SORTS[0] ? '' : sort });
+  const filtered = Boolean(wanted || state);
   const key = ['datasets', 'documents', dataset.id];
   const docs = useQuery({
-    queryKey: [...key, page, wanted],
-    queryFn: () => knowledgeApi.documents(dataset.id, page, wanted),
+    queryKey: [...key, page, wanted, state, sort],
+    queryFn: () => knowledgeApi.documents(dataset.id, page, wanted, state ?? '', sort),
     placeholderData: keepPreviousData,
   });
   const working = docs.data?.data.some(isWorking) ?? false;
@@ -55,7 +62,7 @@ export default function Documents() {
     void client.invalidateQueries({ queryKey: ['datasets', 'one', dataset.id] });
   }, [ended, live.dataUpdatedAt, client, dataset.id]);
 
-  const act = useAct((input: { id: string; action: 'pause' | 'resume' | 'retry' }) => knowledgeApi.act(dataset.id, input.id, input.action), { done: refresh });
+  const act = useAct((input: { id: string; action: 'pause' | 'resume' | 'cancel' | 'retry' }) => knowledgeApi.act(dataset.id, input.id, input.action), { done: refresh });
   const sync = useAct((id: string) => knowledgeApi.sync(dataset.id, id), { done: refresh });
   const [chosen, setChosen] = useState<string[]>([]);
   const [renaming, setRenaming] = useState<Doc | null>(null);
@@ -78,12 +85,12 @@ export default function Documents() {
   );
   if (dataset.provider === 'external') return <Navigate to={`/knowledge/${dataset.id}/test`} replace />;
   return (
-    <Page title={t('knowledge:tab.documents')} description={dataset.description} actions={add}>
+    <Page title={t('knowledge:tab.documents')} description={dataset.description ? <span className="sp-clamp-2" title={dataset.description}>{dataset.description}</span> : undefined} actions={add}>
       {docs.isPending ? (
         <RowSkeletons />
       ) : docs.error ? (
         <Failed error={docs.error} retry={() => docs.refetch()} />
-      ) : docs.data.total === 0 && !wanted ? (
+      ) : docs.data.total === 0 && !filtered ? (
         <Empty title={t('knowledge:noDocuments')} action={add}>
           {t('knowledge:noDocumentsText')}
         </Empty>
@@ -92,15 +99,17 @@ export default function Documents() {
           {fields ? <FieldsDrawer datasetId={dataset.id} close={() => setFields(false)} /> : null}
           {values ? <ValuesDialog datasetId={dataset.id} docs={values} close={() => setValues(null)} done={refresh} manage={() => { setValues(null); setFields(true); }} /> : null}
           {rechunking ? <Rechunk dataset={dataset} docs={rechunking} close={() => setRechunking(null)} done={async () => { setChosen([]); await refresh(); }} /> : null}
-          {selected.length ? <Bulk datasetId={dataset.id} chosen={selected} clear={() => setChosen([])} refresh={refresh} metadata={() => setValues(selected)} rechunk={() => setRechunking(selected)} /> : null}
           {renaming ? <Rename datasetId={dataset.id} doc={renaming} close={() => setRenaming(null)} refresh={refresh} /> : null}
-          <Group justify="space-between" gap="xs">
+          <Group gap="xs">
             <SearchField label={t('knowledge:searchDocuments')} place={place} />
-            <Group gap="xs">
+            <Select aria-label={t('knowledge:column.state')} placeholder={t('knowledge:anyState')} clearable flex="0 1 170px" value={state} onChange={(value) => { setState(STATES.find((one) => one === value) ?? null); setPage(1); }} data={STATES.map((value) => ({ value, label: t(`knowledge:status.${value}`) }))} />
+            <Select aria-label={t('knowledge:sort.label')} allowDeselect={false} flex="0 1 170px" value={sort} onChange={(value) => { setSort(SORTS.find((one) => one === value) ?? SORTS[0]); setPage(1); }} data={SORTS.map((value) => ({ value, label: t(`knowledge:sort.${value}`) }))} />
+            <Group gap="xs" ml="auto">
               {rows.some((doc) => doc.indexing_status === 'error') ? <Button variant="light" color="brick" size="sm" leftSection={<IconRefresh size={16} />} loading={retryAll.isPending} onClick={() => retryAll.mutate()}>{t('knowledge:retryAll')}</Button> : null}
               <Button variant="default" size="sm" leftSection={<IconTags size={16} />} onClick={() => setFields(true)}>{t('knowledge:metadata.title')}</Button>
             </Group>
           </Group>
+          {working && live.data ? <Text fz="sm" c="dimmed" role="status">{t('knowledge:unfinished', { count: live.data.total, n: count(live.data.total) })}</Text> : null}
           <Table.ScrollContainer minWidth={300}>
             <Table verticalSpacing="sm" highlightOnHover>
               <Table.Thead>
@@ -123,7 +132,7 @@ export default function Documents() {
                       <Checkbox aria-label={t('knowledge:bulk.choose', { name: doc.name })} checked={chosen.includes(doc.id)} onChange={(event) => setChosen(event.currentTarget.checked ? [...chosen, doc.id] : chosen.filter((id) => id !== doc.id))} />
                     </Table.Td>
                     <Table.Td maw={360}>
-                      <Link to={`/knowledge/${dataset.id}/documents/${doc.id}`} style={{ color: 'inherit', fontWeight: 550, overflowWrap: 'anywhere' }}>
+                      <Link to={`/knowledge/${dataset.id}/documents/${doc.id}`} className="sp-clamp-2" title={doc.name} style={{ color: 'inherit', fontWeight: 550, overflowWrap: 'anywhere' }}>
                         {doc.name}
                       </Link>
                       <Text fz="xs" c="dimmed">
@@ -164,6 +173,7 @@ export default function Documents() {
                           metadata={() => setValues([doc])}
                           rechunk={() => setRechunking([doc])}
                           status={(action) => status.mutate({ id: doc.id, action })}
+                          stop={() => act.mutate({ id: doc.id, action: 'cancel' })}
                           remove={() => void askRemove(doc)}
                         />
                       </Group>
@@ -174,7 +184,8 @@ export default function Documents() {
             </Table>
           </Table.ScrollContainer>
           {rows.length === 0 ? <Text c="dimmed" ta="center" py="lg">{t('state.noMatch')}</Text> : null}
-          {docs.data.total > docs.data.limit ? <Pagination value={page} onChange={setPage} total={Math.ceil(docs.data.total / docs.data.limit)} /> : null}
+          {selected.length ? <Bulk datasetId={dataset.id} chosen={selected} clear={() => setChosen([])} refresh={refresh} metadata={() => setValues(selected)} rechunk={() => setRechunking(selected)} /> : null}
+          <Pages of={docs.data} place={place} />
         </Stack>
       )}
     </Page>

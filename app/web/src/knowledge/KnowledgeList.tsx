@@ -1,4 +1,4 @@
-import { ActionIcon, Badge, Button, Group, Menu, Modal, MultiSelect, Pagination, SimpleGrid, Stack, Text, Textarea, TextInput } from '@mantine/core';
+import { ActionIcon, Badge, Button, Group, Menu, Modal, MultiSelect, SimpleGrid, Stack, Text, Textarea, TextInput } from '@mantine/core';
 import { IconBook2, IconCloudShare, IconDots, IconFileImport, IconKey, IconPlus, IconScan, IconServer2 } from '@tabler/icons-react';
 import { keepPreviousData, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
@@ -8,7 +8,7 @@ import { Link, useNavigate, useSearchParams } from 'react-router';
 import css from '@/studio/Studio.module.css';
 import { useErrorText } from '@/ui/errors';
 import { count } from '@/ui/format';
-import { SearchField, useListing } from '@/ui/Listing';
+import { Pages, SearchField, useListing } from '@/ui/Listing';
 import { Page } from '@/ui/Page';
 import { CardSkeletons, Empty, Failed } from '@/ui/states';
 import { useAct } from '@/ui/useAct';
@@ -117,7 +117,7 @@ export default function KnowledgeList() {
               </li>
             ))}
           </SimpleGrid>
-          {sets.data.total > sets.data.limit ? <Pagination value={page} onChange={setPage} total={Math.ceil(sets.data.total / sets.data.limit)} /> : null}
+          <Pages of={sets.data} place={place} />
         </Stack>
       )}
       {dialog === 'import' ? <ImportDataset close={() => setDialog(null)} /> : null}

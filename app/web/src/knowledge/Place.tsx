@@ -26,18 +26,3 @@ export function Place({ segment, datasetId, documentId, pdf }: { segment: Segmen
     </>
   );
 }
-
-const PICTURE = /!\[([^\]]*)\]\((\/files\/[0-9a-f-]{36}\/image-preview)\)/g;
-
-/** A chunk's text cut at its pictures: pieces of text and the pictures' addresses, in order. */
-export function withPictures(text: string): { text?: string; picture?: string; alt?: string }[] {
-  const out: { text?: string; picture?: string; alt?: string }[] = [];
-  let at = 0;
-  for (const match of text.matchAll(PICTURE)) {
-    if (match.index > at) out.push({ text: text.slice(at, match.index) });
-    out.push({ picture: match[2], alt: match[1] });
-    at = match.index + match[0].length;
-  }
-  if (at < text.length) out.push({ text: text.slice(at) });
-  return out;
-}

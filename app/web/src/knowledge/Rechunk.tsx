@@ -2,18 +2,17 @@ import { Alert, Button, Group, Modal, Stack, Text } from '@mantine/core';
 import { useState } from 'react';
 import { useTranslation } from '@/i18n';
 
-import type { Dataset, Doc } from '@/api/types';
+import type { Dataset, Doc, ProcessRule } from '@/api/types';
 import { useAct } from '@/ui/useAct';
 
 import { knowledgeApi } from './api';
 import { ChunkingForm } from './Chunking';
 import { docForm, fromRule, toRule } from './rules';
 
-/** Cuts documents anew: the setting, how the first of them would look, and the start. */
+/** Cuts documents anew: the setting, how each of them would look, and the start. */
 export function Rechunk({ dataset, docs, close, done }: { dataset: Dataset; docs: Doc[]; close: () => void; done: () => unknown }) {
   const { t } = useTranslation();
-  const first = docs[0];
-  const [chunking, setChunking] = useState(() => fromRule(null, dataset.doc_form));
+  const [chunking, setChunking] = useState(() => fromRule(dataset.process_rule as ProcessRule | null, dataset.doc_form));
   const start = useAct(() => knowledgeApi.rechunk(dataset.id, docs.map((doc) => doc.id), toRule(chunking)), {
     done: async () => {
       close();
@@ -28,7 +27,8 @@ export function Rechunk({ dataset, docs, close, done }: { dataset: Dataset; docs
           value={chunking}
           form={dataset.doc_form}
           onChange={setChunking}
-          estimate={first ? () => knowledgeApi.estimate({ dataset_id: dataset.id, document_id: first.id, process_rule: toRule(chunking), doc_form: docForm(chunking), doc_language: chunking.language }) : undefined}
+          samples={docs.map((doc) => ({ value: doc.id, label: doc.name }))}
+          estimate={(document_id) => knowledgeApi.estimate({ dataset_id: dataset.id, document_id, process_rule: toRule(chunking), doc_form: docForm(chunking), doc_language: chunking.language })}
         />
         <Alert color="sparrow">{t('knowledge:rechunk.text')}</Alert>
         <Group justify="flex-end">

@@ -1,11 +1,13 @@
 import { Alert, Badge, Button, Chip, Collapse, Group, Progress, SimpleGrid, Stack, Text, Textarea, UnstyledButton } from '@mantine/core';
 import { IconAdjustmentsHorizontal, IconSearch } from '@tabler/icons-react';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
-import { lazy, Suspense, useState } from 'react';
+import { lazy, Suspense, useEffect, useRef, useState } from 'react';
 import { useTranslation } from '@/i18n';
+import { useSearchParams } from 'react-router';
 
 import type { Citation, Conditions, HitTest, RetrievalModel } from '@/api/types';
 import { useErrorText } from '@/ui/errors';
+import { useAddress } from '@/ui/Listing';
 import { Page } from '@/ui/Page';
 import { Empty, RowSkeletons, Section } from '@/ui/states';
 import { useAct } from '@/ui/useAct';
@@ -29,7 +31,8 @@ export default function RetrievalTest() {
   const dataset = useFrameDataset();
   const client = useQueryClient();
   const external = dataset.provider === 'external';
-  const [query, setQuery] = useState('');
+  const [params] = useSearchParams();
+  const [query, setQuery] = useState(() => params.get('q') ?? '');
   const [model, setModel] = useState<RetrievalModel>({ ...START, ...(dataset.retrieval_model_dict) });
   const [filter, setFilter] = useState<Conditions | null>(null);
   const [settings, setSettings] = useState(false);
@@ -43,6 +46,12 @@ export default function RetrievalTest() {
   const lately = [...new Set(recent.data?.data.map((entry) => entry.content) ?? [])].slice(0, 6);
   const asked = test.data?.query.content ?? '';
   const run = () => (query.trim() ? test.mutate(query.trim()) : undefined);
+  useAddress({ q: test.variables ?? params.get('q') ?? '' });
+  // Who comes back from a document that was found, or by a link, sees again what was asked.
+  const first = useRef(run);
+  useEffect(() => {
+    first.current();
+  }, []);
   const citation = (record: Record_, position: number): Citation => ({
     position, dataset_id: dataset.id, dataset_name: dataset.name, document_id: record.segment.document.id, document_name: record.segment.document.name,
     segment_id: record.segment.id, score: record.score, content: record.segment.content, heading: record.segment.heading?.join(' > '),
@@ -115,8 +124,10 @@ export default function RetrievalTest() {
                 <Text fz="sm" className="sp-num">{record.score.toFixed(3)}</Text>
               </Group>
             </Group>
-            <Suspense fallback={record.segment.content}><Found key={asked} text={record.segment.content} query={asked} /></Suspense>
-            {record.segment.answer ? <Text mt="xs" fz="sm" fw={550}>{record.segment.answer}</Text> : null}
+            <Suspense fallback={record.segment.content}>
+              <Found key={asked} text={record.segment.content} query={asked} />
+              {record.segment.answer ? <div className={css.answer}><Found key={asked} text={record.segment.answer} query={asked} /></div> : null}
+            </Suspense>
             {record.child_chunks?.length ? (
               <Stack gap={4} mt="xs">
                 <Text fz="xs" c="dimmed">{t('knowledge:test.children', { count: record.child_chunks.length })}</Text>

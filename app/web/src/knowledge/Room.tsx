@@ -1,7 +1,7 @@
 import { Alert, Loader, Progress, Stack, Text } from '@mantine/core';
 import { useDebouncedValue } from '@mantine/hooks';
 import { IconAlertTriangle } from '@tabler/icons-react';
-import { useQuery } from '@tanstack/react-query';
+import { keepPreviousData, useQuery } from '@tanstack/react-query';
 
 import type { ProcessRule } from '@/api/types';
 import { useTranslation } from '@/i18n';
@@ -26,6 +26,7 @@ export function useForecast(wanted: Wanted, ready: boolean) {
     queryFn: () => knowledgeApi.forecast(JSON.parse(settled) as Wanted),
     enabled: ready && wanted.file_ids.length > 0 && settled === now,
     staleTime: 60_000,
+    placeholderData: keepPreviousData, // which files cannot be read is known, however they are to be cut
     retry: false,
   });
 }
@@ -35,7 +36,7 @@ export function Room({ dataset, forecast }: { dataset: string; forecast: ReturnT
   const { t } = useTranslation();
   const now = useQuery({ queryKey: ['datasets', 'capacity', dataset], queryFn: () => knowledgeApi.capacity(dataset) });
   const found = forecast.data;
-  if (!found) {
+  if (!found || forecast.isPlaceholderData) {
     return (
       <Text fz="xs" c="dimmed" mt="md" component="div">
         {forecast.isFetching ? <><Loader size={12} mr={8} />{t('knowledge:memory.counting')}</> : now.data ? t('knowledge:memory.now', { now: bytes(now.data.bytes_now), limit: bytes(now.data.bytes_limit), more: bytes(now.data.bytes_per_10k) }) : null}

@@ -1,15 +1,14 @@
-import { ActionIcon, Badge, Button, Drawer, FileButton, Group, Pagination, Stack, Switch, Text, Tooltip } from '@mantine/core';
+import { ActionIcon, Badge, Button, Drawer, FileButton, Group, Stack, Switch, Text, Tooltip } from '@mantine/core';
 import { IconBook, IconDownload, IconFileImport, IconPencil, IconPlus, IconTrash } from '@tabler/icons-react';
 import { keepPreviousData, useQuery, useQueryClient } from '@tanstack/react-query';
-import { useEffect, useRef, useState } from 'react';
+import { lazy, Suspense, useEffect, useRef, useState } from 'react';
 import { useTranslation } from '@/i18n';
 import { useParams, useSearchParams } from 'react-router';
 
 import { http, url } from '@/api/http';
 import type { Doc, Segment } from '@/api/types';
-import { highlight } from '@/chat/highlight';
 import { count } from '@/ui/format';
-import { SearchField, useListing } from '@/ui/Listing';
+import { Pages, SearchField, useListing } from '@/ui/Listing';
 import { Page } from '@/ui/Page';
 import { useConfirm } from '@/ui/confirm';
 import { done } from '@/ui/notify';
@@ -20,9 +19,11 @@ import { knowledgeApi } from './api';
 import { useFrameDataset } from './DatasetFrame';
 import css from './Knowledge.module.css';
 import { useValueText } from './Metadata';
-import { Place, withPictures } from './Place';
+import { Place } from './Place';
 import { Reader } from './Reader';
 import { SegmentEditor } from './SegmentEditor';
+
+const Found = lazy(() => import('./Found'));
 
 /** The chunks of one document. */
 export default function Segments() {
@@ -125,14 +126,10 @@ export default function Segments() {
                   ) : null}
                 </Group>
               </Group>
-              {withPictures(segment.content).map((part, j) =>
-                part.picture ? (
-                  <img key={j} src={part.picture} alt={part.alt ?? ''} loading="lazy" className={css.picture} />
-                ) : (
-                  highlight(part.text ?? '', wanted).map((piece, i) => (piece.hit ? <mark key={`${j}-${i}`}>{piece.text}</mark> : piece.text))
-                ),
-              )}
-              {segment.answer ? <Text mt="xs" fz="sm" fw={550}>{segment.answer}</Text> : null}
+              <Suspense fallback={segment.content}>
+                <Found key={wanted} text={segment.content} query={wanted} />
+                {segment.answer ? <div className={css.answer}><Found key={wanted} text={segment.answer} query={wanted} /></div> : null}
+              </Suspense>
               {segment.child_chunks?.length ? (
                 <details className={css.children}>
                   <summary>{t('knowledge:segments.children', { count: segment.child_chunks.length })}</summary>
@@ -143,7 +140,7 @@ export default function Segments() {
             </div>
           ))
         )}
-        {segments.data && segments.data.total > segments.data.limit ? <Pagination value={page} onChange={setPage} total={Math.ceil(segments.data.total / segments.data.limit)} /> : null}
+        {segments.data ? <Pages of={segments.data} place={place} /> : null}
       </Stack>
     </Page>
   );

@@ -47,9 +47,9 @@ export const knowledgeApi = {
   create: (body: { name: string; description: string }) => http.post<Dataset>('/datasets', body),
   update: (id: string, body: Partial<Pick<Dataset, 'name' | 'description' | 'embedding_model' | 'embedding_model_provider' | 'enable_api' | 'external_retrieval_model'>> & { retrieval_model?: RetrievalModel; external_knowledge_id?: string; external_knowledge_api_id?: string }) => http.patch<Dataset>(at(id), body),
   remove: (id: string) => http.delete(at(id)),
-  documents: (id: string, page: number, keyword: string) => http.get<Page<Doc>>(`${at(id)}/documents`, { page, limit: 20, keyword }),
-  indexing: (id: string) => http.get<{ data: Doc[] }>(`${at(id)}/indexing-status`),
-  act: (id: string, doc: string, action: 'pause' | 'resume' | 'retry') => http.post(`${at(id)}/documents/${doc}/${action}`),
+  documents: (id: string, page: number, keyword: string, status: string, sort: string) => http.get<Page<Doc>>(`${at(id)}/documents`, { page, limit: 50, keyword, sort, ...(status ? { status } : {}) }),
+  indexing: (id: string) => http.get<Page<Doc>>(`${at(id)}/indexing-status`),
+  act: (id: string, doc: string, action: 'pause' | 'resume' | 'cancel' | 'retry') => http.post(`${at(id)}/documents/${doc}/${action}`),
   removeDocument: (id: string, doc: string) => http.delete(`${at(id)}/documents/${doc}`),
   segments: (id: string, doc: string, page: number, keyword: string) =>
     http.get<Page<Segment>>(`${at(id)}/documents/${doc}/segments`, { page, limit: 20, keyword }),

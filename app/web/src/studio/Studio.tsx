@@ -1,11 +1,11 @@
-import { Button, Group, Pagination, SegmentedControl, Select, SimpleGrid, Stack } from '@mantine/core';
+import { Button, Group, SegmentedControl, Select, SimpleGrid, Stack } from '@mantine/core';
 import { IconFileImport, IconPlus } from '@tabler/icons-react';
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useTranslation } from '@/i18n';
 import { useSearchParams } from 'react-router';
 
-import { SearchField, useListing } from '@/ui/Listing';
+import { Pages, SearchField, useListing } from '@/ui/Listing';
 import { Page } from '@/ui/Page';
 import { CardSkeletons, Empty, Failed } from '@/ui/states';
 
@@ -100,14 +100,7 @@ export default function Studio() {
               ))}
             </SimpleGrid>
           )}
-          {apps.data && apps.data.total > apps.data.limit ? (
-            <Pagination
-              value={page}
-              onChange={setPage}
-              total={Math.ceil(apps.data.total / apps.data.limit)}
-              aria-label={t('studio:pages')}
-            />
-          ) : null}
+          {apps.data ? <Pages of={apps.data} place={place} /> : null}
         </Stack>
       )}
       <CreateApp open={creating} onClose={() => setCreating(false)} />

@@ -2,18 +2,36 @@ import { Pagination, Stack, Table, TextInput } from '@mantine/core';
 import { useDebouncedValue } from '@mantine/hooks';
 import { IconSearch } from '@tabler/icons-react';
 import type { UseQueryResult } from '@tanstack/react-query';
-import { useState, type ReactNode } from 'react';
+import { useEffect, useState, type ReactNode } from 'react';
+import { useSearchParams } from 'react-router';
 
 import type { Page } from '@/api/types';
 import { useTranslation } from '@/i18n';
 
 import { Empty, Failed, RowSkeletons } from './states';
 
+/** Keeps what a page shows in its address, so that going back, reloading or a link shows it again; nothing for ''. */
+export function useAddress(shown: Record<string, string>) {
+  const [params, setParams] = useSearchParams();
+  const wanted = new URLSearchParams(params);
+  for (const [name, value] of Object.entries(shown)) {
+    if (value) wanted.set(name, value);
+    else wanted.delete(name);
+  }
+  const next = wanted.toString();
+  const differs = next !== params.toString();
+  useEffect(() => {
+    if (differs) setParams(next, { replace: true });
+  }, [differs, next, setParams]);
+}
+
 /** Which page of a list is shown and what is looked for in it; another word begins at the first page. */
 export function useListing() {
-  const [page, setPage] = useState(1);
-  const [keyword, setKeyword] = useState('');
+  const [params] = useSearchParams();
+  const [page, setPage] = useState(() => Math.max(1, Math.floor(Number(params.get('page'))) || 1));
+  const [keyword, setKeyword] = useState(() => params.get('q') ?? '');
   const [settled] = useDebouncedValue(keyword.trim(), 300);
+  useAddress({ page: page > 1 ? String(page) : '', q: settled });
   const look = (text: string) => {
     setKeyword(text);
     setPage(1);
@@ -34,6 +52,31 @@ export function SearchField({ label, place }: { label: string; place: Place }) {
       value={place.keyword}
       onChange={(event) => place.look(event.currentTarget.value)}
     />
+  );
+}
+
+/** The pages of a list, when it has several; what is no page any more shows the last one. */
+export function Pages({ of, place }: { of: Pick<Page<unknown>, 'total' | 'limit'>; place: Pick<Place, 'page' | 'setPage'> }) {
+  const { t } = useTranslation();
+  const { page, setPage } = place;
+  const last = Math.max(1, Math.ceil(of.total / of.limit));
+  useEffect(() => {
+    if (page > last) setPage(last);
+  }, [page, last, setPage]);
+  if (last === 1) return null;
+  return (
+    <nav aria-label={t('pages.label')}>
+      <Pagination
+        value={page}
+        onChange={(next) => {
+          setPage(next);
+          window.scrollTo(0, 0);
+        }}
+        total={last}
+        getItemProps={(number) => ({ 'aria-label': t('pages.page', { n: number }) })}
+        getControlProps={(control) => ({ 'aria-label': t(control === 'previous' ? 'pages.previous' : 'pages.next') })}
+      />
+    </nav>
   );
 }
 
@@ -60,7 +103,7 @@ export function Listing<T>({
   const { t } = useTranslation();
   if (query.isPending) return <RowSkeletons />;
   if (query.error) return <Failed error={query.error} retry={() => query.refetch()} />;
-  const { data, total, limit } = query.data;
+  const { data } = query.data;
   return (
     <Stack>
       {data.length === 0 ? (
@@ -73,7 +116,7 @@ export function Listing<T>({
           </Table>
         </Table.ScrollContainer>
       )}
-      {total > limit ? <Pagination value={place.page} onChange={place.setPage} total={Math.ceil(total / limit)} /> : null}
+      <Pages of={query.data} place={place} />
     </Stack>
   );
 }

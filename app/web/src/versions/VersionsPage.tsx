@@ -1,4 +1,4 @@
-import { ActionIcon, Badge, Button, Drawer, Group, Menu, Modal, Pagination, Stack, Table, Text, Textarea, TextInput } from '@mantine/core';
+import { ActionIcon, Badge, Button, Drawer, Group, Menu, Modal, Stack, Table, Text, Textarea, TextInput } from '@mantine/core';
 import { IconArrowsDiff, IconDots, IconDownload, IconPencil, IconRestore, IconTrash, IconUpload } from '@tabler/icons-react';
 import { keepPreviousData, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
@@ -10,6 +10,7 @@ import { useFrameApp } from '@/studio/AppFrame';
 import { useConfirm } from '@/ui/confirm';
 import { ago, dateTime } from '@/ui/format';
 import { done } from '@/ui/notify';
+import { Pages } from '@/ui/Listing';
 import { Page } from '@/ui/Page';
 import { Empty, Failed, RowSkeletons } from '@/ui/states';
 import { useAct } from '@/ui/useAct';
@@ -146,7 +147,7 @@ export default function VersionsPage() {
               ))}
             </Table.Tbody>
           </Table>
-          {list.data.total > list.data.limit ? <Pagination value={page} onChange={setPage} total={Math.ceil(list.data.total / list.data.limit)} /> : null}
+          <Pages of={list.data} place={{ page, setPage }} />
         </Stack>
       )}
       {naming ? <Describe version={naming === 'new' ? null : naming} busy={save.isPending} onSave={(name, notes) => save.mutate({ name, notes })} onClose={() => setNaming(null)} /> : null}
