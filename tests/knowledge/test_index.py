@@ -241,7 +241,7 @@ def test_a_connection_that_chroma_has_closed_is_not_used_again(server):
     server.kill()
     server.start()
     assert chroma.up()
-    assert len(chroma._idle) == 1  # and this one is kept
+    assert sum(map(len, chroma._client._idle.values())) == 1  # and this one is kept
 
 
 def test_short_documents_of_the_first_base_wait_for_chroma_that_only_starts(server, base):
@@ -263,17 +263,29 @@ def test_short_documents_of_the_first_base_wait_for_chroma_that_only_starts(serv
     assert chroma.count(base["id"], 1) == total
 
 
+def _answers(monkeypatch) -> list:
+    """Return a list to which each answer of Chroma is added."""
+    from sparrow.knowledge import chroma
+
+    answers, real = [], chroma.query
+
+    def query(*given):
+        answer = real(*given)
+        return lambda: answers.append(answer()) or answers[-1]
+
+    monkeypatch.setattr(chroma, "query", query)
+    return answers
+
+
 @pytest.fixture
 def asked(server, base, monkeypatch):
     """A base of some hundred passages that Chroma has answered rightly for; a function that asks it."""
-    from sparrow.knowledge import chroma, indexing
+    from sparrow.knowledge import indexing
     from sparrow.knowledge.retrieve import retrieve, search
 
     monkeypatch.setattr(search, "EXACT_BELOW", 0)
     indexing.run(base["add"](text(300))["id"])
-    used = []
-    real = chroma.query
-    monkeypatch.setattr(chroma, "query", lambda *a: used.append(real(*a)) or used[-1])
+    used = _answers(monkeypatch)
 
     def ask() -> tuple[list[str], bool]:
         """Return the passages found and whether they are Chroma's."""
@@ -292,6 +304,26 @@ def _change(base: dict, action: str, body: dict) -> None:
 
     name = chroma.collection_name(base["id"], 1)
     chroma._request("POST", f"{chroma._BASE}/{chroma._collection(name)}/{action}", body, timeout=30)
+
+
+def test_chroma_looks_while_words_are_ranked(server, base, monkeypatch):
+    from sparrow.knowledge import chroma, indexing, keyword
+    from sparrow.knowledge.retrieve import retrieve, search
+
+    monkeypatch.setattr(search, "EXACT_BELOW", 0)
+    indexing.run(base["add"](text(30))["id"])
+    events = []
+    ask, words = chroma.query, keyword.search
+
+    def query(*given):
+        events.append("asked")
+        answer = ask(*given)
+        return lambda: events.append("waited") or answer()
+
+    monkeypatch.setattr(chroma, "query", query)
+    monkeypatch.setattr(keyword, "search", lambda *a: events.append("ranked") or words(*a))
+    assert retrieve("valve number 25", [base["id"]], {"search_method": "hybrid_search", "top_k": 3})
+    assert events == ["asked", "ranked", "waited"]
 
 
 def test_wrong_vectors_of_a_running_chroma_are_seen_by_its_answers(asked, base):
@@ -348,9 +380,7 @@ def test_whatever_file_of_chroma_is_damaged_heals(server, base, monkeypatch):
 
     monkeypatch.setattr(search, "EXACT_BELOW", 0)
     indexing.run(base["add"](text(1300))["id"])  # Chroma writes the graph to files after 1,000
-    answers = []
-    real = chroma.query
-    monkeypatch.setattr(chroma, "query", lambda *a: answers.append(real(*a)) or answers[-1])
+    answers = _answers(monkeypatch)
     question = ("valve number 250 code Q-0250/X", [base["id"]], {"search_method": "semantic_search", "top_k": 5})
     wanted = [p.segment_id for p in retrieve(*question)]
     server.kill()

@@ -37,8 +37,8 @@ def when_ready(server) -> None:
 
 def post_worker_init(worker) -> None:
     """Let threads take turns; set the admin up from SPARROW_ADMIN_PASSWORD, or make the setup code the screen shows."""
-    # A question to a knowledge base is answered by two threads, which leave the interpreter for SQLite and the
-    # network time and again: at Python's 5 ms each of them would wait that long for the one that computes.
+    # Requests leave the interpreter for SQLite and the network time and again: at Python's 5 ms each of them would
+    # wait that long for one that computes.
     sys.setswitchinterval(0.0005)
     from sparrow.box import account
     from sparrow.errors import SparrowError

@@ -9,24 +9,24 @@ from __future__ import annotations
 
 import base64
 import random
-import select
 import threading
 import time
 from array import array
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlsplit
 
 import msgspec
 import sqlalchemy as sa
 
 from sparrow import settings
+from sparrow.providers.dial import Call, Timeouts, WireError, route_of
+from sparrow.providers.wire import Client, head_of
 from sparrow.storage import db
 from sparrow.storage.tables import knowledge as t
 
 _BASE = "/api/v2/tenants/default_tenant/databases/default_database/collections"
 _BATCH = 200
-_KEPT = 8  # connections
+_CONNECT_SECONDS = 0.5
 _REST = 3.0  # seconds without asking after it could not be reached
 _PROBES = 32  # vectors of a base that are looked for to see whether its collection is whole
 _FOUND = 0.85  # the part of them that must be found: the search is approximate
@@ -39,8 +39,8 @@ _VECTOR = db.Lookup(
     .join(t.units, sa.and_(t.embeddings.c.hash == t.units.c.hash, t.embeddings.c.model == sa.bindparam("model")))
     .where(t.units.c.serial == sa.bindparam("serial")))
 
-_idle: list[HTTPConnection] = []  # connections that are kept open between requests
-_url = ""  # whose they are
+_client = Client()
+_url = ""  # of the server that the rest is known of
 _down_until = 0.0
 _ids: dict[str, str] = {}
 # The ids of collections that have been found sound by this process, and when, by their names.
@@ -74,19 +74,25 @@ def collection_name(dataset_id: str, epoch: int) -> str:
     return f"s-{dataset_id}-{epoch}"
 
 
-def query(dataset_id: str, epoch: int, vector: Any, limit: int) -> list[tuple[int, float]]:
-    """Return (serial, cosine) of the nearest vectors, best first; raise Down or Missing.
+def query(dataset_id: str, epoch: int, vector: Any, limit: int) -> Callable[[], list[tuple[int, float]]]:
+    """Ask for the nearest vectors; return what waits for (serial, cosine) of them, best first. Both raise Down or
+    Missing.
 
     Failed is raised also for an answer that does not agree with the database's vectors: Chroma's files may be damaged
     while it runs.
     """
     name = collection_name(dataset_id, epoch)
     body = {"query_embeddings": [vector.tolist()], "n_results": limit, "include": ["distances"]}
-    reply = _request("POST", f"{_BASE}/{_collection(name)}/query", body, timeout=5.0, forget=name)
-    ids, distances = reply["ids"][0], reply["distances"][0]
-    found = [(int(serial), 1.0 - distance) for serial, distance in zip(ids, distances, strict=True)]
-    _compare(dataset_id, name, vector, found)
-    return found
+    asked = _ask("POST", f"{_BASE}/{_collection(name)}/query", body, timeout=5.0, forget=name)
+
+    def answer() -> list[tuple[int, float]]:
+        reply = asked()
+        ids, distances = reply["ids"][0], reply["distances"][0]
+        found = [(int(serial), 1.0 - distance) for serial, distance in zip(ids, distances, strict=True)]
+        _compare(dataset_id, name, vector, found)
+        return found
+
+    return answer
 
 
 def _compare(dataset_id: str, name: str, vector: Any, found: list[tuple[int, float]]) -> None:
@@ -321,78 +327,70 @@ def _collection(name: str, *, create: bool = False) -> str:
 
 
 def _request(method: str, path: str, body: Any = None, *, timeout: float, forget: str = "") -> Any:
-    global _down_until
+    return _ask(method, path, body, timeout=timeout, forget=forget)()
+
+
+def _ask(method: str, path: str, body: Any = None, *, timeout: float, forget: str = "") -> Callable[[], Any]:
+    """Send a request; return what waits for the reply and returns it. Both raise Down or Missing."""
+    url = _server()
     if time.monotonic() < _down_until:
         raise Down("Chroma did not answer a moment ago.")
+    content = msgspec.json.encode(body) if body is not None else None
+    route, target = route_of(url + path, True, "", "")
+    head = head_of(method, route, target, {"content-type": "application/json"}, content)
     try:
-        status, content = _exchange(method, path, msgspec.json.encode(body) if body is not None else None, timeout)
-    except (HTTPException, OSError) as error:
-        _down_until = time.monotonic() + _REST
-        # A damaged file may also make it crash in the middle of an answer.
-        broken = isinstance(error, (HTTPException, ConnectionResetError, BrokenPipeError))
-        _sound.clear()  # what starts again may have been damaged meanwhile
-        raise (Failed if broken else Down)(str(error)) from error
-    if status == 404:
-        _ids.pop(forget, None)
-        raise Missing(path)
-    if status >= 400:
-        _ids.pop(forget, None)
-        raise Failed(f"{status}: {content[:300].decode(errors='replace')}")
-    return msgspec.json.decode(content) if content else None
-
-
-def _exchange(method: str, path: str, body: bytes | None, timeout: float) -> tuple[int, bytes]:
-    """Return the status and the content of an answer; raise HTTPException or OSError."""
-    idle = _connections()
-    connection = _take(idle)
-    keep = False
+        exchange = _client.begin(route, Timeouts(_CONNECT_SECONDS, timeout, timeout), Call())
+    except WireError as error:
+        raise _failure(Down, error) from error
     try:
-        connection.sock.settimeout(timeout)
-        connection.request(method, path, body, {"Content-Type": "application/json"})
-        response = connection.getresponse()
-        content = response.read()
-        keep = not response.will_close and len(idle) < _KEPT
-    finally:
-        if keep:
-            idle.append(connection)
-        else:
-            connection.close()
-    return response.status, content
+        exchange.send(head, content)
+    except OSError as error:
+        exchange.close()
+        raise _failure(Failed, error) from error
 
-
-def _connections() -> list[HTTPConnection]:
-    """Return the connections that are kept open to the server of the settings."""
-    global _idle, _url, _down_until
-    url = settings.get().chroma_url
-    if _url != url:
-        _idle, _url, _down_until = [], url, 0.0
-        _ids.clear()
-    return _idle
-
-
-def _take(idle: list[HTTPConnection]) -> HTTPConnection:
-    """Return one of the connections, or a new one."""
-    while True:
+    def answer() -> Any:
         try:
-            connection = idle.pop()
-        except IndexError:
-            break
-        poll = select.poll()
-        poll.register(connection.sock, select.POLLIN)
-        if not poll.poll(0):  # nothing is to be read: it has not been closed meanwhile
-            return connection
-        connection.close()
-    parts = urlsplit(_url)
-    kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-    connection = kind(parts.hostname or "", parts.port, timeout=0.5)
-    connection.connect()
-    return connection
+            exchange.read_head(method)
+            reply = exchange.read()
+        except (WireError, OSError) as error:
+            raise _failure(Failed, error) from error
+        finally:
+            exchange.close()
+        if exchange.status == 404:
+            _ids.pop(forget, None)
+            raise Missing(path)
+        if exchange.status >= 400:
+            _ids.pop(forget, None)
+            raise Failed(f"{exchange.status}: {reply[:300].decode(errors='replace')}")
+        return msgspec.json.decode(reply) if reply else None
+
+    return answer
+
+
+def _failure(kind: type[Down], error: Exception) -> Down:
+    """Note that Chroma could not be asked, and return what to raise: Failed where it broke off, for a damaged file may
+    make it crash in the middle of an answer; Down where it was only slow."""
+    global _down_until
+    _down_until = time.monotonic() + _REST
+    _sound.clear()  # what starts again may have been damaged meanwhile
+    return (Down if isinstance(error, TimeoutError) else kind)(str(error))
+
+
+def _server() -> str:
+    """Return the server's address; forget what is known of another one."""
+    global _url, _down_until
+    url = settings.get().chroma_url.rstrip("/")
+    if _url != url:
+        _url, _down_until = url, 0.0
+        _ids.clear()
+    return url
 
 
 def reset() -> None:
     """Forget what is known of the server (it was replaced); for tests."""
     global _url, _down_until
     _url, _down_until = "", 0.0
+    _client.close()
     _ids.clear()
     _sound.clear()
     _models.clear()

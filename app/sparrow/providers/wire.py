@@ -38,17 +38,28 @@ class Exchange:
     """One reply: `status`, `headers` (lower-case names), and the body by `chunks` or `read`."""
 
     __slots__ = ("_client", "_data", "_done", "_keep", "_length", "_route", "_sock", "_timeouts", "call",
-                 "headers", "status")
+                 "headers", "reused", "status")
 
-    def __init__(self, client: Client, route: Route, sock: socket.socket, call: Call, timeouts: Timeouts):
+    def __init__(self, client: Client, route: Route, sock: socket.socket, call: Call, timeouts: Timeouts,
+                 reused: bool):
         self._client, self._route, self._sock, self.call = client, route, sock, call
         self._timeouts = timeouts
+        self.reused = reused  # the connection had been idle: the server may have closed it at this moment
         self._data = b""
         self._done = False
         self._keep = True
         self._length: int | None = None  # None: chunked; -1: until the connection closes
         self.status = 0
         self.headers: dict[str, str] = {}
+
+    def send(self, head: bytes, body: bytes | None = None) -> None:
+        """Send a request, in one piece if it is small."""
+        self._sock.settimeout(max(self._timeouts.idle, 1.0))
+        if body and len(body) > 16384:
+            self._sock.sendall(head)
+            self._sock.sendall(body)
+        else:
+            self._sock.sendall(head + body if body else head)
 
     def read_head(self, method: str) -> None:
         """Read status and headers, waiting `timeouts.first` for the first byte."""
@@ -242,36 +253,40 @@ class Client:
         """
         call = call or Call()
         route, target = route_of(url, verify, ca, proxy)
-        head = _head(method, route, target, headers, body)
+        head = head_of(method, route, target, headers, body)
         while True:
-            sock = self._take(route)
-            reused = sock is not None
+            exchange = None
             try:
-                if sock is None:
-                    sock = connect(route, timeouts, call, lambda: self._context(route))
-                else:
-                    call.attach(sock)
-                exchange = Exchange(self, route, sock, call, timeouts)
-                sock.settimeout(max(timeouts.idle, 1.0))
-                if body and len(body) > 16384:
-                    sock.sendall(head)
-                    sock.sendall(body)
-                else:
-                    sock.sendall(head + body if body else head)
+                exchange = self.begin(route, timeouts, call)
+                exchange.send(head, body)
                 exchange.read_head(method)
                 return exchange
             except (OSError, WireError, Cancelled) as error:
-                if sock is not None:
-                    sock.close()
+                if exchange is not None:
+                    exchange.close()
                 if call.closed:
                     raise Cancelled from None
                 if isinstance(error, TimeoutError):
                     raise WireError(f"{place(route)} did not answer within {timeouts.first:g} s") from None
-                if reused and (isinstance(error, OSError) or not error.sent):
+                if exchange is not None and exchange.reused and (isinstance(error, OSError) or not error.sent):
                     continue
                 if isinstance(error, WireError):
                     raise WireError(f"{place(route)}: {error}", sent=error.sent) from None
                 raise WireError(f"{place(route)}: the connection broke ({why(error)})") from error
+
+    def begin(self, route: Route, timeouts: Timeouts, call: Call) -> Exchange:
+        """Return an exchange that has sent nothing yet, over an idle connection or a new one; raise WireError or
+        Cancelled."""
+        sock = self._take(route)
+        if sock is None:
+            return Exchange(self, route, connect(route, timeouts, call, lambda: self._context(route)), call, timeouts,
+                            reused=False)
+        try:
+            call.attach(sock)
+        except Cancelled:
+            sock.close()
+            raise
+        return Exchange(self, route, sock, call, timeouts, reused=True)
 
     def give_back(self, route: Route, keep: socket.socket | None, sock: socket.socket) -> None:
         """Take a connection back after a reply, or close it if it must not be used again."""
@@ -311,7 +326,8 @@ class Client:
             return context
 
 
-def _head(method: str, route: Route, target: str, headers: dict[str, str], body: bytes | None) -> bytes:
+def head_of(method: str, route: Route, target: str, headers: dict[str, str], body: bytes | None) -> bytes:
+    """Return the first line and the headers of a request; raise WireError for what cannot stand there."""
     host = f"[{route.host}]" if ":" in route.host else route.host
     if route.port != (443 if route.scheme == "https" else 80):
         host = f"{host}:{route.port}"

@@ -9,10 +9,9 @@ the question is in another language than the text: then the best hit is an accid
 
 from __future__ import annotations
 
-import _thread
 import math
-from collections.abc import Callable, Iterable
-from queue import SimpleQueue
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -192,37 +191,18 @@ def _search(query: str, bases: list[dict[str, Any]], method: str, settings: Retr
     if allowed is not None and not allowed:
         return []
     model = _model(bases[0])
-    vector, near, words = None, [], {}
-    found = None
+    vector, waiting, words = None, [], {}
     if method in ("hybrid_search", "semantic_search"):
-        found = _beside(_near, query, bases, model, wanted, allowed)
+        # Chroma looks for the nearest while the words are ranked here. A thread for the two would wait for the other
+        # at each row of a statement.
+        vector = model.encode([query], "query")[0]
+        waiting = [_nearest(base, model, vector, wanted, allowed) for base in bases]
     if method != "semantic_search":
         words = _by_words(query, chosen, wanted, allowed, translated=method == "hybrid_search")
-    if found is not None:
-        vector, near = found()
+    near = sorted((item for found in waiting for item in found()), key=lambda item: -item[1])[:wanted * 2]
     hits = _joint(words, near, vector, model, allowed)
     ranked = _ranked(query, hits, method, model, settings)
     return _passages(bases, ranked, CANDIDATES if settings.rerank else settings.top_k)
-
-
-def _beside(function: Callable[..., Any], *given: Any) -> Callable[[], Any]:
-    """Run a function in a thread of its own; return what waits for it, and returns or raises what it did."""
-    ended: SimpleQueue[tuple[Any, BaseException | None]] = SimpleQueue()
-
-    def work() -> None:
-        try:
-            ended.put((function(*given), None))
-        except BaseException as error:
-            ended.put((None, error))
-
-    def result() -> Any:
-        found, error = ended.get()
-        if error is not None:
-            raise error
-        return found
-
-    _thread.start_new_thread(work, ())  # threading's own would first wait until it runs
-    return result
 
 
 def _by_words(query: str, dataset_ids: list[str], limit: int, allowed: set[str] | None, *, translated: bool
@@ -239,15 +219,6 @@ def _by_words(query: str, dataset_ids: list[str], limit: int, allowed: set[str] 
         for serial, value in [row for row in rows if row[0] in known][:most]:
             setattr(hits.setdefault(serial, known[serial]), attribute, value)
     return hits
-
-
-def _near(query: str, bases: list[dict[str, Any]], model: Embedder, limit: int, allowed: set[str] | None
-          ) -> tuple[np.ndarray, list[tuple[int, float]]]:
-    """Return the question's vector and the (serial, cosine) of the nearest units of all bases, best first."""
-    vector = model.encode([query], "query")[0]
-    near = [item for base in bases for item in _nearest(base, model, vector, limit, allowed)]
-    near.sort(key=lambda item: -item[1])
-    return vector, near[:limit * 2]
 
 
 def _joint(words: dict[int, _Hit], near: list[tuple[int, float]], vector: np.ndarray | None, model: Embedder,
@@ -267,9 +238,10 @@ def _joint(words: dict[int, _Hit], near: list[tuple[int, float]], vector: np.nda
     return list((hits | words).values())
 
 
-def _nearest(base: dict[str, Any], model: Embedder, vector, limit: int, allowed: set[str] | None
-             ) -> list[tuple[int, float]]:
-    """Return the nearest units of one base: from Chroma, or exactly where that is better or all there is."""
+def _nearest(base: dict[str, Any], model: Embedder, vector: np.ndarray, limit: int, allowed: set[str] | None
+             ) -> Callable[[], list[tuple[int, float]]]:
+    """Return what finds the (serial, cosine) of the nearest units of one base, best first: it waits for Chroma, which
+    is asked here, or searches exactly where that is better or all there is."""
     u = t.units.c
     with db.read() as tx:
         serials = None
@@ -283,16 +255,31 @@ def _nearest(base: dict[str, Any], model: Embedder, vector, limit: int, allowed:
             few = _MANY.first(tx, {"base": base["id"], "at": EXACT_BELOW}) is None
         # What Chroma has not got yet must be found as well.
         behind = _UNSYNCED.first(tx, {"base": base["id"]}).some
+    answer = None
     if not few and not behind:
-        try:
-            if chroma.sound(base["id"], base["index_epoch"]):
-                return chroma.query(base["id"], base["index_epoch"], vector, limit)
-            usage.heal(base["id"])
-        except (chroma.Missing, chroma.Failed):
-            usage.heal(base["id"])
-        except chroma.Down:
-            pass
-    return vectors.search(base["id"], base["index_epoch"], model.key, vector, limit, allowed=serials)
+        with _healing(base["id"]):
+            if not chroma.sound(base["id"], base["index_epoch"]):
+                raise chroma.Failed("It does not find its own vectors.")
+            answer = chroma.query(base["id"], base["index_epoch"], vector, limit)
+
+    def nearest() -> list[tuple[int, float]]:
+        if answer is not None:
+            with _healing(base["id"]):
+                return answer()
+        return vectors.search(base["id"], base["index_epoch"], model.key, vector, limit, allowed=serials)
+
+    return nearest
+
+
+@contextmanager
+def _healing(dataset_id: str) -> Iterator[None]:
+    """Go on without Chroma where it fails, and have what it lost put right."""
+    try:
+        yield
+    except (chroma.Missing, chroma.Failed):
+        usage.heal(dataset_id)
+    except chroma.Down:
+        pass
 
 
 def _allowed_documents(tx, dataset_ids: list[str], conditions: dict[str, Any] | None) -> set[str] | None:
