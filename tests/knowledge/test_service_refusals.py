@@ -51,6 +51,18 @@ def test_retrieval_settings_that_do_not_fit(call, base, change):  # noqa: F811 -
     assert call("GET", "/datasets").json["total"] == 1
 
 
+def test_what_a_client_leaves_open_is_empty_or_absent(call, base):  # noqa: F811 - the fixture
+    for model in ({"top_k": 5}, {"search_method": "", "reranking_mode": "", "weights": {"weight_type": ""}}):
+        found = call("POST", f"/datasets/{base['dataset']}/retrieve", json={"query": "x", "retrieval_model": model})
+        assert found.status_code == 200, found.json
+
+
+def test_an_external_base_needs_its_server(call):  # noqa: F811 - the fixture
+    for more in ({}, {"external_knowledge_api_id": "01a22dd6-11b8-73a7-ac0a-43276a512f08"}):
+        answer = call("POST", "/datasets", json={"name": "Away", "provider": "external", **more})
+        assert (answer.status_code, answer.json["params"]) == (400, "external_knowledge_api_id")
+
+
 def test_an_apps_own_strange_weights_do_not_end_its_runs():
     from sparrow.knowledge.retrieve import settings
 

@@ -47,7 +47,7 @@ def create(name: str, *, description: str = "", indexing_technique: str | None =
     if len(description) > MAX_DESCRIPTION:
         raise BadRequest(f"Description cannot exceed {MAX_DESCRIPTION} characters.", params="description")
     if provider == "external":
-        external.get(external_knowledge_api_id or "")
+        _check_server(external_knowledge_api_id)
         if not external_knowledge_id:
             raise BadRequest("external_knowledge_id is required.", params="external_knowledge_id")
     model = _model(embedding_model_provider, embedding_model)
@@ -123,7 +123,7 @@ def update(dataset_id: str, changes: dict[str, Any]) -> dict[str, Any]:
         elif key in ("icon_info", "process_rule", "enable_api", "external_knowledge_id"):
             values[key] = value
         elif key == "external_knowledge_api_id":
-            external.get(value)
+            _check_server(value)
             values[key] = value
     technique = changes.get("indexing_technique")
     _one_of(technique, TECHNIQUES, "indexing_technique")
@@ -307,6 +307,13 @@ def files_only_of(tx, condition) -> list[str]:
 def _one_of(value: Any, allowed: tuple[str, ...], name: str) -> None:
     if value is not None and value not in allowed:
         raise BadRequest(f"{name} must be one of {', '.join(allowed)}.", params=name)
+
+
+def _check_server(api_id: str | None) -> None:
+    try:
+        external.get(api_id or "")
+    except NotFound as error:
+        raise BadRequest(error.message, params="external_knowledge_api_id") from error
 
 
 def check_objects(**given: dict[str, Any] | None) -> None:

@@ -8,7 +8,8 @@ import msgspec
 
 from sparrow.errors import BadRequest
 
-Method = Literal["semantic_search", "full_text_search", "hybrid_search", "keyword_search"]
+# Clients send an empty word for what they leave open.
+Method = Literal["", "semantic_search", "full_text_search", "hybrid_search", "keyword_search"]
 Operator = Literal["contains", "not contains", "start with", "end with", "is", "is not", "empty", "not empty", "in",
                    "not in", "=", "≠", ">", "<", "≥", "≤", "before", "after"]
 
@@ -30,7 +31,7 @@ class KeywordSetting(msgspec.Struct, kw_only=True):
 class Weights(msgspec.Struct, kw_only=True):
     """Weights of a hybrid search."""
 
-    weight_type: Literal["semantic_first", "keyword_first", "customized"] | None = None
+    weight_type: Literal["", "semantic_first", "keyword_first", "customized"] | None = None
     vector_setting: VectorSetting | None = None
     keyword_setting: KeywordSetting | None = None
 
@@ -62,7 +63,7 @@ class RetrievalModel(msgspec.Struct, kw_only=True):
 
     search_method: Method | None = None
     reranking_enable: bool | None = None
-    reranking_mode: Literal["reranking_model", "weighted_score"] | None = None
+    reranking_mode: Literal["", "reranking_model", "weighted_score"] | None = None
     reranking_model: RerankingModel | None = None
     weights: Weights | None = None
     top_k: int | None = None
