@@ -78,6 +78,12 @@ def test_bad_files_among_good_ones(base):
     assert documents.search(base)[1] == 0
 
 
+@pytest.mark.parametrize("name", ["a.txt", "a.html", "a.md"])
+def test_a_pdf_by_another_name_is_read_as_one(base, name):
+    indexing.run(put(base, (name, pdf(["The good word is kumquat."])))[0])
+    assert retrieve("kumquat", [base], None)[0].page == 1
+
+
 def test_right_to_left_text_keeps_its_logical_order(base):
     text = "# דוח שנתי\n\nהמשאבה פועלת בלחץ של 2.2 בר.\n\nتعمل المضخة بضغط ٢٫٢ بار. رقم القطعة KX-19.\n"
     indexing.run(put(base, ("rtl.md", text.encode()))[0])

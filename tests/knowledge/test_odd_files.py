@@ -54,6 +54,22 @@ def test_a_damaged_byte_does_not_make_utf8_something_else(tmp_path, text):
     assert text.strip() in texts(tmp_path, "a.log", (text * 50).encode() + b"\xe4\xbd\n")[0]
 
 
+@pytest.mark.parametrize(("codec", "text"), [
+    ("cp1252", "Die Größe der Pumpe ist über 3 Meter. Übermäßiger Druck führt zu Schäden."),
+    ("cp1252", "La façade est déjà refaite; vérifiez la pression. Où êtes-vous né ?"),
+    ("cp1252", "El motor está dañado. ¿Cuándo se cambió el aceite? «Mañana», a 5 °C, nº 3."),
+    ("cp1252", "A “quoted” word: naïve, £5 ½"), ("latin-1", "Größe"),
+    ("cp1250", "Zażółć gęślą jaźń. Ciśnienie robocze pompy wynosi trzy bary."),
+    ("cp1251", "Насос KX-40 работает при давлении три бара. ПРОВЕРЬТЕ КЛАПАН."),
+    ("koi8-r", "Насос KX-40 работает при давлении три бара. ПРОВЕРЬТЕ КЛАПАН."),
+    ("iso-2022-jp", "ポンプの定格圧力は三バールです。"), ("shift_jis", "ポンプの定格圧力は三バールです。"),
+    ("euc-jp", "圧力の定格はポンプ。"), ("gbk", "价格：￥25，泵A-40/2B"), ("gbk", "水泵说明书"),
+    ("big5", "額定電壓220V的說明"),
+    ("euc-kr", "펌프의 정격 압력은")])
+def test_old_character_sets_are_told_apart(tmp_path, codec, text):
+    assert texts(tmp_path, "a.txt", text.encode(codec)) == [text]
+
+
 def test_xml_in_a_chinese_character_set(tmp_path):
     data = '<?xml version="1.0" encoding="GB2312"?><a><b>中文内容，朱镕基</b></a>'.encode("gb18030")
     assert texts(tmp_path, "a.xml", data) == ["b: 中文内容，朱镕基"]

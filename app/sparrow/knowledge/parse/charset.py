@@ -3,6 +3,8 @@ candidate under which the text looks most like a language."""
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 _SAMPLE = 256 * 1024
 # The most frequent characters of Chinese running text, simplified and traditional forms.
 _COMMON = frozenset(
@@ -14,7 +16,7 @@ _COMMON = frozenset(
 # The most frequent syllables of Korean; others count little, for short Chinese texts are hangul under EUC-KR too.
 _HANGUL = frozenset("이다는을를에의가은고하지로한도그나사기리자어아시대해서인수라여있게과들만일정보전주제안상부할세문")
 _GB = frozenset(("gb2312", "gb231280", "gbk", "xgbk", "cp936", "ms936", "windows936", "euccn"))
-_CANDIDATES = ("gb18030", "big5", "shift_jis", "euc_jp", "euc_kr", "cp1251", "cp1252")
+_CANDIDATES = ("gb18030", "big5", "shift_jis", "euc_jp", "euc_kr", "cp1251", "koi8_r", "cp1252", "cp1250")
 
 
 def detect(data: bytes) -> str:
@@ -29,6 +31,8 @@ def detect(data: bytes) -> str:
     wide = _utf16(sample)
     if wide:
         return wide
+    if b"\x1b$" in sample and max(sample) < 0x80:
+        return "iso2022_jp"
     if _is_utf8(sample, cut=len(data) > len(sample)) or _is_damaged_utf8(sample):
         return "utf-8"
     return max(_CANDIDATES, key=lambda name: _likeness(sample, name))
@@ -92,8 +96,9 @@ def _likeness(sample: bytes, codec: str) -> float:
     """Return how much the bytes look like language under a codec, per character."""
     text = sample.decode(codec, errors="replace")
     score, count = 0.0, 0
-    for char in text[:20000]:
-        code = ord(char)
+    before = ""
+    for char, after in pairwise(text[:20000] + " "):
+        code, last, before = ord(char), before, char
         if code < 0x80:
             if code < 32 and char not in "\t\n\r\f":
                 score -= 2
@@ -114,11 +119,18 @@ def _likeness(sample: bytes, codec: str) -> float:
         elif char in "，。、：；“”（）！？《》":
             score += 1
         elif 0x410 <= code <= 0x44F:
-            score += 0.7
+            # No word is half Latin, half Cyrillic, nor has a capital after a small letter.
+            score += -0.5 if _latin(last) or _latin(after) or (code < 0x430 and "а" <= last <= "я") else 0.7
         elif 0xC0 <= code <= 0x17F:
-            score += 0.5
+            score += -0.5 if char.islower() and after.isupper() else 0.5 if code <= 0xFF else 0.4
+        elif 0xA0 <= code < 0xC0:
+            score -= 0.5 if last.isalpha() and char not in "ªº" else 0  # a sign inside a word
         elif 0x4E00 <= code <= 0x9FFF:
             score += 0.1
         else:
             score -= 0.3
     return score / max(count, 1)
+
+
+def _latin(char: str) -> bool:
+    return char.isascii() and char.isalpha()

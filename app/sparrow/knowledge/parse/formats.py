@@ -101,7 +101,7 @@ def parser_of(path: Path, name: str) -> Parser:
 
 def _content(path: Path, head: bytes, ending: str) -> str | None:
     """Return the type that the first bytes prove, or None."""
-    if b"%PDF-" in head[:1024] and not looks_like_code(ending):
+    if head.startswith(b"%PDF-") or (b"%PDF-" in head[:1024] and not looks_like_code(ending)):
         return "pdf"
     if head.startswith(_OLE):
         data = path.read_bytes() if path.stat().st_size < 64 << 20 else head
