@@ -199,6 +199,38 @@ def test_an_upload_that_would_fill_the_disk_is_refused(admin, sqlite_database, m
     assert [path for path in (sqlite_database / "files").rglob("*") if path.is_file()] == []
 
 
+def test_embeddings_of_a_busy_provider_are_waited_for(sqlite_database, monkeypatch):
+    from sparrow.knowledge import embed
+    from sparrow.messages import ModelAuthorizationError, ModelRateLimitError, ModelServerUnavailableError
+    from sparrow.providers import vectors
+
+    tries, rested, replies = [], [], []
+
+    def answer(hub, ref, texts):
+        tries.append(len(texts))
+        if replies:
+            raise replies.pop(0)
+        return [[1.0, 0, 0, 0] for _ in texts]
+
+    monkeypatch.setattr(vectors, "embed", answer)
+    monkeypatch.setattr(indexing._Work, "_rest", lambda self, seconds: rested.append(seconds))
+    base = datasets.create("Remote", embedding_model="m", embedding_model_provider="p")["id"]
+    replies += [ModelRateLimitError("429", retry_after=20), ModelServerUnavailableError("503"),
+                ModelRateLimitError("429", retry_after=3600)]
+    first, second, third = put(base, *((f"{name}.md", name.encode()) for name in ("one", "two", "three")))
+    indexing.run(first)
+    assert documents.get(base, first)["indexing_status"] == "completed"
+    assert (tries, rested) == ([1] * 4, [20, 3, embed._LONGEST])
+    replies += [ModelRateLimitError("429")] * 9
+    indexing.run(second)
+    assert "429" in documents.get(base, second)["error"]
+    assert rested[3:] == list(embed._PAUSES)
+    replies[:] = [ModelAuthorizationError("wrong key")]
+    indexing.run(third)
+    assert "wrong key" in documents.get(base, third)["error"]
+    assert len(rested) == 7
+
+
 @pytest.mark.parametrize(("vectors", "code", "says"), [
     (lambda texts: [[float("nan")] * 4 for _ in texts], "embedding_failed", "not finite"),
     (lambda texts: [[1.0] * (4 + number) for number, _ in enumerate(texts)], "embedding_failed", "different lengths"),

@@ -11,6 +11,7 @@ import logging
 import os
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -338,7 +339,7 @@ class _Work:
         out: dict[str, bytes] = {}
         for at in range(0, len(wanted), BATCH):
             part = wanted[at:at + BATCH]
-            array = self.embedder.encode([texts[name] for name in part])
+            array = self.embedder.encode_patiently([texts[name] for name in part], self._rest)
             self._check_dimension(int(array.shape[1]))
             out.update((name, row.astype("<f4").tobytes()) for name, row in zip(part, array, strict=True))
             self._look()
@@ -405,6 +406,12 @@ class _Work:
             if row is None or row[0] or row[1] != self.document["revision"]:
                 with db.write() as tx:
                     self._still_wanted(tx)
+
+    def _rest(self, seconds: float) -> None:
+        until = clock.monotonic() + seconds
+        while (left := until - clock.monotonic()) > 0:
+            time.sleep(min(left, TICK))
+            self._look()
 
     def _still_wanted(self, tx) -> None:
         row = tx.execute(sa.select(t.documents.c.control, t.documents.c.revision).where(

@@ -6,6 +6,7 @@ switches the base over and begins a new epoch, so that every index is made anew 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -61,7 +62,7 @@ def _embed(dataset_id: str, model: Embedder, dimension: int, cancelled: Callable
         if not wanted:
             return
         names = list(wanted)
-        array = model.encode([wanted[name] for name in names])
+        array = model.encode_patiently([wanted[name] for name in names], time.sleep)
         if array.shape[1] != dimension:
             raise EmbedderError(f"The embedding model {model.model} returned vectors of {array.shape[1]} numbers after "
                                 f"vectors of {dimension}. The old index goes on serving.", code="embedding_dimension")

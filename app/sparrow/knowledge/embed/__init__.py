@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     import numpy as np
 
 Kind = Literal["document", "query"]
+_PAUSES = (1.0, 3.0, 10.0, 30.0)  # seconds between the tries of a job whose provider is busy
+_LONGEST = 60.0
 _BUILTIN_NAMES = ("", builtin.PROVIDER, "local", "builtin")
 
 
@@ -22,6 +25,7 @@ class EmbedderError(BadRequest):
     """The embedding model failed or answered nonsense; the message says which and how."""
 
     code = "embedding_failed"
+    busy: float | None = None  # where it may work soon: the seconds that the provider asks to wait, 0 if it says none
 
 
 class Embedder(msgspec.Struct, frozen=True):
@@ -64,17 +68,37 @@ class Embedder(msgspec.Struct, frozen=True):
         norms = np.linalg.norm(array, axis=1, keepdims=True)
         return array / np.where(norms > 1e-12, norms, 1.0)
 
+    def encode_patiently(self, texts: list[str], rest: Callable[[float], None]) -> np.ndarray:
+        """Do as `encode` for a job, which has time: where the provider is busy, `rest` some seconds and try again."""
+        for pause in _PAUSES:
+            try:
+                return self.encode(texts)
+            except EmbedderError as error:
+                if error.busy is None:
+                    raise
+                rest(min(max(error.busy, pause), _LONGEST))
+        return self.encode(texts)
+
     def _remote(self, texts: list[str], kind: Kind) -> list[list[float]]:
-        from sparrow.messages import ModelError, ModelNotConfiguredError, ModelRef
+        from sparrow.messages import (
+            ModelError,
+            ModelNotConfiguredError,
+            ModelRateLimitError,
+            ModelRef,
+            ModelServerUnavailableError,
+        )
         from sparrow.providers import vectors
         from sparrow.providers.store import hub
 
         try:
             return vectors.embed(hub(), ModelRef(self.provider, self.model), texts)
         except ModelError as error:
-            raise EmbedderError(
+            failed = EmbedderError(
                 f"The embedding model {self.model} of {self.provider} failed: {error}",
-                code="provider_not_initialize" if isinstance(error, ModelNotConfiguredError) else None) from error
+                code="provider_not_initialize" if isinstance(error, ModelNotConfiguredError) else None)
+            if isinstance(error, ModelRateLimitError | ModelServerUnavailableError):
+                failed.busy = error.retry_after or 0.0
+            raise failed from error
 
 
 def embedder(provider: str | None, model: str | None) -> Embedder:
