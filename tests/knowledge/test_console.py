@@ -92,10 +92,13 @@ def test_a_file_that_cannot_be_read_ends_in_its_documents_state(admin, dataset):
 
 
 def test_deleted_text_is_in_no_file(admin, dataset, sqlite_database):
-    document = upload(admin, dataset, "secret.txt", b"The launch word is Rumpelstilzchen-77.")
+    document = upload(admin, dataset, "Rumpelstilzchen.txt", b"The launch word is Rumpelstilzchen-77.")
     assert ask(admin, dataset, "launch word")
+    for name in ("Rumpelstilzchen, a name that needs room.txt" * 4, "r.txt"):  # forms that its row had before
+        upload(admin, dataset, "beside.txt", b"Another text.")
+        admin.patch(f"/datasets/{dataset['id']}/documents/{document['id']}", json={"name": name})
     admin.delete(f"/datasets/{dataset['id']}/documents/{document['id']}")
-    assert ask(admin, dataset, "launch word") == []
+    assert "Rumpelstilzchen" not in str(ask(admin, dataset, "launch word"))
     found = [path for path in sqlite_database.rglob("*") if path.is_file()
              and b"rumpelstil" in path.read_bytes().lower()]
     assert found == []
