@@ -19,7 +19,9 @@ from sparrow.storage import db
 from sparrow.storage.tables.jobs import jobs
 
 LEASE = 60.0  # seconds without a sign of life from a worker elsewhere
-ATTEMPTS = 5  # a job whose process dies this often is at fault itself
+# A job whose process dies this often, and which gets no further between, is at fault itself. A death that its worker
+# survives counts twice: with the worker other things may have ended.
+ATTEMPTS = 10
 _GIVEN_UP = "The job ended its process several times and was given up."
 
 
@@ -53,21 +55,25 @@ def recover() -> list[str]:
     return [row.id for row in gone if give_back(row.id, row.worker)]
 
 
-def give_back(job_id: str, worker: str | None) -> int:
-    """Requeue (or give up) a running job if it is still that worker's; return how many rows that were."""
-    now = clock.now()
+def give_back(job_id: str, worker: str | None, *, alone: bool = False) -> int:
+    """Requeue (or give up) a running job if it is still that worker's; return how many rows that were.
+
+    `alone` says that its process died and the worker lives.
+    """
+    now, attempts = clock.now(), jobs.c.attempts + int(alone)
     mine = sa.and_(jobs.c.id == job_id, jobs.c.state == "running",
                    jobs.c.worker.is_(None) if worker is None else jobs.c.worker == worker)
     with db.write() as tx:
-        hopeless = tx.execute(sa.select(jobs.c.kind, jobs.c.payload).where(mine, jobs.c.attempts >= ATTEMPTS)).first()
+        hopeless = tx.execute(sa.select(jobs.c.kind, jobs.c.payload).where(mine, attempts >= ATTEMPTS)).first()
         if hopeless is not None:
             tx.execute(jobs.update().where(mine).values(
-                state="failed", error=_GIVEN_UP, finished_at=now, updated_at=now))
+                state="failed", error=_GIVEN_UP, attempts=attempts, finished_at=now, updated_at=now))
             if hopeless.kind in kinds.GIVEN_UP:
                 module, name = kinds.GIVEN_UP[hopeless.kind]
                 getattr(import_module(module), name)(hopeless.payload)
             return 0
-        return tx.execute(jobs.update().where(mine).values(state="queued", worker=None, updated_at=now)).rowcount
+        return tx.execute(jobs.update().where(mine).values(
+            state="queued", worker=None, attempts=attempts, updated_at=now)).rowcount
 
 
 def put_back(me: str) -> None:

@@ -7,18 +7,27 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
+from sqlalchemy.engine import Connection
+
 from sparrow.storage import queue
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class JobContext:
-    """What a running job may ask."""
+    """What a running job may ask and tell."""
 
     job_id: str
+    again: bool = False  # its process died before
 
     def cancelled(self) -> bool:
         """Tell whether somebody cancelled this job; ask between steps."""
         return queue.is_cancelled(self.job_id)
+
+    def progressed(self, tx: Connection) -> None:
+        """Tell, with a part of the result that is stored for good, that the job is not why its process died before."""
+        if self.again:
+            queue.forget_attempts(tx, self.job_id)
+            self.again = False
 
 
 # kind: (module, function, seconds it may take); imported at first use, in the child process that runs the job.

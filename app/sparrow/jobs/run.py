@@ -54,7 +54,7 @@ def run_one(job_id: str) -> str | None:
     if row is None:
         return None
     try:
-        kinds.load(row["kind"])(row["payload"], kinds.JobContext(job_id))
+        kinds.load(row["kind"])(row["payload"], kinds.JobContext(job_id, row["attempts"] > 0))
     except Exception as error:
         log.error("job %s (%s) failed: %s", job_id, row["kind"], traceback.format_exc())
         _settle(job_id, "failed", str(error) or type(error).__name__)

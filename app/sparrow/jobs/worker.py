@@ -168,7 +168,7 @@ def _settle_dead_children(rq_queue) -> None:
     for job_id, started_at in running:
         # A child runs the job it was forked for and, in its turn, others that it begins later.
         if job_id != _running and not (_running and started_at >= _forked_at):
-            claim.give_back(job_id, run.owner)
+            claim.give_back(job_id, run.owner, alone=True)
             _release(rq_queue, job_id)
 
 

@@ -18,6 +18,7 @@ from typing import Any
 
 import msgspec
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from sparrow import clock, settings
 from sparrow.errors import SparrowError
@@ -45,7 +46,7 @@ class _Stop(Exception):
 
 def run_job(payload: dict[str, Any], context: Any) -> None:
     """Index the document a job names (sparrow.jobs.kinds)."""
-    run(payload["document_id"], cancelled=context.cancelled)
+    run(payload["document_id"], cancelled=context.cancelled, progressed=context.progressed)
 
 
 def given_up(payload: dict[str, Any]) -> None:
@@ -74,9 +75,13 @@ def remove_spool(document_id: str) -> None:
         file.unlink(missing_ok=True)
 
 
-def run(document_id: str, *, cancelled: Callable[[], bool] | None = None) -> None:
-    """Index a document, from wherever an earlier run ended. Errors end in the document's row, not here."""
-    work = _Work.begin(document_id, cancelled or (lambda: False))
+def run(document_id: str, *, cancelled: Callable[[], bool] = lambda: False,
+        progressed: Callable[[Connection], None] = lambda tx: None) -> None:
+    """Index a document, from wherever an earlier run ended. Errors end in the document's row, not here.
+
+    `progressed` is called in the transactions that store a part of it.
+    """
+    work = _Work.begin(document_id, cancelled, progressed)
     if work is None:
         return
     try:
@@ -88,7 +93,7 @@ def run(document_id: str, *, cancelled: Callable[[], bool] | None = None) -> Non
                 settle(tx, document_id, stop.control)
         return
     except _Moved:
-        run(document_id, cancelled=cancelled)
+        run(document_id, cancelled=cancelled, progressed=progressed)
         return
     except SparrowError as error:
         work.fail(error.code, error.message)
@@ -116,8 +121,9 @@ class _Moved(Exception):
 class _Work:
     """One run over one document."""
 
-    def __init__(self, document: Any, dataset: Any, cancelled: Callable[[], bool]):
-        self.document, self.dataset, self._cancelled = document, dataset, cancelled
+    def __init__(self, document: Any, dataset: Any, cancelled: Callable[[], bool],
+                 progressed: Callable[[Connection], None]):
+        self.document, self.dataset, self._cancelled, self._progressed = document, dataset, cancelled, progressed
         self.id: str = document["id"]
         self.rule = chunk.rules.parse(document["process_rule"], document["doc_form"])
         self.embedder: Embedder | None = None
@@ -126,7 +132,8 @@ class _Work:
         self._next_look = 0.0
 
     @classmethod
-    def begin(cls, document_id: str, cancelled: Callable[[], bool]) -> _Work | None:
+    def begin(cls, document_id: str, cancelled: Callable[[], bool],
+              progressed: Callable[[Connection], None]) -> _Work | None:
         """Load the document and mark it as being worked on; None if there is nothing to do."""
         with db.write() as tx:
             document = tx.execute(t.documents.select().where(t.documents.c.id == document_id)).mappings().first()
@@ -144,7 +151,7 @@ class _Work:
                 indexing_status="parsing", stage="parsing", error=None, error_code=None, done=0, total=0, speed=0,
                 processing_started_at=document["processing_started_at"] or now, updated_at=now))
         try:
-            return cls(document, dataset, cancelled)
+            return cls(document, dataset, cancelled, progressed)
         except SparrowError as error:
             with db.write() as tx:
                 tx.execute(t.documents.update().where(t.documents.c.id == document_id).values(
@@ -327,6 +334,7 @@ class _Work:
                 done=position, speed=round(speed, 1), updated_at=clock.now(),
                 word_count=t.documents.c.word_count + words,
                 tokens=t.documents.c.tokens + sum(row["tokens"] for row in rows)))
+            self._progressed(tx)
         self._look()
 
     def _embed(self, batch: list[units.Draft]) -> dict[str, bytes]:

@@ -71,6 +71,11 @@ def cancel(key: str) -> int:
             .values(state="cancelled", finished_at=clock.now(), updated_at=clock.now())).rowcount
 
 
+def forget_attempts(tx: Connection, job_id: str) -> None:
+    """Count the present attempt of a running job as its first, in an open write transaction."""
+    tx.execute(jobs.update().where(jobs.c.id == job_id).values(attempts=1))
+
+
 def is_cancelled(job_id: str) -> bool:
     """Tell whether a job was cancelled (or its row is gone)."""
     with db.read() as tx:

@@ -333,6 +333,21 @@ def test_a_job_whose_process_is_killed_runs_again_and_is_given_up_at_last(redis,
         assert tx.execute(sa.select(jobs.c.attempts).where(jobs.c.id == job_id)).scalar() == claim.ATTEMPTS
 
 
+def test_a_job_that_gets_on_is_not_given_up(sqlite_database):
+    """A worker that is killed again and again is not the job's fault."""
+    from sparrow.knowledge import datasets, documents
+
+    row, _ = documents.add_text(datasets.create("Manuals")["id"], "a.txt", "Some words.")
+    job_id = queue.queued(f"document:{row['id']}")[0]
+    with db.write() as tx:
+        tx.execute(jobs.update().values(state="running", worker="gone:1:1", attempts=claim.ATTEMPTS - 1))
+    assert claim.recover() == [job_id]
+    run_job(job_id)
+    with db.read() as tx:
+        found = tx.execute(sa.select(jobs.c.state, jobs.c.attempts).where(jobs.c.id == job_id)).one()
+    assert found == ("succeeded", 1)
+
+
 def test_one_process_runs_many_jobs_of_a_crowd_in_their_order(redis, start_worker):
     given = [queue.submit("crowd", {"name": str(number)}) for number in range(5)]
     other = queue.submit("note", {"name": "other"})
