@@ -96,6 +96,51 @@ def test_killed_while_indexing_goes_on_without_loss_or_doubles(base, monkeypatch
         assert tx.exec_driver_sql("SELECT count(*) FROM knowledge_fts").scalar() == len(found)
 
 
+@pytest.mark.parametrize("then", ["index", "delete", "delete the base"])
+def test_a_run_that_is_killed_while_it_reads_leaves_nothing(base, sqlite_database, then):
+    """Neither pictures that nobody refers to nor a folder of its own with the document's text."""
+    from sparrow.knowledge import datasets, documents, indexing
+    from sparrow.storage import db
+    from tests.knowledge.test_transfer import picture_docx
+
+    document = base["add"](picture_docx(), "a.docx")
+    code = ("import os, sys; from sparrow.knowledge import chunk, indexing\n"
+            "real = chunk.cut\n"
+            "chunk.cut = lambda *a, **k: [*real(*a, **k)] and os._exit(9)\n"
+            f"indexing.run({document['id']!r})")
+    for _ in range(2):
+        assert subprocess.run([sys.executable, "-c", code], env=dict(os.environ), check=False).returncode == 9
+    if then == "index":
+        indexing.run(document["id"])
+        assert documents.get(base["id"], document["id"])["indexing_status"] == "completed"
+    elif then == "delete":
+        documents.delete(base["id"], [document["id"]])
+    else:
+        datasets.delete(base["id"])
+    kept = 2 if then == "index" else 0  # the document and its picture
+    with db.read() as tx:
+        assert db.rows(tx, "SELECT count(*) FROM files") == [(kept,)]
+    assert sum(path.is_file() for path in (sqlite_database / "files").rglob("*")) == kept
+    assert list((sqlite_database / "db" / "spool").iterdir()) == []
+
+
+def test_a_document_that_is_deleted_while_it_is_read_leaves_no_spool(base, sqlite_database, monkeypatch):
+    from sparrow.knowledge import chunk, documents, indexing
+
+    document = base["add"](text(5))
+
+    def cut(*args, **kwargs):
+        yield from real(*args, **kwargs)
+        monkeypatch.setattr(indexing, "remove_spool", lambda *a, **k: None)  # it came before the file was there
+        documents.delete(base["id"], [document["id"]])
+        monkeypatch.setattr(indexing, "remove_spool", remove)
+
+    real, remove = chunk.cut, indexing.remove_spool
+    monkeypatch.setattr(chunk, "cut", cut)
+    indexing.run(document["id"])
+    assert list((sqlite_database / "db" / "spool").iterdir()) == []
+
+
 def test_unchanged_chunks_are_not_embedded_twice(base, monkeypatch):
     from sparrow.knowledge import documents, embed, indexing
 

@@ -11,7 +11,7 @@ from sparrow.errors import BadRequest, Conflict, Forbidden, NotFound
 from sparrow.storage import db, files
 from sparrow.storage.tables import knowledge as t
 
-from . import chroma, chunk, external, ocr, units, vectors
+from . import chroma, chunk, external, indexing, ocr, units, vectors
 from .embed import builtin, embedder
 
 TECHNIQUES = ("high_quality", "economy")
@@ -169,6 +169,8 @@ def delete(dataset_id: str) -> None:
     with db.write() as tx:
         units.forget(tx)
         file_ids = files_only_of(tx, t.documents.c.dataset_id == dataset_id)
+        document_ids = list(tx.execute(sa.select(t.documents.c.id).where(
+            t.documents.c.dataset_id == dataset_id)).scalars())
         ocr.forget(tx, file_ids)
         tx.execute(t.documents.delete().where(t.documents.c.dataset_id == dataset_id))
         units.remove(tx, t.units.c.dataset_id == dataset_id)
@@ -180,6 +182,8 @@ def delete(dataset_id: str) -> None:
         units.collect_vectors(tx)
     for file_id in file_ids:
         files.delete(file_id)
+    for document_id in document_ids:
+        indexing.remove_spool(document_id)
     vectors.drop(dataset_id)
     units.checkpoint()
     try:

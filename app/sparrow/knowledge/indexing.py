@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import tempfile
 import threading
 import time
@@ -34,6 +35,7 @@ BATCH = 100  # chunks embedded and stored at once
 TICK = 0.5  # seconds between two looks at what the user asks and two notes of progress
 KIND = "index_document"
 _SETTLED = ("completed", "paused", "error")
+_TAKEN = ".taken"  # the ending of the file beside the spool with the ids of the pictures that were taken out
 
 
 class _Stop(Exception):
@@ -69,10 +71,19 @@ def submit(document_ids: list[str]) -> None:
         queue.ring(job)
 
 
-def remove_spool(document_id: str) -> None:
-    """Delete the chunks of a document that wait to be indexed."""
-    for file in (settings.get().db_dir / "spool").glob(f"{document_id}.*"):
-        file.unlink(missing_ok=True)
+def remove_spool(document_id: str, *, pictures: bool = True) -> None:
+    """Delete the chunks of a document that wait to be indexed, and what a run that was killed left of its reading.
+
+    Without `pictures` those that were taken out stay: they are the document's now.
+    """
+    for path in (settings.get().db_dir / "spool").glob(f"{document_id}.*"):
+        if path.suffix == _TAKEN and pictures:
+            for file_id in path.read_text().split():
+                files.delete(file_id)
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def run(document_id: str, *, cancelled: Callable[[], bool] = lambda: False,
@@ -91,6 +102,8 @@ def run(document_id: str, *, cancelled: Callable[[], bool] = lambda: False,
         if stop.control:
             with db.write() as tx:
                 settle(tx, document_id, stop.control)
+        elif _gone(document_id):
+            remove_spool(document_id)  # made after the document was deleted
         return
     except _Moved:
         run(document_id, cancelled=cancelled, progressed=progressed)
@@ -114,6 +127,11 @@ def run(document_id: str, *, cancelled: Callable[[], bool] = lambda: False,
         syncing.submit(work.dataset["id"])
 
 
+def _gone(document_id: str) -> bool:
+    with db.read() as tx:
+        return tx.execute(sa.select(t.documents.c.id).where(t.documents.c.id == document_id)).first() is None
+
+
 class _Moved(Exception):
     """The base was switched to another embedding model meanwhile; the run begins again behind what is stored."""
 
@@ -129,6 +147,7 @@ class _Work:
         self.embedder: Embedder | None = None
         if dataset["indexing_technique"] != "economy":
             self.embedder = embedder(dataset["embedding_model_provider"], dataset["embedding_model"])
+        self._taken = settings.get().db_dir / "spool" / f"{self.id}{_TAKEN}"
         self._next_look = 0.0
 
     @classmethod
@@ -168,12 +187,12 @@ class _Work:
         target = folder / f"{self.id}.{self.document['revision']}"
         if target.exists():
             return target
-        for old in folder.glob(f"{self.id}.*"):
-            old.unlink(missing_ok=True)
+        remove_spool(self.id)
         encode = msgspec.json.Encoder().encode
         part = target.with_name(target.name + ".part")
         try:
-            with open(part, "wb") as out, tempfile.TemporaryDirectory(prefix="pictures-", dir=folder) as pictures:
+            with open(part, "wb") as out, tempfile.TemporaryDirectory(
+                    prefix=f"{self.id}.", dir=folder, ignore_cleanup_errors=True) as pictures:
                 told = self._transcribe(pictures)
                 for piece in chunk.cut(self._blocks(pictures, told), self.rule, self.document["doc_form"],
                                        ask=asker(), language=self.document["doc_language"]):
@@ -181,6 +200,7 @@ class _Work:
                 out.flush()
                 os.fsync(out.fileno())
             os.replace(part, target)
+            self._taken.unlink(missing_ok=True)
         finally:
             part.unlink(missing_ok=True)
         now = clock.now()
@@ -249,6 +269,8 @@ class _Work:
             info = self.document["data_source_info"] or {}
             self._note(notices=_told(notices),
                        data_source_info={**info, "images": list(images.values())} if images else info)
+            for old in info.get("images") or []:  # of a try that failed later
+                files.delete(old)
 
     def _read(self, pictures: str, notices: list[parse.Notice], images: dict[int, str]) -> Iterator[parse.Block]:
         found = False
@@ -264,6 +286,8 @@ class _Work:
             elif isinstance(event, parse.Image):
                 with open(event.path, "rb") as picture:
                     images[event.number] = files.save(picture, event.name)["id"]
+                with open(self._taken, "a") as taken:
+                    taken.write(images[event.number] + "\n")
                 os.unlink(event.path)
             self._look(done=event.done, total=event.total) if isinstance(event, parse.Progress) else self._look()
         if not found:
@@ -377,7 +401,7 @@ class _Work:
             tx.execute(t.documents.update().where(t.documents.c.id == self.id).values(
                 indexing_status="completed", stage="done", error=None, error_code=None, completed_at=now,
                 updated_at=now))
-        remove_spool(self.id)
+        remove_spool(self.id, pictures=False)
 
     def fail(self, code: str, message: str) -> None:
         """Write the error into the document's row; what is stored stays for a retry."""
@@ -387,7 +411,7 @@ class _Work:
                 indexing_status="error", stage="error", error=message, error_code=code, stopped_at=clock.now(),
                 updated_at=clock.now()))
         if code in ("no_text", "model_needed"):
-            remove_spool(self.id)
+            remove_spool(self.id, pictures=False)
 
     # What the user asks meanwhile.
 
