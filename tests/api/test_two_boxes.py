@@ -30,6 +30,23 @@ def service(console: Console, path: str, key: str, body: dict) -> dict:
     return json.loads(content)
 
 
+def chatflow(console: Console, bases: list[str]) -> str:
+    """Make a chatflow that says how many passages some bases have for a question; return its id."""
+    app = console.json("POST", "/apps", {"name": "Flow", "mode": "advanced-chat"})["id"]
+    draft = console.json("GET", f"/apps/{app}/workflows/draft")
+    nodes = [{"type": "start", "variables": []},
+             {"type": "knowledge-retrieval", "dataset_ids": bases, "query_variable_selector": ["sys", "query"],
+              "retrieval_mode": "multiple", "multiple_retrieval_config": {"top_k": 2}},
+             {"type": "answer", "answer": "Done."}]
+    draft["graph"] = {
+        "nodes": [{"id": f"n{i}", "type": "custom", "position": {"x": 300 * i, "y": 0}, "data": {"title": "", **data}}
+                  for i, data in enumerate(nodes)],
+        "edges": [{"id": f"e{i}", "source": f"n{i}", "sourceHandle": "source", "target": f"n{i + 1}",
+                   "targetHandle": "target", "type": "custom", "data": {}} for i in (0, 1)]}
+    console.json("POST", f"/apps/{app}/workflows/draft", draft)
+    return app
+
+
 def test_a_chat_cites_what_another_box_knows(boxes):
     asks, answers = boxes
     there = answers.json("POST", "/datasets", {"name": "Pumps"})["id"]
@@ -72,3 +89,34 @@ def test_a_chat_cites_what_another_box_knows(boxes):
         answers.stack.stop()
         status, _, failed = asks.call("POST", "/v1/chat-messages", QUESTION, token)
         assert (status, "Other box cannot be reached" in failed.decode()) == (400, True)
+
+        # With a base of its own beside it, the app answers from that, and says what it could not ask.
+        own = asks.json("POST", "/datasets", {"name": "Here"})["id"]
+        asks.json("POST", f"/datasets/{own}/documents/text", {
+            "name": "own.txt", "text": "The valve of the pump P-7 opens at 5 bar.", "indexing_technique": "economy"})
+        until(lambda: asks.json("GET", f"/datasets/{own}/documents")["data"][0]["display_status"] == "available",
+              "indexed", 60)
+        config = asks.json("GET", f"/apps/{app}/model-config")
+        config["dataset_configs"]["datasets"]["datasets"] = [
+            {"dataset": {"enabled": True, "id": one}} for one in (base, own)]
+        asks.json("POST", f"/apps/{app}/model-config", config)
+        reply = service(asks, "/chat-messages", token, {**QUESTION, "query": "At how many bar does the P-7 open?"})
+        assert "5 bar" in reply["answer"]
+        assert [source["dataset_name"] for source in reply["metadata"]["retriever_resources"]] == ["Here"]
+        away, = reply["metadata"]["knowledge_away"]
+        assert (away["dataset_id"], away["dataset_name"]) == (base, "Pumps there")
+        assert "Other box cannot be reached" in away["error"]
+        said = asks.json("GET", f"/apps/{app}/chat-messages?conversation_id={reply['conversation_id']}")["data"][0]
+        assert said["metadata"]["knowledge_away"] == [away]
+
+        # A chatflow's node goes on too, and has it in its trace.
+        flow = chatflow(asks, [base, own])
+        status, _, stream = asks.call("POST", f"/console/api/apps/{flow}/chat-messages",
+                                      {**QUESTION, "response_mode": "streaming"})
+        events = [json.loads(line[6:]) for line in stream.splitlines() if line.startswith(b"data: ")]
+        found = next(event["data"] for event in events
+                     if event["event"] == "node_finished" and event["data"]["node_type"] == "knowledge-retrieval")
+        assert (found["status"], found["process_data"]) == ("succeeded", {"away": [away]})
+        assert [one["title"] for one in found["outputs"]["result"]] == ["own.txt"]
+        end = next(event for event in events if event["event"] == "message_end")
+        assert end["metadata"]["knowledge_away"] == [away]

@@ -92,6 +92,7 @@ def retrieve(turn: Turn, cancel: Cancel) -> str | None:
         if cancel.cancelled:
             return ""
         raise
+    turn.missed(request.away)
     if (turn.definition.content.get("retriever_resource") or {}).get("enabled", True):
         turn.resources = citations.of(passages)
     return "\n".join(passage.get("content") or "" for passage in passages)

@@ -109,6 +109,8 @@ def _follow(turn: Turn, events, variables: ports.Variables, kept: trail.Trail) -
         kind = type(event)
         if kind in _NODE:
             kept.node(event)
+            if event.node_type == "knowledge-retrieval":
+                turn.missed((event.process_data or {}).get("away") or [])
         if kind is ev.TextChunk:
             if chat:
                 turn.emit("message", id=turn.message_id, answer=event.text, from_variable_selector=event.selector)

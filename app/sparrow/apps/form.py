@@ -151,6 +151,7 @@ def _turn(run: Row, base_url: str) -> Turn:
         turn.conversation_id = message.conversation_id
         turn.conversation = conversation.get(app.id, message.conversation_id)
         turn.resources = messages.details(message, "retriever_resources", [])
+        turn.away = messages.details(message, "knowledge_away", [])
     return turn
 
 

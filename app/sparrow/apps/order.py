@@ -58,6 +58,7 @@ class Turn:
     message_id: str = field(default_factory=ids.new_id)
     started: float = field(default_factory=clock.now)
     resources: list[dict[str, Any]] = field(default_factory=list)
+    away: list[dict[str, Any]] = field(default_factory=list)  # knowledge bases that could not be asked
     annotation: dict[str, Any] | None = None
     refused: bool = False  # the moderation kept what the user said from the model
     envelope: dict[str, Any] = field(default_factory=dict)
@@ -71,6 +72,10 @@ class Turn:
         """Send an event in the envelope of its family."""
         self.live.emit({"event": event, **self.envelope, **fields})
 
+    def missed(self, bases: list[dict[str, Any]]) -> None:
+        """Remember knowledge bases that could not be asked, each once."""
+        self.away += [base for base in bases if base not in self.away]
+
     def seal(self) -> None:
         """Make the envelope; the ids are known now."""
         self.envelope = {"conversation_id": self.conversation_id} if self.conversation_id else {}
@@ -78,4 +83,5 @@ class Turn:
 
     def metadata(self, usage: dict[str, Any]) -> dict[str, Any]:
         """Return the metadata of a finished message."""
-        return {"annotation_reply": self.annotation, "retriever_resources": self.resources, "usage": usage}
+        found = {"annotation_reply": self.annotation, "retriever_resources": self.resources, "usage": usage}
+        return {**found, "knowledge_away": self.away} if self.away else found

@@ -43,7 +43,8 @@ def end(turn: Turn, tx, *, answer: str, status: str = "normal", error: str | Non
         usage: dict[str, Any] | None = None, prompt: Any = None, **details: Any) -> None:
     """Store a message's answer and what it took."""
     moment = clock.now()
-    kept = {**details, "usage": usage, "retriever_resources": turn.resources, "annotation_reply": turn.annotation}
+    kept = {**details, "usage": usage, "retriever_resources": turn.resources, "annotation_reply": turn.annotation,
+            "knowledge_away": turn.away}
     _FINISH(tx, {
         "_id": turn.message_id, "answer": answer, "status": status, "error": error,
         "details": {name: value for name, value in kept.items() if value}, "prompt": prompt,

@@ -209,7 +209,8 @@ class Files(Protocol):
 @dataclass(slots=True)
 class RetrievalRequest:
     """A knowledge-retrieval node's question. `config` is the node's `multiple_retrieval_config` (top_k,
-    score_threshold, reranking…); filter conditions have their templates already rendered."""
+    score_threshold, reranking…); filter conditions have their templates already rendered. `away` is for the answer: the
+    bases that could not be asked, {dataset_id, dataset_name, error}."""
 
     query: str
     dataset_ids: list[str]
@@ -221,6 +222,7 @@ class RetrievalRequest:
     filter_model: dict[str, Any] | None = None
     attachments: list[File] = field(default_factory=list)
     user: str | None = None
+    away: list[dict[str, Any]] = field(default_factory=list)
 
 
 class Knowledge(Protocol):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Row
 
 from sparrow import clock, ids, settings
 from sparrow.errors import BadRequest, Conflict, Forbidden, NotFound
@@ -70,12 +71,17 @@ def create(name: str, *, description: str = "", indexing_technique: str | None =
     return get(row["id"])
 
 
+def find_row(tx: Connection, dataset_id: str) -> Row | None:
+    """Return a base's row, None where there is none."""
+    return _ONE.first(tx, {"id": dataset_id})
+
+
 def get(dataset_id: str, *, api: bool = False) -> dict[str, Any]:
     """Return a base's row; raise NotFound, or Forbidden where `api` access is switched off."""
     if not ids.is_uuid(dataset_id):
         raise NotFound("Dataset not found.")
     with db.read() as tx:
-        row = _ONE.first(tx, {"id": dataset_id})
+        row = find_row(tx, dataset_id)
     if row is None:
         raise NotFound("Dataset not found.")
     if api and not row.enable_api:

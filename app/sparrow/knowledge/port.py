@@ -28,7 +28,7 @@ class Port:
                 settings = {**(settings or {}), "metadata_filtering_conditions": found}
         try:
             found = retrieve(request.query, list(request.dataset_ids), settings, rerank=rerank, http=self.http,
-                             source="app")
+                             source="app", away=request.away)
         except SparrowError as error:
             raise PortError(error.message, type(error).__name__) from error
         return [_entry(number, passage) for number, passage in enumerate(found, start=1)]

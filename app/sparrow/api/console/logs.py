@@ -155,6 +155,7 @@ class MessageMetadata(TypedDict):
 
     usage: dict[str, Any] | None
     retriever_resources: list[dict[str, Any]]
+    knowledge_away: list[dict[str, Any]]
 
 
 class Message(shapes.Message):
@@ -185,7 +186,8 @@ def list_messages(app_id: str, query: MessageQuery) -> Messages:
         "message_tokens": item.tokens, "provider_response_latency": round(item.latency, 3),
         "admin_feedback": {"rating": judged[item.id].rating} if item.id in judged else None,
         "metadata": {"usage": message.details(item, "usage"),
-                     "retriever_resources": message.details(item, "retriever_resources", [])}} for item in rows]}
+                     "retriever_resources": message.details(item, "retriever_resources", []),
+                     "knowledge_away": message.details(item, "knowledge_away", [])}} for item in rows]}
 
 
 @console.post("/apps/<app_id>/messages/<message_id>/feedbacks", tag="logs")

@@ -43,7 +43,8 @@ class KnowledgeRetrieval(Node):
             attachments, context.user,
         )
         knowledge, cancel = context.need("knowledge"), context.cancel
-        return Result({"result": cancel.outrun(lambda: knowledge.retrieve(request, cancel))}, inputs)
+        found = cancel.outrun(lambda: knowledge.retrieve(request, cancel))
+        return Result({"result": found}, inputs, {"away": request.away} if request.away else {})
 
 
 def _filled(conditions: Any, context: Context) -> dict[str, Any] | None:

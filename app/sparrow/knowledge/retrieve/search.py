@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from sparrow.storage import db
 from sparrow.storage.tables import knowledge as t
 
-from .. import chroma, external, keyword, vectors
+from .. import chroma, datasets, external, keyword, vectors
 from ..embed import Embedder, builtin, embedder
 from . import filters, titles, usage
 from .settings import RetrievalSettings, parse
@@ -48,7 +48,6 @@ _OF_BASE = t.units.c.dataset_id == sa.bindparam("base")
 _MANY = db.Lookup(sa.select(t.units.c.serial).where(_OF_BASE).limit(sa.literal_column("1"))
                   .offset(sa.bindparam("at", type_=sa.Integer)))
 _UNSYNCED = db.Lookup(sa.select(sa.exists().where(_OF_BASE, t.units.c.synced.is_(False)).label("some")))
-_BASE = db.Lookup(t.datasets.select().where(t.datasets.c.id == sa.bindparam("base")))
 _USABLE = sa.and_(t.documents.c.enabled.is_(True), t.documents.c.archived.is_(False))
 _BARRED = db.Lookup(sa.select(
     sa.exists().where(t.documents.c.dataset_id == sa.bindparam("base"), sa.not_(_USABLE)).label("some")))
@@ -116,18 +115,20 @@ class _Hit(msgspec.Struct):
 
 def retrieve(query: str, dataset_ids: list[str], retrieval_model: dict[str, Any] | RetrievalSettings | None = None,
              *, rerank: Rerank | None = None, http: HttpClient | None = None, source: str = "app",
-             app_id: str | None = None, count_hits: bool = True) -> list[Passage]:
+             app_id: str | None = None, count_hits: bool = True, away: list[dict[str, Any]] | None = None
+             ) -> list[Passage]:
     """Return the passages of some bases that answer a question, best first.
 
     `retrieval_model` is Dify's object; without it each base's own settings apply (and the first base's top_k).
     `rerank` asks a rerank model; it is used where the settings name one. `http` is the guarded client that external
-    bases are asked through. Bases that do not exist are left out.
+    bases are asked through. Bases that do not exist are left out. With `away`, external bases that do not answer are
+    put there ({dataset_id, dataset_name, error}) and the others answer; where none is left, ExternalError is raised.
     """
     query = query.strip()
     if not query or not dataset_ids:
         return []
     with db.read() as tx:
-        rows = [_BASE.first(tx, {"base": dataset_id}) for dataset_id in dict.fromkeys(dataset_ids)]
+        rows = [datasets.find_row(tx, dataset_id) for dataset_id in dict.fromkeys(dataset_ids)]
     bases = [row._asdict() for row in rows if row is not None]
     if not bases:
         return []
@@ -139,18 +140,27 @@ def retrieve(query: str, dataset_ids: list[str], retrieval_model: dict[str, Any]
     else:
         methods = {}
     found: list[Passage] = []
+    failed: list[tuple[dict[str, Any], external.ExternalError]] = []
     groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for base in bases:
         settings = given or _own(base)
         if base["provider"] == "external":
             if http is None:
                 raise external.ExternalError("External knowledge bases cannot be asked from here.")
-            found += external.retrieve(http, base, query, settings)
+            try:
+                found += external.retrieve(http, base, query, settings)
+            except external.ExternalError as error:
+                failed.append((base, error))
             continue
         method = methods.get(base["id"]) or settings.method
         if base["indexing_technique"] == "economy":
             method = "keyword_search"
         groups.setdefault((method, _model(base).key), []).append(base)
+    if failed and (away is None or len(failed) == len(bases)):
+        raise failed[0][1]
+    if away is not None:
+        away += [{"dataset_id": base["id"], "dataset_name": base["name"], "error": error.message}
+                 for base, error in failed]
     top = given or _own(bases[0])
     for (method, _), group in groups.items():
         settings = given or parse(group[0]["retrieval_model"])

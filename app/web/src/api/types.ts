@@ -223,9 +223,17 @@ export interface Usage {
   latency?: number;
 }
 
+/** A knowledge base that could not be asked. */
+export interface Away {
+  dataset_id: string;
+  dataset_name: string;
+  error: string;
+}
+
 export interface MessageMetadata {
   usage?: Usage;
   retriever_resources?: Citation[];
+  knowledge_away?: Away[];
 }
 
 export interface LogMessage {

@@ -6,6 +6,7 @@ import { useTranslation } from '@/i18n';
 import type { Citation } from '@/api/types';
 import { Copy } from '@/ui/Copy';
 import { count } from '@/ui/format';
+import { serverText } from '@/ui/serverText';
 
 import { AskForm } from './AskForm';
 import css from './Chat.module.css';
@@ -116,6 +117,11 @@ export function Answer({
             ))}
           </div>
         ) : null}
+        {turn.away?.map((base) => (
+          <Text key={base.dataset_id} c="dimmed" fz="sm" mt={6} title={serverText(base.error)} data-testid="away">
+            {t('chat:away', { name: base.dataset_name })}
+          </Text>
+        ))}
         {live ? null : (
           <div className={css.actions}>
             {turn.answer ? <Copy value={turn.answer} label={t('chat:copyAnswer')} size="sm" /> : null}

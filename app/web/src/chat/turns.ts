@@ -1,4 +1,4 @@
-import type { Citation, MessageMetadata, Usage } from '@/api/types';
+import type { Away, Citation, MessageMetadata, Usage } from '@/api/types';
 import type { StreamEvent } from '@/api/sse';
 
 import type { SentFile } from './files';
@@ -58,6 +58,8 @@ export interface Turn {
   conversationId?: string;
   runId?: string;
   citations: Citation[];
+  /** Knowledge bases that could not be asked. */
+  away?: Away[];
   thoughts: Thought[];
   steps: Step[];
   usage?: Usage;
@@ -163,6 +165,7 @@ export function applyEvent(before: Turn, event: StreamEvent): Turn {
         ...turn,
         status: before.status === 'failed' || before.status === 'stopped' || before.status === 'paused' ? before.status : 'done',
         citations: metadata.retriever_resources ?? [],
+        away: metadata.knowledge_away,
         usage: metadata.usage ?? before.usage,
       };
     }

@@ -31,6 +31,7 @@ export function toTurn(message: LogMessage): Turn {
     status: failed ? 'failed' : 'done',
     ...(failed ? { error: { code: 'completion_request_error', message: message.error ?? '' } } : {}),
     citations: message.retriever_resources ?? message.metadata?.retriever_resources ?? [],
+    away: message.metadata?.knowledge_away,
     usage: message.metadata?.usage,
     thoughts: [],
     steps: [],
