@@ -5,8 +5,9 @@
 #
 # Tools: unshare unsquashfs
 #
-# With --serve the whole box runs (supervisord and its programs) on ports of this host; otherwise a command,
-# or a shell. What is written outside of /data is lost at the end.
+# With --serve the whole box runs (supervisord and its programs) on ports of this host: N, and unless the environment
+# says otherwise the next one for HTTP and the one after that for Chroma, so that several can run at once. Otherwise
+# a command runs, or a shell. What is written outside of /data is lost at the end.
 
 # Runs a shell, a command or the box inside the root that has just been built.
 vm_shell() {
@@ -47,7 +48,8 @@ vm_shell() {
 		hostname sparrow
 		exec chroot . env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin TERM="${TERM:-linux}" \
 			HOME=/root SPARROW_ADMIN_PASSWORD="${SPARROW_ADMIN_PASSWORD:-}" \
-			SPARROW_HTTP_PORT="${SPARROW_HTTP_PORT:-$((PORT + 1))}" SPARROW_HTTPS_PORT="$PORT" "$@"
+			SPARROW_HTTP_PORT="${SPARROW_HTTP_PORT:-$((PORT + 1))}" SPARROW_HTTPS_PORT="$PORT" \
+			SPARROW_CHROMA_PORT="${SPARROW_CHROMA_PORT:-$((PORT + 2))}" "$@"
 	' sh "$@"
 }
 

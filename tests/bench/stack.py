@@ -34,7 +34,8 @@ class Stack:
 
     folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="sparrow-bench-")))
     port: int = 0
-    chroma_port: int = 8300  # of its server on the box
+    http_port: int = field(default_factory=free_port)
+    chroma_port: int = field(default_factory=free_port)  # its server's; another bench may run beside this one
     process: subprocess.Popen | None = None
     started: float = 0.0
     name = ""
@@ -50,7 +51,8 @@ class Stack:
         with open(self.folder / "stack.log", "ab") as log:
             self.process = subprocess.Popen(
                 self.command(), stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True,
-                env={**os.environ, "SPARROW_ADMIN_PASSWORD": PASSWORD, "SPARROW_CHROMA_PORT": str(self.chroma_port)})
+                env={**os.environ, "SPARROW_ADMIN_PASSWORD": PASSWORD, "SPARROW_HTTP_PORT": str(self.http_port),
+                     "SPARROW_CHROMA_PORT": str(self.chroma_port)})
         deadline = self.started + timeout
         while time.monotonic() < deadline:
             try:
@@ -162,13 +164,12 @@ class Stack:
 class HostStack(Stack):
     """`sparrow dev` of the virtual environment."""
 
-    chroma_port: int = field(default_factory=free_port)
     name = "host (sparrow dev)"
 
     def command(self) -> list[str]:
         """See Stack."""
         return [str(Path(sys.executable).parent / "sparrow"), "dev", "--data", str(self.folder / "data"),
-                "--port", str(free_port()), "--https-port", str(self.port)]
+                "--port", str(self.http_port), "--https-port", str(self.port)]
 
 
 class ImageStack(Stack):
