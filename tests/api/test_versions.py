@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 
 
@@ -25,8 +26,10 @@ def test_versions_and_runs(admin):
     for text in ("good morning", "good evening"):
         saved = admin.post(f"{at}/workflows/draft", json={"graph": graph(text)})
         assert saved.status_code == 200, saved.json
+        assert admin.get(f"{at}/workflows/draft").json["published"] is False
         published = admin.post(f"{at}/workflows/publish", json={"marked_name": text, "marked_comment": "why"})
         assert published.status_code == 200, published.json
+        assert admin.get(f"{at}/workflows/draft").json["published"] is True
     listed = admin.get(f"{at}/workflows").json
     assert [(row["marked_name"], row["number"], row["live"]) for row in listed["data"]] == [
         ("good evening", 2, True), ("good morning", 1, False)]
@@ -54,6 +57,33 @@ def test_versions_and_runs(admin):
     steps = admin.get(f"{at}/workflow-runs/{run['id']}/node-executions").json["data"]
     assert [step["node_id"] for step in steps] == ["start", "text", "end"]
     assert steps[1]["outputs"] == {"output": "good morning"}
+
+
+def test_what_is_saved_while_somebody_publishes_is_published(admin, monkeypatch):
+    from sparrow.apps import version
+    from sparrow.storage import db
+
+    at = f"/apps/{admin.post('/apps', json={'name': 'Greeter', 'mode': 'workflow'}).json['id']}"
+    admin.post(f"{at}/workflows/draft", json={"graph": graph("good morning")})
+
+    class Late:
+        """The database, in which another window saves right before the first transaction here."""
+
+        read, write = staticmethod(db.read), staticmethod(db.write)
+
+    @contextlib.contextmanager
+    def write():
+        Late.write = staticmethod(db.write)
+        assert admin.post(f"{at}/workflows/draft", json={"graph": graph("good evening")}).status_code == 200
+        with db.write() as tx:
+            yield tx
+
+    Late.write = staticmethod(write)
+    monkeypatch.setattr(version, "db", Late)
+    assert admin.post(f"{at}/workflows/publish", json={}).status_code == 200
+    assert admin.get(f"{at}/workflows/draft").json["published"] is True
+    live = admin.get(f"{at}/workflows").json["data"][0]["id"]
+    assert admin.get(f"{at}/workflows/{live}/diff").json["nodes"]["changed"] == []
 
 
 def test_a_chat_apps_draft_is_not_live_before_it_is_published(admin):

@@ -143,6 +143,27 @@ def test_changes_are_live_when_they_are_published(desk, api, visitor, phone):
     assert page.problems == []
 
 
+def test_a_flow_whose_draft_is_not_live_says_so_where_it_is_opened(desk, api):
+    page, address = desk, desk.address
+    nodes = [{"id": "start", "type": "start", "variables": []}, {"id": "answer", "type": "answer", "answer": "Yes."}]
+    app = api.graph("Oracle", nodes, [("start", "source", "answer")])
+    page.goto(f"{address}/apps/{app}/access")
+    page.get_by_label("Open the page").first.wait_for()
+    page.wait_for_load_state("networkidle")
+    said = page.get_by_text("The latest changes are not published yet")
+    assert said.count() == 0
+    draft = api("GET", f"/apps/{app}/workflows/draft")
+    draft["graph"]["nodes"][1]["data"]["answer"] = "No."
+    api("POST", f"/apps/{app}/workflows/draft", {"graph": draft["graph"], "hash": draft["hash"]})
+    page.reload()
+    said.wait_for()
+    api("POST", f"/apps/{app}/workflows/publish", {})
+    page.reload()
+    page.get_by_label("Open the page").first.wait_for()
+    page.wait_for_load_state("networkidle")
+    assert said.count() == 0
+
+
 def test_pictures_of_an_answer(desk, api, visitor):
     address = desk.address
     kept = desk.request.post(f"{address}/console/api/files/upload", multipart={"file": visit.PICTURE},

@@ -45,23 +45,20 @@ _BY_ID = sa.select(versions).where(versions.c.id == sa.bindparam("version_id"))
 def draft(app_id: str) -> Row:
     """Return the draft of a graph app; raise NotFound."""
     with db.read() as tx:
-        row = tx.execute(_draft(app_id)).first()
-    if row is None:
-        raise NotFound("This app has no draft.", code="draft_workflow_not_exist")
-    return row
+        return _drafted(tx, app_id)
 
 
 def current(app: Row) -> Row:
     """Return what the editor shows: the draft, or the live version of an app without a graph if it is the same."""
-    if app.mode in GRAPH_MODES:
-        return draft(app.id)
     with db.read() as tx:
-        row, live = tx.execute(_draft(app.id)).first(), tx.execute(_live(app.id)).first()
-    if row is None or (live is not None and live.hash == row.hash):
-        row = live
-    if row is None:
-        raise NotFound("This app has no configuration yet.")
-    return row
+        return _current(tx, app)
+
+
+def is_live(app_id: str, row: Row) -> bool:
+    """Tell whether clients run what a version or draft holds."""
+    with db.read() as tx:
+        live = tx.execute(_live(app_id)).first()
+    return live is not None and live.hash == row.hash
 
 
 def published(app: Row) -> Row:
@@ -91,14 +88,14 @@ def publish(app: Row, *, name: str = "", notes: str = "") -> Row:
         raise BadRequest("marked_name: must be at most 20 characters", params="marked_name")
     if len(notes) > 100:
         raise BadRequest("marked_comment: must be at most 100 characters", params="marked_comment")
-    row = current(app)
-    if app.mode not in GRAPH_MODES:
-        if row.id == app.published_id:
-            return describe(app.id, row.id, name=name, notes=notes) if name or notes else row
-    elif not any((node.get("data") or {}).get("type") for node in row.content["graph"]["nodes"]):
-        raise BadRequest("The draft has no nodes; add a start node first.")
-    with db.write() as tx:
-        return _publish(tx, app.id, row.content, row.secrets, row.hash, name, notes)
+    with db.write() as tx:  # what another window saves meanwhile is published, or comes after it
+        row = _current(tx, app)
+        if app.mode in GRAPH_MODES and not any(
+                (node.get("data") or {}).get("type") for node in row.content["graph"]["nodes"]):
+            raise BadRequest("The draft has no nodes; add a start node first.")
+        if row.number == DRAFT:
+            return _publish(tx, app.id, row.content, row.secrets, row.hash, name, notes)
+    return describe(app.id, row.id, name=name, notes=notes) if name or notes else row
 
 
 def publish_content(app_id: str, content: dict[str, Any]) -> Row:
@@ -230,6 +227,24 @@ def _publish(tx: Connection, app_id: str, content, hidden, digest: str, name: st
     tx.execute(apps.update().where(apps.c.id == app_id).values(published_id=version_id, updated_at=moment))
     knowledge_use.record(tx, app_id)
     return tx.execute(_BY_ID, {"version_id": version_id}).first()
+
+
+def _drafted(tx: Connection, app_id: str) -> Row:
+    row = tx.execute(_draft(app_id)).first()
+    if row is None:
+        raise NotFound("This app has no draft.", code="draft_workflow_not_exist")
+    return row
+
+
+def _current(tx: Connection, app: Row) -> Row:
+    if app.mode in GRAPH_MODES:
+        return _drafted(tx, app.id)
+    row, live = tx.execute(_draft(app.id)).first(), tx.execute(_live(app.id)).first()
+    if row is None or (live is not None and live.hash == row.hash):
+        row = live
+    if row is None:
+        raise NotFound("This app has no configuration yet.")
+    return row
 
 
 def _draft(app_id: str):

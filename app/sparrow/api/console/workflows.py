@@ -72,6 +72,12 @@ class Version(TypedDict):
     conversation_variables: NotRequired[list[dict[str, Any]]]
 
 
+class DraftShown(Version):
+    """The draft with its content. `published`: clients run the same."""
+
+    published: bool
+
+
 class VersionList(msgspec.Struct):
     """A page of versions."""
 
@@ -186,9 +192,10 @@ def get_triggers(app_id: str) -> Triggers:
 
 
 @console.get("/apps/<app_id>/workflows/draft", tag=TAG)
-def get_draft(app_id: str) -> Version:
-    """Get the draft."""
-    return shown(version.draft(_graph(app_id).id))
+def get_draft(app_id: str) -> DraftShown:
+    """Get the draft, and whether it is what clients run."""
+    row = version.draft(_graph(app_id).id)
+    return {**shown(row), "published": version.is_live(app_id, row)}
 
 
 @console.post("/apps/<app_id>/workflows/draft", tag=TAG)

@@ -5,6 +5,7 @@ import { useState } from 'react';
 
 import type { App } from '@/api/types';
 import { useTranslation } from '@/i18n';
+import { useFlowDraft } from '@/canvas/draft';
 import { useConfigDraft } from '@/prompt/useModelConfig';
 import { appApi, refreshApps } from '@/studio/api';
 import { isGraph } from '@/studio/AppFrame';
@@ -80,7 +81,10 @@ export function WebPage({ app }: { app: App }) {
   const [words, setWords] = useState(false);
   const turn = useAct((enable_site: boolean) => appApi.update(app.id, { enable_site }), { done: () => refreshApps(client) });
   const address = pageAddress(app);
-  const draft = useConfigDraft(app.id, !isGraph(app));
+  const flow = isGraph(app);
+  const config = useConfigDraft(app.id, !flow);
+  const graph = useFlowDraft(app.id, flow);
+  const draft = flow ? graph : config;
   const open = turn.isPending ? turn.variables : app.enable_site;
   return (
     <Section
@@ -94,7 +98,7 @@ export function WebPage({ app }: { app: App }) {
       ) : (
         <Group align="flex-start" gap="lg">
           <Stack flex="1 1 300px" gap="sm" miw={0}>
-            {!app.published ? <Alert color="sparrow">{t('access:unpublished')}</Alert> : draft.data?.published === false ? <Alert color="sparrow">{t('access:changed')}</Alert> : null}
+            {!app.published ? <Alert color="sparrow">{t('access:unpublished')}</Alert> : draft.data?.published === false ? <Alert color="sparrow">{t(flow ? 'access:changedFlow' : 'access:changed')}</Alert> : null}
             <Address value={address} label={t('access:page.address')}>
               <Tooltip label={t('access:page.open')}>
                 <ActionIcon component="a" href={address} target="_blank" rel="noreferrer" aria-label={t('access:page.open')}>

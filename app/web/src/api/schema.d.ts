@@ -719,7 +719,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Get the draft. */
+        /** Get the draft, and whether it is what clients run. */
         get: operations["get_draft"];
         put?: never;
         /** Save the draft; the reply has its new hash. */
@@ -3014,6 +3014,26 @@ export interface components {
             hash: string | null;
         };
         /**
+         * DraftShown
+         * @description The draft with its content. `published`: clients run the same.
+         */
+        DraftShown: {
+            conversation_variables?: Record<string, unknown>[];
+            created_at: number;
+            environment_variables?: Record<string, unknown>[];
+            features?: Record<string, unknown>;
+            graph?: Record<string, unknown>;
+            hash: string;
+            id: string;
+            live: boolean;
+            marked_comment: string;
+            marked_name: string;
+            number: number;
+            published: boolean;
+            updated_at: number;
+            version: string;
+        };
+        /**
          * Edges
          * @description How the edges differ, by id.
          */
@@ -3474,6 +3494,7 @@ export interface components {
          * @description What an answer took.
          */
         MessageMetadata: {
+            knowledge_away: Record<string, unknown>[];
             retriever_resources: Record<string, unknown>[];
             usage: Record<string, unknown> | null;
         };
@@ -6541,7 +6562,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Version"];
+                    "application/json": components["schemas"]["DraftShown"];
                 };
             };
             /** @description The request was refused. */

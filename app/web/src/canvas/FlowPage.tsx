@@ -2,11 +2,9 @@ import '@xyflow/react/dist/style.css';
 
 import { Badge, Text, useComputedColorScheme } from '@mantine/core';
 import { Background, Controls, Handle, MiniMap, Position, ReactFlow, type Node, type NodeProps } from '@xyflow/react';
-import { useQuery } from '@tanstack/react-query';
 import { useMemo, useState } from 'react';
 import { useTranslation } from '@/i18n';
 
-import { http } from '@/api/http';
 import { Chat } from '@/chat/Chat';
 import { messageRules } from '@/chat/files';
 import { entries, type Inputs } from '@/chat/inputs';
@@ -19,7 +17,8 @@ import { Failed, RowSkeletons } from '@/ui/states';
 
 import { CompletionPanel } from '@/prompt/CompletionPanel';
 import css from './Flow.module.css';
-import { layout, READABLE, type Draft, type FlowData } from './graph';
+import { useFlowDraft } from './draft';
+import { layout, READABLE, type FlowData } from './graph';
 import { useKindName } from './kinds';
 import { Trace } from './Trace';
 
@@ -51,7 +50,7 @@ export default function FlowPage() {
   const app = useFrameApp();
   const scheme = useComputedColorScheme('light');
   const [values, setValues] = useState<Inputs>({});
-  const draft = useQuery({ queryKey: ['apps', 'draft', app.id], queryFn: () => http.get<Draft>(`/apps/${app.id}/workflows/draft`) });
+  const draft = useFlowDraft(app.id);
   const chat = useChat({ path: `/apps/${app.id}/chat-messages`, follow: (run) => `/apps/${app.id}/workflow-runs/${run}/events` });
   const service = chatService(`/apps/${app.id}`, served(draft.data?.features ?? {}));
   const graph = useMemo(() => (draft.data ? layout(draft.data, sight()) : null), [draft.data]);
