@@ -9,11 +9,12 @@ describe('applyEvent', () => {
     const turn = run([
       { event: 'message', task_id: 't', conversation_id: 'c', message_id: 'm', answer: 'Hel' },
       { event: 'message', answer: 'lo' },
-      { event: 'message_end', metadata: { usage: { total_tokens: 7 }, retriever_resources: [{ position: 1, segment_id: 's' }] } },
+      { event: 'message_end', metadata: { usage: { total_tokens: 7 }, retriever_resources: [{ position: 1, segment_id: 's' }], knowledge_away: [{ dataset_id: 'd', dataset_name: 'There', error: 'gone' }] } },
     ]);
     expect(turn).toMatchObject({ answer: 'Hello', status: 'done', taskId: 't', conversationId: 'c', messageId: 'm' });
     expect(turn.usage?.total_tokens).toBe(7);
     expect(turn.citations[0]?.segment_id).toBe('s');
+    expect(turn.away?.[0]?.dataset_name).toBe('There');
   });
   it('replaces an agent thought that is told again', () => {
     const turn = run([
