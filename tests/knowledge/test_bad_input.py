@@ -227,7 +227,7 @@ def test_embeddings_of_a_busy_provider_are_waited_for(sqlite_database, monkeypat
     assert rested[3:] == list(embed._PAUSES)
     replies[:] = [ModelAuthorizationError("wrong key")]
     indexing.run(third)
-    assert "wrong key" in documents.get(base, third)["error"]
+    assert "failed: wrong key. Check the provider on the Models page." in documents.get(base, third)["error"]
     assert len(rested) == 7
 
 

@@ -157,3 +157,16 @@ def test_a_page_that_cannot_be_reached_says_what_to_do(notes):
     alert.get_by_text("Check the address, and whether the box has a network.").wait_for()
     assert "Errno" not in alert.inner_text()
     page.problems.clear()  # the refusal is a 400 in the browser's own log
+
+
+def test_a_line_that_is_cut_is_not_taken_for_an_update(notes):
+    page, url = notes
+    page.goto(url)
+    page.get_by_role("link", name="note 00.md").or_(page.get_by_role("link", name="parts.md")).first.wait_for()
+    page.context.set_offline(True)
+    page.get_by_role("link", name="Statistics").click()
+    page.get_by_text("The box does not answer", exact=True).wait_for()
+    page.context.set_offline(False)
+    page.get_by_role("button", name="Reload the page").click()
+    page.get_by_text("Found most often").wait_for()
+    page.problems.clear()  # what could not be loaded is in the browser's own log

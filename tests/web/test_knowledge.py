@@ -336,5 +336,9 @@ def test_a_passage_of_another_server_is_laid_out(base, api):
     passage.get_by_role("cell", name="S-077").wait_for()
     passage.locator("mark", has_text="filter").first.wait_for()
     visit.shot(page, "knowledge-external-en-1440")
+    app = api("POST", "/apps", {"name": "Far", "mode": "chat"})["id"]
+    page.goto(f"{page.address}/apps/{app}/prompt")
+    page.get_by_role("region", name="Knowledge").get_by_role("button", name="Add").click()
+    page.get_by_role("checkbox", name="There from Other box").wait_for()  # it has no documents to count here
     api("PUT", "/outbound-rules", {"allow": [], "deny": []})
     assert page.problems == []

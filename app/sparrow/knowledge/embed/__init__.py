@@ -94,7 +94,8 @@ class Embedder(msgspec.Struct, frozen=True):
             return vectors.embed(hub(), ModelRef(self.provider, self.model), texts)
         except ModelError as error:
             failed = EmbedderError(
-                f"The embedding model {self.model} of {self.provider} failed: {error}",
+                f"The embedding model {self.model} of {self.provider} failed: {str(error).rstrip('.')}. "
+                "Check the provider on the Models page.",
                 code="provider_not_initialize" if isinstance(error, ModelNotConfiguredError) else None)
             if isinstance(error, ModelRateLimitError | ModelServerUnavailableError):
                 failed.busy = error.retry_after or 0.0

@@ -114,6 +114,8 @@ export function KnowledgeSection({ config, change, mode }: SectionProps & { mode
   const sets = all.data?.data ?? [];
   const set = (next: string[]) => change({ dataset_configs: attach(config.dataset_configs, next) });
   const form = entries(config.user_input_form);
+  const contents = (dataset: Dataset) =>
+    dataset.provider === 'external' ? t('knowledge:external.of', { name: dataset.external_knowledge_info?.external_knowledge_api_name ?? '' }) : t('prompt:knowledge.documents', { count: dataset.document_count });
   return (
     <Section
       id="knowledge"
@@ -144,7 +146,7 @@ export function KnowledgeSection({ config, change, mode }: SectionProps & { mode
                 </Text>
                 {dataset ? (
                   <Text fz="xs" c="dimmed" ml="auto" style={{ flex: 'none' }}>
-                    {t('prompt:knowledge.documents', { count: dataset.document_count })}
+                    {contents(dataset)}
                   </Text>
                 ) : null}
                 <ActionIcon ml={dataset ? 0 : 'auto'} aria-label={t('prompt:knowledge.remove', { name: dataset?.name ?? id })} onClick={() => set(ids.filter((other) => other !== id))}>
@@ -198,7 +200,7 @@ export function KnowledgeSection({ config, change, mode }: SectionProps & { mode
                     {dataset.name}
                   </Text>
                   <Text fz="xs" c="dimmed" ml="auto" pr="sm" style={{ flex: 'none' }}>
-                    {t('prompt:knowledge.documents', { count: dataset.document_count })}
+                    {contents(dataset)}
                   </Text>
                 </UnstyledButton>
               );
