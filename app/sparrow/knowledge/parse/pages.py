@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from . import photo, picture
+from . import fonts, photo, picture
 from .blocks import Event, Image, ParseError
 
 PIXELS = 3_200_000  # of a page: A4 at 180 dpi, whose small print is still legible
@@ -35,6 +35,7 @@ def draw(path: Path, numbers: list[int], folder: Path) -> Iterator[Event]:
         return
     import pypdfium2 as pdfium
 
+    fonts.use()
     try:
         document = pdfium.PdfDocument(made or path)
     except pdfium.PdfiumError as error:

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from . import figures, leftward, markdown
+from . import figures, fonts, leftward, markdown
 from .blocks import Block, Event, Notice, ParseError, Progress
 from .columns import TERMINAL, Line, ordered
 from .headings import Path as HeadingPath
@@ -34,6 +34,7 @@ def parse(path: Path, images) -> Iterator[Event]:
     """
     import pypdfium2 as pdfium
 
+    fonts.use()
     try:
         document = pdfium.PdfDocument(path)
         document.init_forms()  # what was filled in is text too
