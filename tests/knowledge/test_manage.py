@@ -44,7 +44,12 @@ def test_all_failed_documents_are_tried_again(admin, dataset):
     failed = [upload(admin, dataset, f"{number}.pdf", b"%PDF-1.7 broken") for number in range(2)]
     assert {document["display_status"] for document in failed} == {"error"}
     assert admin.get(f"/datasets/{dataset['id']}/statistics").json["failed"] == 2
+    file = admin.post("/files/upload", data={"file": (io.BytesIO(TEXT.encode()), "stopped.md")}).json
+    stopped = admin.post(f"/datasets/{dataset['id']}/documents", json={"file_ids": [file["id"]]}).json["documents"][0]
+    assert admin.post(f"/datasets/{dataset['id']}/documents/{stopped['id']}/cancel").status_code == 200
     assert admin.post(f"/datasets/{dataset['id']}/documents/retry").json == {"retried": 2}
+    assert admin.get(f"/datasets/{dataset['id']}/documents/{stopped['id']}").json["error_code"] == "cancelled"
+    assert admin.post(f"/datasets/{dataset['id']}/documents/{stopped['id']}/retry").status_code == 200
     assert admin.post(f"/datasets/{dataset['id']}/documents/retry").json == {"retried": 0}
     listed = admin.get(f"/datasets/{dataset['id']}/documents").json["data"]
     assert {document["display_status"] for document in listed} == {"queuing"}

@@ -101,7 +101,8 @@ def test_a_document_that_is_being_read_can_be_stopped(notes, api):
         answer = route.fetch().json()
         for document in answer["data"]:
             if document["id"] == parts:
-                document.update(indexing_status="indexing", display_status="indexing")
+                state = "error" if asked else "indexing"
+                document.update(indexing_status=state, display_status=state, error_code="cancelled" if asked else None)
         route.fulfill(json=answer)
 
     page.route(re.compile(r"/documents\?"), working)
@@ -110,7 +111,8 @@ def test_a_document_that_is_being_read_can_be_stopped(notes, api):
     page.goto(url)
     page.get_by_role("button", name="More for parts.md").click()
     page.get_by_role("menuitem", name="Stop").click()
-    page.get_by_role("menuitem", name="Stop").wait_for(state="hidden")
+    page.locator("[data-status=stopped]").get_by_text("stopped").wait_for()
+    assert page.get_by_role("button", name="Retry all failed").count() == 0  # who stops something is told of no failure
     page.unroute_all()
     assert [address.rsplit("/", 2)[1:] for address in asked] == [[parts, "cancel"]]
     page.problems.clear()  # the browser's own log has what was aborted
@@ -170,3 +172,19 @@ def test_a_line_that_is_cut_is_not_taken_for_an_update(notes):
     page.get_by_role("button", name="Reload the page").click()
     page.get_by_text("Found most often").wait_for()
     page.problems.clear()  # what could not be loaded is in the browser's own log
+
+
+def test_what_was_deleted_in_another_window_leads_back(notes, api):
+    page, url = notes
+    made = api("POST", "/datasets", {"name": "Short-lived"})["id"]
+    page.goto(f"{page.address}/knowledge/{made}/settings")
+    page.get_by_role("textbox", name="Name").wait_for()
+    api("DELETE", f"/datasets/{made}")
+    page.reload()
+    page.get_by_text("There is no such page").wait_for()
+    page.get_by_role("main").get_by_role("link", name="Knowledge").click()
+    page.get_by_role("link", name="Notes").wait_for()
+    page.goto(f"{url}/documents/{made}")
+    page.get_by_role("main").get_by_role("link", name="Documents").last.click()
+    page.get_by_role("link", name="parts.md").wait_for()
+    page.problems.clear()  # the 404 is in the browser's own log

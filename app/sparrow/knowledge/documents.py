@@ -224,11 +224,12 @@ def _again(dataset_id: str, document_id: str, states: tuple[str, ...]) -> None:
 
 
 def retry_failed(dataset_id: str) -> int:
-    """Try all failed documents of a base again; return how many."""
+    """Try all failed documents of a base again, not those that somebody stopped; return how many."""
     d = t.documents.c
     with db.read() as tx:
         failed = list(tx.execute(sa.select(d.id).where(
-            d.dataset_id == dataset_id, d.indexing_status == "error", d.archived.is_(False))).scalars())
+            d.dataset_id == dataset_id, d.indexing_status == "error", d.archived.is_(False),
+            d.error_code.is_distinct_from("cancelled"))).scalars())
     for document_id in failed:
         retry(dataset_id, document_id)
     return len(failed)

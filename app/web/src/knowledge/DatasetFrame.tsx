@@ -4,6 +4,8 @@ import { useTranslation } from '@/i18n';
 import { Link, NavLink, Outlet, useOutletContext, useParams } from 'react-router';
 
 import type { Dataset } from '@/api/types';
+import { isGone } from '@/ui/errors';
+import NotFound from '@/ui/NotFound';
 import { Within } from '@/ui/Page';
 import { Failed } from '@/ui/states';
 import css from '@/ui/Tabs.module.css';
@@ -19,6 +21,7 @@ export default function DatasetFrame() {
   const { t } = useTranslation();
   const { datasetId = '' } = useParams();
   const dataset = useDataset(datasetId);
+  if (isGone(dataset.error)) return <NotFound back={{ to: '/knowledge', label: t('knowledge:title') }} />;
   if (dataset.error && !dataset.data) return <Failed error={dataset.error} retry={() => dataset.refetch()} />;
   const external = dataset.data?.provider === 'external';
   const tabs = [

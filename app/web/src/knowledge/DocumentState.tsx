@@ -56,6 +56,14 @@ export function DocumentState({ doc }: { doc: Doc }) {
       </Stack>
     );
   }
+  if (doc.error_code === 'cancelled') {
+    return (
+      <Stack gap={4} align="flex-start">
+        <Badge variant="light" color="gray" tt="none" data-status="stopped">{t('knowledge:stopped')}</Badge>
+        <Text fz="xs" c="dimmed" maw={360}>{t('knowledge:stoppedText')}</Text>
+      </Stack>
+    );
+  }
   return (
     <Stack gap={4} align="flex-start">
       <Badge variant="light" color={COLOURS[state] ?? 'sparrow'} tt="none" data-status={state}>

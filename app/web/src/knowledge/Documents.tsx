@@ -105,7 +105,7 @@ export default function Documents() {
             <Select aria-label={t('knowledge:column.state')} placeholder={t('knowledge:anyState')} clearable flex="0 1 170px" value={state} onChange={(value) => { setState(STATES.find((one) => one === value) ?? null); setPage(1); }} data={STATES.map((value) => ({ value, label: t(`knowledge:status.${value}`) }))} />
             <Select aria-label={t('knowledge:sort.label')} allowDeselect={false} flex="0 1 170px" value={sort} onChange={(value) => { setSort(SORTS.find((one) => one === value) ?? SORTS[0]); setPage(1); }} data={SORTS.map((value) => ({ value, label: t(`knowledge:sort.${value}`) }))} />
             <Group gap="xs" ml="auto">
-              {rows.some((doc) => doc.indexing_status === 'error') ? <Button variant="light" color="brick" size="sm" leftSection={<IconRefresh size={16} />} loading={retryAll.isPending} onClick={() => retryAll.mutate()}>{t('knowledge:retryAll')}</Button> : null}
+              {rows.some((doc) => doc.indexing_status === 'error' && doc.error_code !== 'cancelled') ? <Button variant="light" color="brick" size="sm" leftSection={<IconRefresh size={16} />} loading={retryAll.isPending} onClick={() => retryAll.mutate()}>{t('knowledge:retryAll')}</Button> : null}
               <Button variant="default" size="sm" leftSection={<IconTags size={16} />} onClick={() => setFields(true)}>{t('knowledge:metadata.title')}</Button>
             </Group>
           </Group>

@@ -7,8 +7,10 @@ import { useParams, useSearchParams } from 'react-router';
 
 import { http, url } from '@/api/http';
 import type { Doc, Segment } from '@/api/types';
+import { isGone } from '@/ui/errors';
 import { count } from '@/ui/format';
 import { Pages, SearchField, useListing } from '@/ui/Listing';
+import NotFound from '@/ui/NotFound';
 import { Page } from '@/ui/Page';
 import { useConfirm } from '@/ui/confirm';
 import { done } from '@/ui/notify';
@@ -77,6 +79,7 @@ export default function Segments() {
   };
   const pdf = doc.data?.mime_type === 'application/pdf' || Boolean(doc.data?.name.toLowerCase().endsWith('.pdf'));
   const open = doc.data?.indexing_status === 'completed' && !doc.data.archived;
+  if (isGone(doc.error)) return <NotFound back={{ to: `/knowledge/${dataset.id}`, label: t('knowledge:tab.documents') }} />;
   return (
     <Page
       title={doc.data?.name ?? t('knowledge:segments.title')}

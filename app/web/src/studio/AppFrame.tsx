@@ -5,6 +5,8 @@ import { Link, NavLink, Outlet, useNavigate, useOutletContext, useParams } from 
 
 import type { App } from '@/api/types';
 import { AppIcon } from '@/ui/AppIcon';
+import { isGone } from '@/ui/errors';
+import NotFound from '@/ui/NotFound';
 import { Within } from '@/ui/Page';
 import { Failed } from '@/ui/states';
 import css from '@/ui/Tabs.module.css';
@@ -32,6 +34,7 @@ export default function AppFrame() {
   const { appId = '' } = useParams();
   const navigate = useNavigate();
   const app = useApp(appId);
+  if (isGone(app.error)) return <NotFound />;
   if (app.error && !app.data) return <Failed error={app.error} retry={() => app.refetch()} />;
   const editor = app.data && isGraph(app.data) ? 'flow' : 'prompt';
   const tabs = [

@@ -13,6 +13,11 @@ export function useCodeText(): (code: string) => string {
   return (code) => (Object.hasOwn(en, code) ? t(`errors:${code as Code}`) : '');
 }
 
+/** Whether what was asked for does not exist, or not any more: to try again is no use. */
+export function isGone(error: unknown): boolean {
+  return error instanceof ApiError && error.status === 404;
+}
+
 /** Says in plain words what went wrong and what to do about it. */
 export function useErrorText(): (error: unknown) => string {
   const { t, i18n } = useTranslation();
