@@ -13,7 +13,7 @@ from sparrow.errors import BadRequest, Forbidden, NotFound
 from sparrow.storage import db, files
 from sparrow.storage.tables import knowledge as t
 
-from . import chunk, datasets, indexing, ocr, parse, syncing, units, vectors
+from . import chunk, datasets, indexing, mending, ocr, parse, syncing, units, vectors
 
 UNFINISHED = ("waiting", "parsing", "cleaning", "splitting", "indexing")
 MAX_NAME = 255
@@ -291,7 +291,9 @@ def check_again(row: dict[str, Any], process_rule: dict | None, doc_form: str | 
 
 
 def check_job(payload: dict[str, Any], context: Any) -> None:
-    """Queue documents whose job was lost and rebuild what Chroma lost; run when the worker starts."""
+    """Queue documents whose job was lost and rebuild what the indexes lost; run when the worker starts, and with
+    `damaged` when a question found the keyword index so."""
+    mending.check(thoroughly=bool(payload.get("damaged")))
     sweep()
     syncing.check_all()
 

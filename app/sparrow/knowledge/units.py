@@ -12,7 +12,7 @@ from sparrow import clock, ids
 from sparrow.storage import db
 from sparrow.storage.tables import knowledge as t
 
-from . import keyword
+from . import keyword, mending
 from .chunk import Chunk, context, estimate
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def draft(dataset_id: str, chunk: Chunk, position: int, *, origin: str = "file")
     """Return the passage with its hashes and keyword tokens."""
     whole = context(chunk.heading, chunk.content)
     texts = [context(chunk.heading[-1:], child) for child in chunk.children] if chunk.children else [whole]
-    indexed = "\n".join((whole, chunk.answer or "", " ".join(chunk.keywords or [])))
+    indexed = mending.indexed(chunk.heading, chunk.content, chunk.answer, chunk.keywords)
     return Draft(chunk, position, origin, texts, [text_hash(text) for text in texts], text_hash(whole),
                  keyword.prepare(indexed), chunk.keywords or None)
 
@@ -108,7 +108,7 @@ def store(tx: Connection, dataset_id: str, document_id: str, drafts: list[Draft]
     if children:
         tx.execute(t.child_chunks.insert(), children)
     tx.execute(t.units.insert(), [unit for unit in units if unit["uses"]])
-    keyword.add(tx, dataset_id, terms)
+    mending.mended(tx, lambda: keyword.add(tx, dataset_id, terms), again=False)  # an index made anew has them
     return rows
 
 
@@ -129,7 +129,8 @@ def remove(tx: Connection, condition) -> None:
     found = tx.execute(sa.select(t.units.c.serial, t.units.c.dataset_id, t.units.c.uses).where(condition)).all()
     if not found:
         return
-    keyword.remove(tx, [serial for serial, _, uses in found if "k" in uses])
+    words = [serial for serial, _, uses in found if "k" in uses]
+    mending.mended(tx, lambda: keyword.remove(tx, words), again=True)
     gone = [{"serial": serial, "dataset_id": dataset_id} for serial, dataset_id, uses in found if "v" in uses]
     if gone:
         tx.execute(db.insert(t.vector_removals).on_conflict_do_nothing(), gone)
@@ -175,7 +176,8 @@ def checkpoint() -> None:
         return
     with db.write() as tx:
         forget(tx)
-        tx.exec_driver_sql("INSERT INTO knowledge_fts(knowledge_fts) VALUES('optimize')")
+        mending.mended(tx, lambda: tx.exec_driver_sql(
+            "INSERT INTO knowledge_fts(knowledge_fts) VALUES('optimize')"), again=False)
     from pysqlite3 import dbapi2
 
     # A connection of its own: the one that writes must not be inside a transaction.

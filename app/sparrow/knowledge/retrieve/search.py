@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import sqlalchemy as sa
 
+from sparrow.errors import SparrowError
 from sparrow.storage import db
 from sparrow.storage.tables import knowledge as t
 
-from .. import chroma, datasets, external, keyword, vectors
+from .. import chroma, datasets, external, keyword, mending, vectors
 from ..embed import Embedder, builtin, embedder
 from . import filters, titles, usage
 from .settings import RetrievalSettings, parse
@@ -220,9 +221,18 @@ def _by_words(query: str, dataset_ids: list[str], limit: int, allowed: set[str] 
     """Return the units that have the question's words, or else (`translated`) have them in the other language."""
     more = 1 if allowed is None else 10
     with db.read() as tx:
-        found = [("bm25", limit, keyword.search(tx, dataset_ids, query, limit * more))]
-        if translated:
-            found.append(("translated", CANDIDATES, keyword.translated(tx, dataset_ids, query, CANDIDATES * more)))
+        try:
+            found = [("bm25", limit, keyword.search(tx, dataset_ids, query, limit * more))]
+            if translated:
+                found.append(("translated", CANDIDATES, keyword.translated(tx, dataset_ids, query, CANDIDATES * more)))
+        except sa.exc.DBAPIError as error:
+            if not mending.is_damage(error):
+                raise
+            usage.heal_words()
+            if not translated:
+                raise SparrowError("The keyword index is damaged and being made anew. Ask again in a moment.",
+                                   code="index_damaged", status=503) from error
+            return {}  # the vectors answer
         known = _units(tx, {serial for _, _, rows in found for serial, _ in rows}, allowed)
     hits: dict[int, _Hit] = {}
     for attribute, most, rows in found:

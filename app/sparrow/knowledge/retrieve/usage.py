@@ -63,9 +63,20 @@ def flush() -> None:
 
 def heal(dataset_id: str) -> None:
     """Queue the rebuilding of a base's Chroma collection, at most once a minute."""
+    if _due(dataset_id):
+        queue.submit("sync_dataset", {"dataset_id": dataset_id}, key=f"sync:{dataset_id}")
+
+
+def heal_words() -> None:
+    """Queue a check of the keyword index, at most once a minute."""
+    if _due(""):
+        queue.submit("check_knowledge", {"damaged": True}, key="check_knowledge")
+
+
+def _due(what: str) -> bool:
     now = clock.monotonic()
     with _lock:
-        if now - _healed.get(dataset_id, -1e9) < 60:
-            return
-        _healed[dataset_id] = now
-    queue.submit("sync_dataset", {"dataset_id": dataset_id}, key=f"sync:{dataset_id}")
+        if now - _healed.get(what, -1e9) < 60:
+            return False
+        _healed[what] = now
+    return True

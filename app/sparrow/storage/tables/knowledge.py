@@ -257,11 +257,12 @@ dataset_keys = Table(
 # The keyword index holds tokens made in Python (sparrow.knowledge.keyword), so that both databases find the same.
 # On SQLite it keeps no text, and names the base in a column of its own, which has no weight; the terms of deleted
 # rows go with the merge that follows a deletion. On PostgreSQL the terms are an array with a GIN index.
-for _statement in (
+KEYWORD_INDEX = (
     "CREATE VIRTUAL TABLE IF NOT EXISTS knowledge_fts USING fts5("
     "tokens, base, content='', contentless_delete=1, detail=full, tokenize='porter unicode61 remove_diacritics 2')",
     "CREATE VIRTUAL TABLE IF NOT EXISTS knowledge_terms USING fts5vocab('knowledge_fts', 'row')",
-):
+)
+for _statement in KEYWORD_INDEX:
     event.listen(metadata, "after_create", DDL(_statement).execute_if(dialect="sqlite"))
 for _statement in (
     "CREATE TABLE IF NOT EXISTS knowledge_fts (serial BIGINT PRIMARY KEY, dataset_id VARCHAR(36) NOT NULL, "

@@ -1,0 +1,107 @@
+"""The keyword index, damaged behind Sparrow's back: questions are answered meanwhile, and it heals."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.knowledge.test_index import base, text  # noqa: F401 - a fixture
+
+DAMAGES = (
+    "DELETE FROM knowledge_fts_data WHERE id > 10",
+    "UPDATE knowledge_fts_data SET block = zeroblob(20) WHERE id > 10",
+    "UPDATE knowledge_fts_data SET block = randomblob(length(block)) WHERE id > 10",
+    "UPDATE knowledge_fts_data SET block = zeroblob(4) WHERE id = 10",
+    "DELETE FROM knowledge_fts_data", "DELETE FROM knowledge_fts_docsize",
+    "DELETE FROM knowledge_fts_docsize WHERE id % 2", "DROP TABLE knowledge_fts", "DROP TABLE knowledge_fts_data")
+
+
+@pytest.fixture
+def filled(base):  # noqa: F811 - the fixture
+    """A base with a document."""
+    from sparrow.knowledge import indexing
+
+    document = base["add"](text(30))
+    indexing.run(document["id"])
+    base["document"] = document["id"]
+    return base
+
+
+def hurt(folder, sql: str) -> None:
+    """Change the database's file from outside."""
+    from pysqlite3 import dbapi2
+
+    connection = dbapi2.connect(folder / "db" / "sparrow.db", isolation_level=None)
+    connection.execute(sql)
+    connection.close()
+
+
+def found(base, method: str = "hybrid_search") -> str:  # noqa: F811 - the fixture
+    from sparrow.knowledge.retrieve import retrieve
+
+    return retrieve("Q-0007/X", [base["id"]], {"search_method": method, "top_k": 1})[0].content
+
+
+def whole(base) -> None:  # noqa: F811 - the fixture
+    """Check that the index finds by words, and has exactly the rows it should have."""
+    from sparrow.knowledge import keyword
+    from sparrow.storage import db
+
+    keyword._frequency.clear()  # counted while it was damaged; remembered for a minute
+    assert "Q-0007/X" in found(base, "full_text_search")
+    with db.read() as tx:
+        assert db.rows(tx, "SELECT serial FROM knowledge_units WHERE uses LIKE '%k%' ORDER BY serial") \
+            == db.rows(tx, "SELECT id FROM knowledge_fts_docsize ORDER BY id")
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_question_is_answered_and_heals_it(filled, sqlite_database, damage):
+    from sparrow.errors import SparrowError
+    from sparrow.knowledge import mending
+    from sparrow.knowledge.retrieve import usage
+    from sparrow.storage import queue
+
+    hurt(sqlite_database, damage)
+    usage._healed.clear()
+    assert "Section" in found(filled)  # whatever the vectors find
+    try:
+        found(filled, "full_text_search")
+    except (SparrowError, IndexError) as error:
+        assert getattr(error, "status", 503) == 503
+        assert isinstance(error, IndexError) or queue.queued("check_knowledge")
+    mending.check(thoroughly=True)
+    whole(filled)
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_writing_heals_it(filled, sqlite_database, damage):
+    from sparrow.knowledge import documents, indexing, mending
+
+    hurt(sqlite_database, damage)
+    other = filled["add"](text(3), "other.md")
+    indexing.run(other["id"])
+    if documents.get(filled["id"], other["id"])["indexing_status"] != "completed":
+        mending.check(thoroughly=False)  # seen only when it was committed: the next start of the worker heals it
+        documents.retry(filled["id"], other["id"])
+        indexing.run(other["id"])
+    assert documents.get(filled["id"], other["id"])["indexing_status"] == "completed"
+    documents.delete(filled["id"], [other["id"]])
+    mending.check(thoroughly=False)
+    whole(filled)
+
+
+def test_a_sound_index_is_left_alone(filled, monkeypatch):
+    from sparrow.knowledge import mending
+
+    monkeypatch.setattr(mending, "rebuild", lambda tx: pytest.fail("it was whole"))
+    for thoroughly in (False, True):
+        mending.check(thoroughly=thoroughly)
+
+
+def test_the_worker_looks_at_it_when_it_starts_and_when_a_question_found_it_damaged(sqlite_database, monkeypatch):
+    from sparrow.knowledge import documents, mending
+
+    looked = []
+    monkeypatch.setattr(mending, "check", lambda **how: looked.append(how["thoroughly"]))
+    documents.check_job({}, None)
+    documents.check_job({"damaged": True}, None)
+    assert looked == [False, True]
