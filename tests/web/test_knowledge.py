@@ -191,6 +191,22 @@ def test_every_page_is_sound_on_a_phone_in_chinese(base, phone):
         visit.shot(page, f"knowledge-{name}-zh-390-dark")
 
 
+def test_every_way_to_cut_is_in_sight_on_a_phone(browser, owner):
+    address, session = owner
+    page = visit.open_page(browser, "en-US", 390, storage_state=session, is_mobile=True, has_touch=True)
+    made = visit.Console(page, address)("POST", "/datasets", {"name": "Empty"})["id"]
+    page.goto(f"{address}/knowledge/{made}/add")
+    for name in ("Questions and answers", "Parent and child", "Own settings", "Automatic"):
+        way = page.get_by_text(name, exact=True)
+        way.wait_for()
+        box = way.bounding_box()  # before anything is scrolled sideways
+        assert 0 <= box["x"] <= 390 - box["width"], name
+        way.tap()
+        page.get_by_role("radio", name=name, checked=True).wait_for(state="attached")
+    visit.shot(page, "knowledge-cut-en-390")
+    page.context.close()
+
+
 def test_who_reads_scanned_pages_is_chosen_once_for_all_bases(base, api):
     page, url = base
     page.goto(f"{url}/settings")

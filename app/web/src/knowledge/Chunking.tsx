@@ -1,4 +1,5 @@
 import { Alert, Button, Checkbox, Group, NumberInput, SegmentedControl, Select, SimpleGrid, Stack, Text, TextInput } from '@mantine/core';
+import { useMediaQuery } from '@mantine/hooks';
 import { useState } from 'react';
 import { useTranslation } from '@/i18n';
 
@@ -33,16 +34,17 @@ export function ChunkingForm({ value, form, onChange, samples, estimate }: {
     preview.reset();
   };
   const modes = modesOf(form);
+  const phone = useMediaQuery('(max-width: 35.99em)'); // all of them side by side need more
   return (
     <Stack>
-      <div style={{ overflowX: 'auto' }}>
-        <SegmentedControl
-          aria-label={t('knowledge:chunk.title')}
-          value={value.mode}
-          onChange={(mode) => set({ mode })}
-          data={modes.map((mode) => ({ value: mode, label: t(`knowledge:chunk.${mode}`) }))}
-        />
-      </div>
+      <SegmentedControl
+        aria-label={t('knowledge:chunk.title')}
+        orientation={phone ? 'vertical' : 'horizontal'}
+        w={phone ? '100%' : 'fit-content'}
+        value={value.mode}
+        onChange={(mode) => set({ mode })}
+        data={modes.map((mode) => ({ value: mode, label: t(`knowledge:chunk.${mode}`) }))}
+      />
       <Text fz="sm" c="dimmed">{t(`knowledge:chunk.${value.mode}Text`)}{form ? ` ${t('knowledge:chunk.fixed')}` : ''}</Text>
       {value.mode === 'automatic' || value.mode === 'qa' ? null : (
         <SimpleGrid cols={{ base: 1, sm: 3 }}>
