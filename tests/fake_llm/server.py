@@ -35,7 +35,8 @@ class FakeLLM:
         self.port = self._listener.getsockname()[1]
         self.url = f"http://{host}:{self.port}"
         self.base_url = f"{self.url}/v1"
-        threading.Thread(target=self._accept, daemon=True, name="fake-llm").start()
+        self._listening = threading.Thread(target=self._accept, daemon=True, name="fake-llm")
+        self._listening.start()
 
     def __enter__(self) -> FakeLLM:
         return self
@@ -50,6 +51,7 @@ class FakeLLM:
             self._listener.shutdown(socket.SHUT_RDWR)
         except OSError:
             pass
+        self._listening.join()  # or it could go on with the number of this socket when the next one has it
         self._listener.close()
         for connection in list(self._open):
             try:
