@@ -141,6 +141,62 @@ def test_a_document_that_is_deleted_while_it_is_read_leaves_no_spool(base, sqlit
     assert list((sqlite_database / "db" / "spool").iterdir()) == []
 
 
+def test_an_archived_document_is_not_begun_again(base):
+    """Its job would pass it over, and it would wait for ever."""
+    from sparrow.errors import Forbidden
+    from sparrow.knowledge import documents, indexing
+
+    document = base["add"](b"%PDF-1.4 nothing", "broken.pdf")["id"]
+    indexing.run(document)
+    documents.set_status(base["id"], [document], "archive")
+    with pytest.raises(Forbidden):
+        documents.retry(base["id"], document)
+    assert documents.get(base["id"], document)["indexing_status"] == "error"
+
+
+def test_a_stop_that_comes_after_the_document_was_begun_anew_does_not_hold(base, monkeypatch):
+    from sparrow.knowledge import documents, indexing
+
+    document = base["add"](text(5))["id"]
+
+    def stopped(work):
+        documents.cancel(base["id"], document)
+        documents.reindex(base["id"], document)
+        raise indexing._Stop("cancel")  # as it was read between the two
+
+    real = indexing._Work.spool
+    monkeypatch.setattr(indexing._Work, "spool", stopped)
+    indexing.run(document)
+    assert documents.get(base["id"], document)["indexing_status"] == "waiting"
+    monkeypatch.setattr(indexing._Work, "spool", real)
+    indexing.run(document)
+    assert documents.get(base["id"], document)["indexing_status"] == "completed"
+
+
+def test_vectors_are_searched_while_documents_are_deleted(base, monkeypatch):
+    """What a deletion clears away is being written by a search."""
+    from sparrow.knowledge import datasets, indexing, vectors
+    from sparrow.knowledge.retrieve import retrieve
+
+    indexing.run(base["add"](text(5))["id"])
+    real, at = vectors._signature, []
+
+    def signature(folder):
+        if not at:
+            at.append(threading.Thread(target=vectors.compact, args=(base["id"],)))
+            at[0].start()
+            at[0].join(0.2)
+        return real(folder)
+
+    monkeypatch.setattr(vectors, "_signature", signature)
+    assert len(retrieve("valve", [base["id"]], {"search_method": "semantic_search", "top_k": 5})) == 5
+    at[0].join()
+    vectors.drop(base["id"])
+    monkeypatch.setattr(vectors, "_refresh", lambda *given: Path(base["id"], "gone").read_bytes())
+    row = datasets.get(base["id"])
+    assert vectors._current(row["id"], row["index_epoch"], "m", 4) is None
+
+
 def test_unchanged_chunks_are_not_embedded_twice(base, monkeypatch):
     from sparrow.knowledge import documents, embed, indexing
 

@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from sparrow import clock, ids
 from sparrow.errors import BadRequest, Forbidden, NotFound
@@ -79,8 +80,17 @@ def save_text(name: str, text: str) -> dict[str, Any]:
 def get(dataset_id: str, document_id: str) -> dict[str, Any]:
     """Return a document's row; raise NotFound."""
     with db.read() as tx:
-        row = tx.execute(t.documents.select().where(
-            t.documents.c.id == document_id, t.documents.c.dataset_id == dataset_id)).mappings().first()
+        return _row(tx, t.documents.select(), dataset_id, document_id)
+
+
+def _held(tx: Connection, dataset_id: str, document_id: str) -> dict[str, Any]:
+    """Return a document's row as it stays until the open write transaction ends; raise NotFound."""
+    return _row(tx, t.documents.select().with_for_update(), dataset_id, document_id)
+
+
+def _row(tx: Connection, select: sa.Select, dataset_id: str, document_id: str) -> dict[str, Any]:
+    row = tx.execute(select.where(
+        t.documents.c.id == document_id, t.documents.c.dataset_id == dataset_id)).mappings().first()
     if row is None:
         raise NotFound("Document not found.")
     return dict(row)
@@ -140,19 +150,18 @@ def set_status(dataset_id: str, document_ids: list[str], action: str) -> None:
     """Enable, disable, archive or un_archive documents; raise BadRequest for those still being indexed."""
     if action not in ("enable", "disable", "archive", "un_archive"):
         raise BadRequest(f"Invalid action: {action}.", code="invalid_action")
-    rows = [get(dataset_id, document_id) for document_id in document_ids]
-    for row in rows:
-        if row["indexing_status"] in UNFINISHED:
-            raise BadRequest(f"Document: {row['name']} is being indexed, please try again later.",
-                             code="document_indexing")
-        if row["archived"] and action in ("enable", "disable"):
-            raise Forbidden("The archived document is not editable.", code="archived_document_immutable")
     now = clock.now()
     values = {"enable": {"enabled": True, "disabled_at": None}, "disable": {"enabled": False, "disabled_at": now},
               "archive": {"archived": True, "archived_at": now},
               "un_archive": {"archived": False, "archived_at": None}}[action]
     with db.write() as tx:
         for document_id in document_ids:
+            row = _held(tx, dataset_id, document_id)
+            if row["indexing_status"] in UNFINISHED:
+                raise BadRequest(f"Document: {row['name']} is being indexed, please try again later.",
+                                 code="document_indexing")
+            if row["archived"] and action in ("enable", "disable"):
+                raise Forbidden("The archived document is not editable.", code="archived_document_immutable")
             tx.execute(t.documents.update().where(t.documents.c.id == document_id).values(**values, updated_at=now))
 
 
@@ -190,11 +199,12 @@ def cancel(dataset_id: str, document_id: str) -> None:
 
 
 def _control(dataset_id: str, document_id: str, control: str) -> None:
-    row = get(dataset_id, document_id)
     possible = UNFINISHED if control == "pause" else (*UNFINISHED, "paused")
-    if row["indexing_status"] not in possible:
-        raise BadRequest(f"The document is not being indexed (it is {display_status(row)}).", code="invalid_action")
     with db.write() as tx:
+        row = _held(tx, dataset_id, document_id)
+        if row["indexing_status"] not in possible:
+            raise BadRequest(f"The document is not being indexed (it is {display_status(row)}).",
+                             code="invalid_action")
         waiting = row["indexing_status"] in ("waiting", "paused")
         tx.execute(t.documents.update().where(t.documents.c.id == document_id).values(
             control=control, updated_at=clock.now()))
@@ -213,10 +223,12 @@ def retry(dataset_id: str, document_id: str) -> None:
 
 
 def _again(dataset_id: str, document_id: str, states: tuple[str, ...]) -> None:
-    row = get(dataset_id, document_id)
-    if row["indexing_status"] not in states:
-        raise BadRequest(f"The document is {display_status(row)}.", code="invalid_action")
     with db.write() as tx:
+        row = _held(tx, dataset_id, document_id)
+        if row["indexing_status"] not in states:
+            raise BadRequest(f"The document is {display_status(row)}.", code="invalid_action")
+        if row["archived"]:
+            raise Forbidden("The archived document is not editable.", code="archived_document_immutable")
         tx.execute(t.documents.update().where(t.documents.c.id == document_id).values(
             indexing_status="waiting", stage="waiting", control="", error=None, error_code=None, paused_at=None,
             stopped_at=None, updated_at=clock.now()))
@@ -252,13 +264,13 @@ def rechunk(dataset_id: str, document_ids: list[str], process_rule: dict[str, An
 def reindex(dataset_id: str, document_id: str, *, process_rule: dict | None = None, doc_form: str | None = None,
             file_id: str | None = None, name: str | None = None, doc_language: str | None = None) -> dict[str, Any]:
     """Cut and index a document anew: with another rule, or another text. Its passages are replaced."""
-    row = get(dataset_id, document_id)
-    check_again(row, process_rule, doc_form)
-    form = doc_form or row["doc_form"]
-    rule = process_rule or row["process_rule"]
-    info = row["data_source_info"] or {}
-    old_files = list(info.get("images") or [])
     with db.write() as tx:
+        row = _held(tx, dataset_id, document_id)
+        check_again(row, process_rule, doc_form)
+        form = doc_form or row["doc_form"]
+        rule = process_rule or row["process_rule"]
+        info = row["data_source_info"] or {}
+        old_files = list(info.get("images") or [])
         if file_id:
             old_files = datasets.files_only_of(tx, t.documents.c.id == document_id)
         units.forget(tx)

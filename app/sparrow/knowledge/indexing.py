@@ -101,7 +101,10 @@ def run(document_id: str, *, cancelled: Callable[[], bool] = lambda: False,
     except _Stop as stop:
         if stop.control:
             with db.write() as tx:
-                settle(tx, document_id, stop.control)
+                now = tx.execute(sa.select(t.documents.c.control, t.documents.c.revision).where(
+                    t.documents.c.id == document_id)).first()
+                if now == (stop.control, work.document["revision"]):  # else it was begun anew meanwhile
+                    settle(tx, document_id, stop.control)
         elif _gone(document_id):
             remove_spool(document_id)  # made after the document was deleted
         return

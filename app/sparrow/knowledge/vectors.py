@@ -10,7 +10,7 @@ import fcntl
 import os
 import shutil
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,16 +68,23 @@ def search(dataset_id: str, epoch: int, model: str, vector: np.ndarray, limit: i
 
 def drop(dataset_id: str) -> None:
     """Delete a base's files (all epochs); its vectors must not outlive it."""
-    with _lock:
-        for key in [key for key in _open if key.startswith(dataset_id)]:
-            del _open[key]
+    compact(dataset_id)
     for folder in _root().glob(f"{dataset_id}.*"):
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def compact(dataset_id: str) -> None:
-    """Make the file anew at the next search; called after documents were deleted."""
-    drop(dataset_id)
+    """Make the file anew at the next search; called after documents were deleted.
+
+    The folder stays, and with it the lock: a search may be writing there.
+    """
+    with _lock:
+        for key in [key for key in _open if key.startswith(dataset_id)]:
+            del _open[key]
+    for folder in _root().glob(f"{dataset_id}.*"):
+        with suppress(FileNotFoundError), _exclusive(folder):
+            for name in ("vectors.bin", "serials.bin"):
+                (folder / name).unlink(missing_ok=True)
 
 
 def _root() -> Path:
@@ -94,7 +101,10 @@ def _current(dataset_id: str, epoch: int, model: str, dimension: int) -> _File |
         known = _open.get(key)
     folder = _root() / key
     if known is None or known.signature != _signature(folder) or known.serials[-1:].tolist() < [newest]:
-        known = _refresh(folder, dataset_id, model, dimension)
+        try:
+            known = _refresh(folder, dataset_id, model, dimension)
+        except FileNotFoundError:  # the base was deleted
+            return None
         with _lock:
             if len(_open) > 64:
                 _open.clear()
