@@ -131,6 +131,20 @@ def test_an_archived_document_takes_no_file(call, base):  # noqa: F811 - the fix
         assert db.rows(tx, "SELECT count(*) FROM files") == [(1,)]
 
 
+def test_a_document_that_is_archived_while_its_file_comes_keeps_none(call, base, monkeypatch):  # noqa: F811
+    from sparrow.api.service import datasets_documents as service
+    from sparrow.storage import db
+
+    monkeypatch.setattr(service, "_check_again", lambda row, body: None)
+    path = f"/datasets/{base['dataset']}/documents"
+    call("PATCH", f"{path}/status/archive", json={"document_ids": [base["document"]]})
+    for answer in (call("POST", f"{path}/{base['document']}/update-by-text", json={"name": "a", "text": "b"}),
+                   call("PATCH", f"{path}/{base['document']}", data={"file": (io.BytesIO(b"text"), "a.md")})):
+        assert answer.status_code == 403
+    with db.read() as tx:
+        assert db.rows(tx, "SELECT count(*) FROM files") == [(1,)]
+
+
 def test_settings_that_are_given_in_part_are_shown_whole(call):  # noqa: F811 - the fixture
     made = call("POST", "/datasets", json={
         "name": "Parts", "summary_index_setting": {"enable": False},

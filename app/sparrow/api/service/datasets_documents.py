@@ -85,9 +85,7 @@ def update_by_text(dataset_id: str, document_id: str, body: TextBody) -> dict[st
         if not body.text.strip():
             raise BadRequest("text must not be empty.", params="text")
         file_id = documents.save_text(body.name or row["name"], body.text)["id"]
-    row = documents.reindex(dataset_id, document_id, file_id=file_id, name=body.name, process_rule=body.process_rule,
-                            doc_language=body.doc_language)
-    return {"document": shapes.document(row), "batch": row["batch"]}
+    return _replaced(dataset_id, document_id, file_id, body.name, body)
 
 
 def update_by_file(dataset_id: str, document_id: str, form: FileForm) -> dict[str, Any]:
@@ -96,9 +94,19 @@ def update_by_file(dataset_id: str, document_id: str, form: FileForm) -> dict[st
     body = _data(form)
     _check_again(documents.get(dataset_id, document_id), body)
     file = _upload() if request.files else None
-    row = documents.reindex(dataset_id, document_id, file_id=file["id"] if file else None,
-                            name=body.name or (file["name"] if file else None), process_rule=body.process_rule,
-                            doc_language=body.doc_language)
+    return _replaced(dataset_id, document_id, file["id"] if file else None,
+                     body.name or (file["name"] if file else None), body)
+
+
+def _replaced(dataset_id: str, document_id: str, file_id: str | None, name: str | None, body: TextBody
+              ) -> dict[str, Any]:
+    try:
+        row = documents.reindex(dataset_id, document_id, file_id=file_id, name=name, process_rule=body.process_rule,
+                                doc_language=body.doc_language)
+    except SparrowError:  # the document was deleted or archived while the file came
+        if file_id:
+            files.delete(file_id)
+        raise
     return {"document": shapes.document(row), "batch": row["batch"]}
 
 
