@@ -535,7 +535,7 @@ def test_reindex_with_another_model_serves_the_old_index_meanwhile(base, monkeyp
 
 
 def test_a_damaged_chroma_folder_is_emptied_before_the_start(tmp_path):
-    import sqlite3
+    from pysqlite3 import dbapi2 as sqlite3
 
     from sparrow.knowledge import chroma_folder
 
