@@ -49,6 +49,7 @@ def test_what_is_looked_for_is_there_again_after_going_back(notes):
         page.get_by_role("combobox", name="State").click()
         page.get_by_role("option", name=state).click()
         page.get_by_role("row").nth(2).wait_for(state="detached")
+        page.get_by_role("link", name=name).wait_for()  # for a moment nothing is shown, or what was
         assert names(page) == [name]
     page.reload()
     page.get_by_role("link", name="note 07.md").wait_for()
