@@ -173,7 +173,8 @@ def test_passages_from_csv(admin, dataset):
     assert ["box", "weight", "freight"] in [one["keywords"] for one in admin.get(
         path.removesuffix("/import"), query_string={"limit": 50}).json["data"]]
     before = admin.get(path.removesuffix("/import")).json["total"]
-    for bad in (b"", b"content\n\n", b'content\nfine\n"never closed', b"content,keywords\n,only words\n"):
+    for bad in (b"", b"content\n\n", b'content\nfine\n"never closed', b"content,keywords\n,only words\n",
+                bytes(range(0x80, 0x100)) * 3):
         reply = admin.post(path, data={"file": (io.BytesIO(bad), "bad.csv")})
         assert (reply.status_code, reply.json["params"]) == (400, "file"), reply.text
     assert admin.get(path.removesuffix("/import")).json["total"] == before

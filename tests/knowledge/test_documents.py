@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import io
 import os
+import random
 import threading
 import time
 import zipfile
@@ -85,6 +86,9 @@ PPTX = {
     ("a.html", b"<h2>Head</h2><script>no</script><p>Para <b>bold</b></p>", "Para bold", ["Head"]),
     ("a.html", "<table><tr><th>型号<th>价格<tr><td>A-40/2B<td>12.5</table>".encode(), TABLE, []),
     ("a.csv", "型号;价格\nA-40/2B;12.5\n".encode(), TABLE, []),
+    ("a.csv", "клапан;насос\nфильтр;кольцо\n".encode("cp1251"),
+     "| клапан | насос |\n| --- | --- |\n| фильтр | кольцо |", []),
+    ("a.txt", "Größe: 5 µm – “Öl” für 20 €, ±½ °C".encode("cp1252"), "Größe: 5 µm – “Öl” für 20 €, ±½ °C", []),
     ("a.json", b'[{"code": "E12", "say": {"en": "hot"}}]', "code: E12\nsay.en: hot", []),
     ("a.xml", b"<a><b c='d'>text</b></a>", "b c: d\nb: text", []),
     ("a.vtt", b"WEBVTT\n\n00:01.000 --> 00:02.000\nHello there\n", "Hello there", []),
@@ -110,6 +114,8 @@ def test_formats(tmp_path, name, data, text, heading):
     ("a.docx", OLE + "EncryptedPackage".encode("utf-16-le"), "encrypted_file"),
     ("a.rtf", b"{\\rtf1 x}", "convert_first"),
     ("a.txt", b"\x89PNG\r\n\x1a\n" + bytes(500), "mislabelled_file"),
+    ("a.csv", bytes(range(0x80, 0x100)) * 3, "mislabelled_file"),  # no mark of a binary file, but no text either
+    ("a.csv", b"\xff\xfe" + random.Random(1).randbytes(400), "mislabelled_file"),
     ("a.zip", zipped({"x": "y"}), "unsupported_type"),
     ("a.docx", zipped({"word/document.xml": bytes(200 << 20)}), "compression_bomb"),
     ("a.docx", docx("<w:p>&a;</w:p>", '<!DOCTYPE d [<!ENTITY a "aaa">]>'), "corrupt_file"),

@@ -121,10 +121,12 @@ def add_csv(dataset: dict[str, Any], document: dict[str, Any], data: bytes) -> i
     import csv
     import io
 
-    from .parse.charset import decode
+    from .parse.charset import decode, looks_binary, looks_garbled
 
     if len(data) > MAX_CSV:
         raise BadRequest(f"The file is larger than {MAX_CSV >> 20} MB.", params="file")
+    if looks_binary(data) or looks_garbled(data):
+        raise BadRequest("The file contains no readable text. If it is text, save it as UTF-8.", params="file")
     text = decode(data).lstrip("\ufeff")
     first = text.partition("\n")[0]
     mark = max(",;\t", key=first.count)

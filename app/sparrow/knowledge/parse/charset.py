@@ -3,6 +3,7 @@ candidate under which the text looks most like a language."""
 
 from __future__ import annotations
 
+import unicodedata
 from itertools import pairwise
 
 _SAMPLE = 256 * 1024
@@ -16,7 +17,8 @@ _COMMON = frozenset(
 # The most frequent syllables of Korean; others count little, for short Chinese texts are hangul under EUC-KR too.
 _HANGUL = frozenset("이다는을를에의가은고하지로한도그나사기리자어아시대해서인수라여있게과들만일정보전주제안상부할세문")
 _GB = frozenset(("gb2312", "gb231280", "gbk", "xgbk", "cp936", "ms936", "windows936", "euccn"))
-_CANDIDATES = ("gb18030", "big5", "shift_jis", "euc_jp", "euc_kr", "cp1251", "koi8_r", "cp1252", "cp1250")
+_ONE_BYTE = ("cp1251", "koi8_r", "cp1252", "cp1250")
+_CANDIDATES = ("gb18030", "big5", "shift_jis", "euc_jp", "euc_kr", *_ONE_BYTE)
 
 
 def detect(data: bytes) -> str:
@@ -56,6 +58,22 @@ def looks_binary(data: bytes) -> bool:
         return False
     control = sum(sample.count(bytes([code])) for code in range(32) if code not in (9, 10, 12, 13, 27))
     return control > len(sample) * 0.01
+
+
+def looks_garbled(data: bytes) -> bool:
+    """Tell whether bytes without the marks of a binary file make no sense under the best character set either."""
+    sample = data[:_SAMPLE]
+    name = detect(sample)
+    text = sample.decode(name, errors="replace")
+    if name.startswith("utf"):
+        # Random UTF-16 falls on what no text has; a file may end inside a character.
+        strange = sum(unicodedata.category(char) in ("Cn", "Co", "Cs") or char == "\ufffd" for char in text[:-1])
+        return strange > len(text) * 0.05
+    foreign = [char for char in text if char >= "\x80"]
+    # Random bytes never look like more than a byte a character. What is short could be anything; a text repeats its
+    # signs and letters.
+    return (name in _ONE_BYTE and len(foreign) >= max(16, len(text) // 5)
+            and len(set(foreign)) > min(len(foreign) // 2, 40) and _likeness(sample, name) < 0.25)
 
 
 def _is_utf8(sample: bytes, *, cut: bool) -> bool:

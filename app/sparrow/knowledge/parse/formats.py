@@ -10,7 +10,7 @@ from pathlib import Path
 
 from . import picture
 from .blocks import Event, ParseError
-from .charset import looks_binary
+from .charset import looks_binary, looks_garbled
 
 Parser = Callable[[Path, object], Iterator[Event]]
 
@@ -34,6 +34,8 @@ _BY_NAME = {
 _MODULES = {extension: module for module, extensions in _BY_NAME.items() for extension in extensions.split()}
 PICTURES = frozenset(_BY_NAME["picture"].split())
 EXTENSIONS = frozenset(_MODULES) - PICTURES
+# What tells its character set nowhere.
+_GUESSED = frozenset(("text", "markdown", "delimited", "source", "subtitles"))
 _CONVERT = {"doc": "a .docx", "xls": "an .xlsx", "ppt": "a .pptx", "rtf": "a .docx", "odt": "a .docx",
             "ods": "an .xlsx", "odp": "a .pptx", "wps": "a .docx", "et": "an .xlsx", "dps": "a .pptx",
             "pages": "a .docx", "numbers": "an .xlsx", "key": "a .pptx", "mobi": "an .epub", "azw3": "an .epub",
@@ -96,6 +98,9 @@ def parser_of(path: Path, name: str) -> Parser:
                 raise ParseError(f"The file is named .{ending} but contains a picture.", code="mislabelled_file")
             raise ParseError(f"The file is named .{ending} but contains no text.", code="mislabelled_file")
         kind = ending if ending in EXTENSIONS else "txt"
+        if _MODULES[kind] in _GUESSED and looks_garbled(head):
+            raise ParseError(f"The file is named .{ending} but contains no readable text. If it is text, save it as "
+                             "UTF-8.", code="mislabelled_file")
     return _load(_MODULES[kind])
 
 
