@@ -21,6 +21,7 @@ def _one(position: int, passage: dict[str, Any], retriever_from: str) -> dict[st
     found["retriever_from"] = retriever_from
     found.update({name: metadata.get(key) for name, key in _SEGMENT})
     found.update(content=passage.get("content") or "", page=metadata.get("page"),
+                 place_kind=metadata.get("place_kind"), place=metadata.get("place"),
                  heading=metadata.get("heading"), doc_metadata=metadata.get("doc_metadata"),
                  title=passage.get("title"), files=passage.get("files"), summary=passage.get("summary"))
     return found

@@ -118,7 +118,7 @@ def citation(passage: dict[str, Any], position: int) -> dict[str, Any]:
         "files": passage.get("files"),
         "summary": passage.get("summary"),
     }
-    return known | {key: metadata[key] for key in ("heading",) if key in metadata}
+    return known | {key: metadata[key] for key in ("heading", "place_kind", "place") if key in metadata}
 
 
 def history(context: Context, memory: dict[str, Any] | None) -> Sequence[Turn]:

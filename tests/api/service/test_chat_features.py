@@ -179,13 +179,14 @@ def test_pictures_and_documents_reach_the_model(live):
 
 def test_citations(live):
     base = live.admin.post("/datasets", json={"name": "facts"}).json
-    upload(live.admin, base, "bird.txt", b"The sparrow weighs thirty grams.")
+    upload(live.admin, base, "bird.csv", b"bird,weight\nThe sparrow weighs,thirty grams\n")
     _, key = live.new_app(model=MODEL, dataset_configs={"retrieval_model": "multiple", "top_k": 2, "datasets": {
         "datasets": [{"dataset": {"enabled": True, "id": base["id"]}}]}}, retriever_resource={"enabled": True})
     client = Client(live, key)
     end = client.stream("How much weighs the sparrow?", auto_generate_name=False)[-1]
     source = end["metadata"]["retriever_resources"][0]
-    assert (source["position"], source["document_name"], source["dataset_id"]) == (1, "bird.txt", base["id"])
+    assert (source["position"], source["document_name"], source["dataset_id"]) == (1, "bird.csv", base["id"])
+    assert (source["place_kind"], source["place"], source["page"]) == ("line", "1", None)
     assert "thirty grams" in source["content"]
     assert "thirty grams" in str(sent(live))
     listed = client.call("GET", f"/messages?user=u1&conversation_id={end['conversation_id']}").json()["data"][0]

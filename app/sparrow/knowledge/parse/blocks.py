@@ -12,8 +12,8 @@ from sparrow.errors import SparrowError
 class Block(msgspec.Struct, array_like=True):
     """A paragraph, heading, table or piece of code.
 
-    `kind`: text | heading | table | code. `place_kind` says what `place` counts: page, slide, sheet, line, time
-    or "" where the format has no places. `heading` is the path of headings above the block, outermost first;
+    `kind`: text | heading | table | code. `place_kind` says what `place` counts: page, slide, sheet, line, time,
+    chapter or "" where the format has no places. `heading` is the path of headings above the block, outermost first;
     a heading block's own text is the last of its path. A table is Markdown with its header row first; `rows` are the
     places of its rows in formats that count them: a header that is repeated for more rows has none.
     """

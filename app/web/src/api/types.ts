@@ -214,6 +214,8 @@ export interface Citation {
   content: string;
   page?: number | null;
   heading?: string | null;
+  place_kind?: string | null;
+  place?: string | null;
 }
 
 export interface Usage {

@@ -4,6 +4,7 @@ import { lazy, Suspense, type ReactNode } from 'react';
 import { useTranslation } from '@/i18n';
 
 import type { Citation } from '@/api/types';
+import { usePlaceText } from '@/knowledge/places';
 import { Copy } from '@/ui/Copy';
 import { count } from '@/ui/format';
 import { serverText } from '@/ui/serverText';
@@ -12,7 +13,7 @@ import { AskForm } from './AskForm';
 import css from './Chat.module.css';
 import { useRunErrorText } from './errors';
 import { Speak } from './Speak';
-import { splitThinking, type Ask, type Turn } from './turns';
+import { placeOf, splitThinking, type Ask, type Turn } from './turns';
 
 const Markdown = lazy(() => import('./Markdown'));
 
@@ -44,6 +45,7 @@ export function Answer({
   onFilled?: (ask: Ask, answer: string) => void;
 }) {
   const { t } = useTranslation();
+  const placeText = usePlaceText();
   const errorText = useRunErrorText();
   const live = turn.status === 'waiting' || turn.status === 'streaming';
   const sources = turn.citations;
@@ -108,10 +110,7 @@ export function Answer({
               <div key={source.segment_id || source.position} role="listitem" style={{ maxWidth: '100%' }}>
                 <UnstyledButton className={css.cite} onClick={() => onCite(source)} data-testid="citation">
                   <b>{source.position}</b>
-                  <span>
-                    {source.document_name}
-                    {source.page ? ` · ${t('chat:page', { n: source.page })}` : ''}
-                  </span>
+                  <span>{[source.document_name, placeText(...placeOf(source))].filter(Boolean).join(' · ')}</span>
                 </UnstyledButton>
               </div>
             ))}

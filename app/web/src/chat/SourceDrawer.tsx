@@ -7,10 +7,11 @@ import { Link } from 'react-router';
 import { http, url } from '@/api/http';
 import type { Around, Citation } from '@/api/types';
 import Found from '@/knowledge/Found';
-import { PLACE_KINDS } from '@/knowledge/Place';
+import { usePlaceText } from '@/knowledge/places';
 import { Reader } from '@/knowledge/Reader';
 
 import css from './SourceDrawer.module.css';
+import { placeOf } from './turns';
 
 /** The passage an answer rests on, in the text of its document. */
 export default function SourceDrawer({
@@ -32,9 +33,9 @@ export default function SourceDrawer({
     retry: false,
   });
   const own = passage.data?.segment;
-  const page = citation.page ?? (own?.place_kind === 'page' ? own.place : null);
+  const placeText = usePlaceText();
+  const place = (own && placeText(own.place_kind, own.place)) ?? placeText(...placeOf(citation));
   const pdfPage = passage.data?.document.mime_type === 'application/pdf' && own?.place_kind === 'page' ? (own.place.split('-')[0] ?? null) : null;
-  const kind = PLACE_KINDS.find((entry) => entry === own?.place_kind);
   const heading = citation.heading ?? own?.heading.join(' > ');
   return (
     <Drawer
@@ -58,7 +59,7 @@ export default function SourceDrawer({
           </div>
         </Group>
         <Group gap={8}>
-          {kind && own?.place ? <Badge variant="light" tt="none">{t(`knowledge:place.${kind}`, { place: own.place })}</Badge> : page ? <Badge variant="light" tt="none">{`${t('chat:source.page')} ${page}`}</Badge> : null}
+          {place ? <Badge variant="light" tt="none">{place}</Badge> : null}
           {typeof citation.score === 'number' ? (
             <Badge variant="default" tt="none">{`${t('chat:source.score')} ${citation.score.toFixed(2)}`}</Badge>
           ) : null}

@@ -68,6 +68,11 @@ export interface Turn {
   rating?: 'like' | 'dislike' | null;
 }
 
+/** Kind and number of the place that a citation names. */
+export function placeOf(citation: Citation): [kind: string, place: string] {
+  return citation.place_kind && citation.place ? [citation.place_kind, citation.place] : ['page', citation.page ? String(citation.page) : ''];
+}
+
 export function newTurn(query: string, files: SentFile[] = []): Turn {
   return { key: crypto.randomUUID(), query, files, answer: '', status: 'waiting', citations: [], thoughts: [], steps: [] };
 }

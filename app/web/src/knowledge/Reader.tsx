@@ -8,9 +8,9 @@ import Markdown from '@/chat/Markdown';
 import { Failed, RowSkeletons } from '@/ui/states';
 
 import { knowledgeApi } from './api';
-import { PLACE_KINDS } from './Place';
 import css from './Reader.module.css';
 import { useMarks } from './marks';
+import { usePlaceText } from './places';
 
 /** Where a page of the text begins: around a passage, or from one on, counted from 0. */
 interface From {
@@ -39,6 +39,7 @@ function Passage({ piece, here, query }: { piece: TextPiece; here: boolean; quer
  */
 export function Reader({ datasetId, documentId, segmentId, query }: { datasetId: string; documentId: string; segmentId?: string; query: string }) {
   const { t } = useTranslation();
+  const placeText = usePlaceText();
   const first: From = segmentId ? { segment: segmentId } : { start: 0 };
   const pages = useInfiniteQuery({
     queryKey: ['datasets', 'text', datasetId, documentId, segmentId],
@@ -69,13 +70,12 @@ export function Reader({ datasetId, documentId, segmentId, query }: { datasetId:
       {pages.hasPreviousPage ? <Center><Button size="xs" variant="default" loading={pages.isFetchingPreviousPage} onClick={() => void pages.fetchPreviousPage()}>{t('knowledge:reader.before')}</Button></Center> : null}
       {pieces.map((piece, i) => {
         const before = pieces[i - 1];
-        const kind = PLACE_KINDS.find((entry) => entry === piece.place_kind);
-        const newPlace = kind && piece.place && piece.place !== before?.place;
+        const newPlace = piece.place !== before?.place ? placeText(piece.place_kind, piece.place) : null;
         const heading = piece.heading.join(' › ');
         const newHeading = heading && heading !== before?.heading.join(' › ') && !piece.text.trimStart().replace(/^#+\s*/, '').startsWith(piece.heading.at(-1) ?? '');
         return (
           <Fragment key={piece.segment_id}>
-            {newPlace ? <div className={css.place}><span>{t(`knowledge:place.${kind}`, { place: piece.place })}</span></div> : null}
+            {newPlace ? <div className={css.place}><span>{newPlace}</span></div> : null}
             {newHeading ? <Text className={css.heading} dir="auto">{heading}</Text> : null}
             <Passage piece={piece} here={piece.segment_id === segmentId} query={query} />
           </Fragment>
