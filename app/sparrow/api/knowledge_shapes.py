@@ -277,8 +277,8 @@ def record(passage: Passage) -> dict[str, Any]:
             "place": passage.place, "page": passage.page,
             "document": {"id": passage.document_id, "data_source_type": passage.data_source_type,
                          "name": passage.document_name, "doc_type": None, "doc_metadata": passage.doc_metadata}},
-        "child_chunks": passage.children, "score": passage.score, "tsne_position": None, "files": [],
-        "summary": None, "highlights": passage.highlights}
+        "child_chunks": passage.children, "score": passage.score, "scores": passage.scores,
+        "tsne_position": None, "files": [], "summary": None, "highlights": passage.highlights}
 
 
 def _int(value: float | None) -> int | None:

@@ -88,6 +88,7 @@ class Passage(msgspec.Struct):
     doc_metadata: dict[str, Any] | None
     file_id: str | None = None
     created_at: float = 0.0
+    scores: dict[str, float] = {}  # what each method alone says of it: its cosine, its keyword score
 
     @property
     def text(self) -> str:
@@ -394,11 +395,17 @@ def _spread(hits: list[_Hit], model: Embedder) -> tuple[float, float]:
 def _passages(bases: list[dict[str, Any]], hits: list[_Hit], limit: int) -> list[Passage]:
     """Resolve units to passages: children to their parent, with the best of their scores."""
     scores: dict[str, float] = {}
+    apart: dict[str, dict[str, float]] = {}
     children: dict[str, dict[str, float]] = {}
     for hit in hits:
         if hit.segment_id not in scores and len(scores) >= limit:
             continue
         scores.setdefault(hit.segment_id, hit.score)
+        # A passage's words are in one unit, its meaning in those of its children.
+        said = apart.setdefault(hit.segment_id, {})
+        for name, value in (("semantic_search", hit.cosine), ("full_text_search", hit.bm25 or None)):
+            if value is not None:
+                said[name] = max(said.get(name, 0.0), round(value, 6))
         if hit.child_id:
             children.setdefault(hit.segment_id, {}).setdefault(hit.child_id, hit.score)
     if not scores:
@@ -421,5 +428,5 @@ def _passages(bases: list[dict[str, Any]], hits: list[_Hit], limit: int) -> list
             segment_id, row.dataset_id, names.get(row.dataset_id, ""), row.document_id, row.document_name,
             row.content, row.answer, round(min(score, 1.0), 6), row.position, row.heading or [], row.place_kind,
             row.place, [], matched, row.data_source_type, row.word_count, row.tokens, row.hit_count, row.hash,
-            row.keywords, row.doc_metadata, row.file_id, row.created_at))
+            row.keywords, row.doc_metadata, row.file_id, row.created_at, apart[segment_id]))
     return out

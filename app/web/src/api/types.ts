@@ -200,7 +200,7 @@ export interface Estimate {
 
 export interface HitTest {
   query: { content: string };
-  records: { segment: Segment & { document: { id: string; name: string; doc_metadata?: Record<string, unknown> | null } }; score: number; child_chunks?: { id: string; content: string; score?: number }[] | null }[];
+  records: { segment: Segment & { document: { id: string; name: string; doc_metadata?: Record<string, unknown> | null } }; score: number; scores?: { semantic_search?: number; full_text_search?: number }; child_chunks?: { id: string; content: string; score?: number }[] | null }[];
 }
 
 export interface Citation {

@@ -22,6 +22,9 @@ import { RetrievalForm, START } from './Retrieval';
 const Found = lazy(() => import('./Found'));
 const SourceDrawer = lazy(() => import('@/chat/SourceDrawer'));
 
+/** Each tells its own score beside the one that they make together. */
+const METHODS = ['semantic_search', 'full_text_search'] as const;
+
 type Record_ = HitTest['records'][number];
 
 /** Asks the knowledge base alone, without a model: what would an app find? */
@@ -119,7 +122,8 @@ export default function RetrievalTest() {
                   <Place segment={record.segment} datasetId={dataset.id} documentId={record.segment.document.id} pdf={record.segment.document.name.toLowerCase().endsWith('.pdf')} />
                 </>
               )}
-              <Group gap={8} ml="auto" wrap="nowrap">
+              <Group gap="2px 8px" ml="auto">
+                {METHODS.map((method) => (record.scores?.[method] === undefined ? null : <Text key={method} fz="xs" c="dimmed" className="sp-num">{`${t(`knowledge:method.${method}`)} ${record.scores[method].toFixed(3)}`}</Text>))}
                 <Progress w={80} value={Math.min(1, Math.max(0, record.score)) * 100} aria-label={t('chat:source.score')} />
                 <Text fz="sm" className="sp-num">{record.score.toFixed(3)}</Text>
               </Group>
