@@ -153,6 +153,74 @@ def test_parent_child(admin, dataset):
     assert "safety valve" in max(record["child_chunks"], key=lambda child: child["score"])["content"]
 
 
+def test_children_are_added_changed_and_deleted(admin, dataset):
+    document = upload(admin, dataset, "pump.md", TEXT.encode(), doc_form="hierarchical_model",
+                      process_rule={"mode": "hierarchical", "rules": {}})
+    documents = f"/datasets/{dataset['id']}/documents"
+    path = f"{documents}/{document['id']}/segments"
+    segment = admin.get(path).json["data"][0]
+    children = f"{path}/{segment['id']}/child_chunks"
+    added = admin.post(children, json={"content": "The zebra valve hisses."})
+    assert added.status_code == 200, added.text
+    assert ask(admin, dataset, "zebra valve hisses")[0]["child_chunks"][0]["content"] == "The zebra valve hisses."
+    child = f"{children}/{added.json['id']}"
+    changed = admin.patch(child, json={"content": "The walrus pump hums."})
+    assert (changed.json["id"], changed.json["content"]) == (added.json["id"], "The walrus pump hums.")
+    assert admin.patch(child, json={"content": " "}).status_code == 400
+    # A changed passage keeps the children that were made by hand, where that is asked for.
+    text = f"{segment['content']} And more."
+    kept = admin.patch(f"{path}/{segment['id']}", json={"content": text, "regenerate_child_chunks": False}).json
+    assert "The walrus pump hums." in [one["content"] for one in kept["child_chunks"]]
+    child = f"{children}/{kept['child_chunks'][-1]['id']}"
+    archive = {"document_ids": [document["id"]]}
+    admin.post(f"{documents}/status/archive", json=archive)
+    for reply in (admin.post(children, json={"content": "x"}), admin.patch(child, json={"content": "x"}),
+                  admin.delete(child), admin.delete(f"{path}/{segment['id']}")):
+        assert (reply.status_code, reply.json["code"]) == (403, "archived_document_immutable")
+    admin.post(f"{documents}/status/un_archive", json=archive)
+    assert admin.delete(child).status_code == 200
+    assert admin.delete(child).status_code == 404
+    assert "walrus" not in str(ask(admin, dataset, "walrus pump hums"))
+
+
+def test_several_passages_at_once(admin, dataset):
+    document = upload(admin, dataset, "pump.md", TEXT.encode())
+    other = upload(admin, dataset, "other.md", b"The warranty lasts 36 months.")
+    path = f"/datasets/{dataset['id']}/documents/{document['id']}/segments"
+    added = admin.post(path, json={"segments": [{"content": f"Spare part {n} is a seal."} for n in range(3)]}).json
+    chosen = [one["id"] for one in added[:2]]
+    elsewhere = ask(admin, dataset, "warranty months")[0]["segment"]["id"]
+
+    def act(action: str, ids: list[str]):
+        return admin.post(f"{path}/{action}", json={"segment_ids": ids})
+
+    def found() -> set[str]:
+        return {record["segment"]["id"] for record in ask(admin, dataset, "spare part seal", top_k=10,
+                                                          search_method="hybrid_search")}
+    assert act("status/disable", [*chosen, elsewhere]).status_code == 200
+    assert not found() & set(chosen)
+    assert added[2]["id"] in found()
+    assert ask(admin, dataset, "warranty months")[0]["segment"]["id"] == elsewhere  # of another document
+    assert act("status/enable", chosen).status_code == 200
+    assert set(chosen) <= found()
+    assert act("delete", [*chosen, elsewhere]).status_code == 200
+    assert not found() & set(chosen)
+    assert elsewhere in found() | {ask(admin, dataset, "warranty months")[0]["segment"]["id"]}
+    assert (act("delete", []).status_code, act("status/paint", chosen).status_code) == (400, 400)
+    assert other["segment_count"] == 1
+
+
+def test_a_record_says_what_each_method_found(admin, dataset):
+    upload(admin, dataset, "pump.md", TEXT.encode())
+    for method, names in (("hybrid_search", {"semantic_search", "full_text_search"}),
+                          ("semantic_search", {"semantic_search"}), ("full_text_search", {"full_text_search"})):
+        scores = ask(admin, dataset, "pressure of the pump", search_method=method, top_k=3)[0]["scores"]
+        assert set(scores) == names
+        assert all(0 < score < 3 for score in scores.values())
+    assert set(ask(admin, dataset, "xylophone", search_method="hybrid_search", top_k=1)[0]["scores"]) == {
+        "semantic_search"}  # no passage has the word
+
+
 def test_names_and_unknown_ids_are_clear_errors(admin, dataset):
     assert admin.post("/datasets", json={"name": "Manuals"}).status_code == 409
     assert admin.post("/datasets", json={"name": " "}).status_code == 400

@@ -160,15 +160,14 @@ def add_csv(dataset: dict[str, Any], document: dict[str, Any], data: bytes) -> i
 
 def update(dataset: dict[str, Any], document: dict[str, Any], row: dict[str, Any], *, content: str | None = None,
            answer: str | None = None, keywords: list[str] | None = None, enabled: bool | None = None,
-           regenerate: bool = False) -> dict[str, Any]:
-    """Change a passage; a changed text is embedded and indexed anew, its children made again if asked."""
+           regenerate: bool | None = None) -> dict[str, Any]:
+    """Change a passage; a changed text is embedded and indexed anew.
+
+    Its children are made again if `regenerate`, else kept; where it is left open, they follow a changed text.
+    """
     check_editable(document)
-    now = clock.now()
     if enabled is not None and enabled != row["enabled"]:
-        with db.write() as tx:
-            tx.execute(t.segments.update().where(t.segments.c.id == row["id"]).values(
-                enabled=enabled, disabled_at=None if enabled else now, updated_at=now))
-            tx.execute(t.units.update().where(t.units.c.segment_id == row["id"]).values(enabled=enabled))
+        enable(document, [row["id"]], enabled)
     changes = (content is not None and content != row["content"]) or (answer is not None and answer != row["answer"]) \
         or (keywords is not None and keywords != row["keywords"]) or regenerate
     if changes:
@@ -176,8 +175,9 @@ def update(dataset: dict[str, Any], document: dict[str, Any], row: dict[str, Any
                               row["answer"] if answer is None else answer)
         words = row["keywords"] if keywords is None else [str(word) for word in keywords]
         kept = _stored_children(row["id"])
-        children = _children(document, text) if regenerate or (kept and text != row["content"]) else \
-            [child["content"] for child in kept]
+        if regenerate is None:
+            regenerate = bool(kept) and text != row["content"]
+        children = _children(document, text) if regenerate else [child["content"] for child in kept]
         draft = units.draft(dataset["id"], chunk.Chunk(
             text, row["heading"] or [], row["place_kind"], row["place"], row["kind"], said, children, words or []),
             row["position"], origin=row["origin"])
@@ -197,6 +197,17 @@ def update(dataset: dict[str, Any], document: dict[str, Any], row: dict[str, Any
             _count_words(tx, document["id"])
         syncing.submit(dataset["id"])
     return get(dataset["id"], row["id"])
+
+
+def enable(document: dict[str, Any], segment_ids: list[str], enabled: bool) -> None:
+    """Have passages of a document found, or not; those that are not its own are left alone."""
+    check_editable(document)
+    s, now = t.segments.c, clock.now()
+    chosen = sa.select(s.id).where(s.id.in_(segment_ids), s.document_id == document["id"])
+    with db.write() as tx:
+        tx.execute(t.units.update().where(t.units.c.segment_id.in_(chosen)).values(enabled=enabled))
+        tx.execute(t.segments.update().where(s.id.in_(chosen), s.enabled.is_(not enabled)).values(
+            enabled=enabled, disabled_at=None if enabled else now, updated_at=now))
 
 
 def delete(dataset_id: str, document_id: str, segment_ids: list[str]) -> None:

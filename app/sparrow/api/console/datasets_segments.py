@@ -38,7 +38,19 @@ class SegmentChange(msgspec.Struct, kw_only=True):
     answer: str | None = None
     keywords: list[str] | None = None
     enabled: bool | None = None
-    regenerate_child_chunks: bool = False
+    regenerate_child_chunks: bool | None = None
+
+
+class ChosenSegments(msgspec.Struct):
+    """Several passages of a document."""
+
+    segment_ids: Annotated[list[str], msgspec.Meta(min_length=1, max_length=500)]
+
+
+class ChildText(msgspec.Struct):
+    """The text of a child chunk."""
+
+    content: str
 
 
 class Reading(msgspec.Struct, kw_only=True):
@@ -85,6 +97,23 @@ def import_segments(dataset_id: str, document_id: str) -> dict[str, int]:
     return {"added": segments.add_csv(dataset, document, part.stream.read(segments.MAX_CSV + 1))}
 
 
+@console.post("/datasets/<dataset_id>/documents/<document_id>/segments/status/<action>")
+def set_segments_status(dataset_id: str, document_id: str, action: str, body: ChosenSegments) -> Result:
+    """Enable or disable passages."""
+    if action not in ("enable", "disable"):
+        raise BadRequest(f"Invalid action: {action}.", code="invalid_action")
+    segments.enable(documents.get(dataset_id, document_id), body.segment_ids, action == "enable")
+    return OK
+
+
+@console.post("/datasets/<dataset_id>/documents/<document_id>/segments/delete")
+def delete_segments(dataset_id: str, document_id: str, body: ChosenSegments) -> Result:
+    """Delete several passages."""
+    segments.check_editable(documents.get(dataset_id, document_id))
+    segments.delete(dataset_id, document_id, body.segment_ids)
+    return OK
+
+
 @console.patch("/datasets/<dataset_id>/documents/<document_id>/segments/<segment_id>")
 def change_segment(dataset_id: str, document_id: str, segment_id: str, body: SegmentChange) -> shapes.Segment:
     """Change a passage, or switch it off."""
@@ -98,8 +127,31 @@ def change_segment(dataset_id: str, document_id: str, segment_id: str, body: Seg
 @console.delete("/datasets/<dataset_id>/documents/<document_id>/segments/<segment_id>")
 def delete_segment(dataset_id: str, document_id: str, segment_id: str) -> Result:
     """Delete a passage."""
-    segments.get(dataset_id, segment_id, document_id)
+    _editable(dataset_id, document_id, segment_id)
     segments.delete(dataset_id, document_id, [segment_id])
+    return OK
+
+
+@console.post("/datasets/<dataset_id>/documents/<document_id>/segments/<segment_id>/child_chunks")
+def add_child(dataset_id: str, document_id: str, segment_id: str, body: ChildText) -> shapes.Child:
+    """Add a child chunk to a passage."""
+    row = _editable(dataset_id, document_id, segment_id)
+    return shapes.child(segments.add_child(datasets.get(dataset_id), row, body.content))
+
+
+@console.patch("/datasets/<dataset_id>/documents/<document_id>/segments/<segment_id>/child_chunks/<child_id>")
+def change_child(dataset_id: str, document_id: str, segment_id: str, child_id: str, body: ChildText) -> shapes.Child:
+    """Change the text of a child chunk."""
+    row = _editable(dataset_id, document_id, segment_id)
+    child = segments.child(segment_id, child_id)
+    return shapes.child(segments.update_child(datasets.get(dataset_id), row, child, body.content))
+
+
+@console.delete("/datasets/<dataset_id>/documents/<document_id>/segments/<segment_id>/child_chunks/<child_id>")
+def delete_child(dataset_id: str, document_id: str, segment_id: str, child_id: str) -> Result:
+    """Delete a child chunk."""
+    _editable(dataset_id, document_id, segment_id)
+    segments.delete_child(dataset_id, segments.child(segment_id, child_id)["id"])
     return OK
 
 
@@ -122,3 +174,9 @@ def get_segment(dataset_id: str, segment_id: str) -> Around:
                   [shapes.segment(item) for item in after],
                   shapes.document(documents.get(dataset_id, row["document_id"])),
                   {"id": dataset["id"], "name": dataset["name"]})
+
+
+def _editable(dataset_id: str, document_id: str, segment_id: str) -> dict[str, Any]:
+    """Return a passage; raise Forbidden where its document is archived."""
+    segments.check_editable(documents.get(dataset_id, document_id))
+    return segments.get(dataset_id, segment_id, document_id)

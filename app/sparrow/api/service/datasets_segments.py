@@ -77,7 +77,7 @@ def change_segment(dataset_id: str, document_id: str, segment_id: str, body: Seg
     change = body.segment
     row = segments.update(dataset, document, row, content=change.content, answer=change.answer,
                           keywords=change.keywords, enabled=change.enabled,
-                          regenerate=change.regenerate_child_chunks)
+                          regenerate=change.regenerate_child_chunks or None)
     return {"data": _segments([row])[0], "doc_form": document["doc_form"]}
 
 

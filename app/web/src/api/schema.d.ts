@@ -1097,6 +1097,58 @@ export interface paths {
         patch: operations["change_segment"];
         trace?: never;
     };
+    "/console/api/datasets/{dataset_id}/documents/{document_id}/segments/{segment_id}/child_chunks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Add a child chunk to a passage. */
+        post: operations["add_child"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/console/api/datasets/{dataset_id}/documents/{document_id}/segments/{segment_id}/child_chunks/{child_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Delete a child chunk. */
+        delete: operations["delete_child"];
+        options?: never;
+        head?: never;
+        /** Change the text of a child chunk. */
+        patch: operations["change_child"];
+        trace?: never;
+    };
+    "/console/api/datasets/{dataset_id}/documents/{document_id}/segments/delete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Delete several passages. */
+        post: operations["delete_segments"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/console/api/datasets/{dataset_id}/documents/{document_id}/segments/import": {
         parameters: {
             query?: never;
@@ -1108,6 +1160,23 @@ export interface paths {
         put?: never;
         /** Add the rows of a CSV file (content, answer, keywords) to a document. */
         post: operations["import_segments"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/console/api/datasets/{dataset_id}/documents/{document_id}/segments/status/{action}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Enable or disable passages. */
+        post: operations["set_segments_status"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2562,12 +2631,26 @@ export interface components {
             word_count: number;
         };
         /**
+         * ChildText
+         * @description The text of a child chunk.
+         */
+        ChildText: {
+            content: string;
+        };
+        /**
          * Chosen
          * @description A provider and one of its models.
          */
         Chosen: {
             model: string;
             provider: string;
+        };
+        /**
+         * ChosenSegments
+         * @description Several passages of a document.
+         */
+        ChosenSegments: {
+            segment_ids: string[];
         };
         /**
          * ConfigDraft
@@ -4288,8 +4371,8 @@ export interface components {
             enabled: boolean | null;
             /** @default null */
             keywords: string[] | null;
-            /** @default false */
-            regenerate_child_chunks: boolean;
+            /** @default null */
+            regenerate_child_chunks: boolean | null;
         };
         /**
          * Segments
@@ -7655,6 +7738,151 @@ export interface operations {
             };
         };
     };
+    add_child: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+                document_id: string;
+                segment_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChildText"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Child"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    delete_child: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                child_id: string;
+                dataset_id: string;
+                document_id: string;
+                segment_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Result"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    change_child: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                child_id: string;
+                dataset_id: string;
+                document_id: string;
+                segment_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChildText"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Child"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    delete_segments: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+                document_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChosenSegments"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Result"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     import_segments: {
         parameters: {
             query?: never;
@@ -7683,6 +7911,43 @@ export interface operations {
                     "application/json": {
                         [key: string]: number;
                     };
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    set_segments_status: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                action: string;
+                dataset_id: string;
+                document_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChosenSegments"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Result"];
                 };
             };
             /** @description The request was refused. */

@@ -212,10 +212,11 @@ export interface Citation {
   segment_id: string;
   score: number | null;
   content: string;
+  /** All that answers of earlier versions say of the place. */
   page?: number | null;
-  heading?: string | null;
   place_kind?: string | null;
   place?: string | null;
+  heading?: string | null;
 }
 
 export interface Usage {

@@ -1,4 +1,4 @@
-import { ActionIcon, Badge, Button, Drawer, FileButton, Group, Stack, Switch, Text, Tooltip } from '@mantine/core';
+import { ActionIcon, Badge, Button, Checkbox, Drawer, FileButton, Group, Stack, Switch, Text, Tooltip } from '@mantine/core';
 import { IconBook, IconDownload, IconFileImport, IconPencil, IconPlus, IconTrash } from '@tabler/icons-react';
 import { keepPreviousData, useQuery, useQueryClient } from '@tanstack/react-query';
 import { lazy, Suspense, useEffect, useRef, useState } from 'react';
@@ -18,11 +18,13 @@ import { Empty, Failed, RowSkeletons } from '@/ui/states';
 import { useAct } from '@/ui/useAct';
 
 import { knowledgeApi } from './api';
+import { Children } from './Children';
 import { useFrameDataset } from './DatasetFrame';
 import css from './Knowledge.module.css';
 import { useValueText } from './Metadata';
 import { Place } from './Place';
 import { Reader } from './Reader';
+import { SegmentBulk } from './SegmentBulk';
 import { SegmentEditor } from './SegmentEditor';
 
 const Found = lazy(() => import('./Found'));
@@ -65,6 +67,7 @@ export default function Segments() {
   const [reading, setReading] = useState(false);
   const valueText = useValueText();
   const [editing, setEditing] = useState<Segment | 'new' | null>(null);
+  const [chosen, setChosen] = useState<string[]>([]);
   const refresh = () => client.invalidateQueries({ queryKey: ['datasets'] });
   const toggle = useAct((input: { id: string; enabled: boolean }) => knowledgeApi.changeSegment(dataset.id, documentId, input.id, { enabled: input.enabled }), { done: refresh });
   const remove = useAct((id: string) => knowledgeApi.removeSegment(dataset.id, documentId, id), { done: refresh });
@@ -78,6 +81,8 @@ export default function Segments() {
     if (await confirm({ title: t('knowledge:segments.deleteTitle', { n: segment.position }), text: t('knowledge:delete.text'), confirm: t('action.delete') })) remove.mutate(segment.id);
   };
   const pdf = doc.data?.mime_type === 'application/pdf' || Boolean(doc.data?.name.toLowerCase().endsWith('.pdf'));
+  const rows = segments.data?.data ?? [];
+  const selected = rows.filter((segment) => chosen.includes(segment.id)).map((segment) => segment.id);
   const open = doc.data?.indexing_status === 'completed' && !doc.data.archived;
   if (isGone(doc.error)) return <NotFound back={{ to: `/knowledge/${dataset.id}`, label: t('knowledge:tab.documents') }} />;
   return (
@@ -105,17 +110,21 @@ export default function Segments() {
       {reading ? <Drawer opened onClose={() => setReading(false)} position="right" size="xl" title={doc.data?.name} closeButtonProps={{ 'aria-label': t('action.close') }}><Reader datasetId={dataset.id} documentId={documentId} query="" /></Drawer> : null}
       {editing ? <SegmentEditor datasetId={dataset.id} documentId={documentId} segment={editing === 'new' ? undefined : editing} qa={doc.data?.doc_form === 'qa_model'} close={() => setEditing(null)} saved={refresh} /> : null}
       <Stack>
-        <Group><SearchField label={t('knowledge:segments.search')} place={place} /></Group>
+        <Group>
+          <SearchField label={t('knowledge:segments.search')} place={place} />
+          {open && rows.length ? <Checkbox label={t('knowledge:bulk.all')} checked={selected.length === rows.length} indeterminate={selected.length > 0 && selected.length < rows.length} onChange={(event) => setChosen(event.currentTarget.checked ? rows.map((segment) => segment.id) : [])} /> : null}
+        </Group>
         {segments.isPending ? (
           <RowSkeletons />
         ) : segments.error ? (
           <Failed error={segments.error} retry={() => segments.refetch()} />
-        ) : segments.data.data.length === 0 ? (
+        ) : rows.length === 0 ? (
           <Empty title={t('knowledge:segments.none')}>{t('knowledge:segments.noneText')}</Empty>
         ) : (
-          segments.data.data.map((segment) => (
+          rows.map((segment) => (
             <div key={segment.id} className={css.chunk} data-off={segment.enabled === false || undefined} data-here={segment.id === here || undefined} ref={segment.id === here ? mark : undefined}>
               <Group gap={8} mb={6}>
+                {open ? <Checkbox size="xs" aria-label={t('knowledge:segments.choose', { n: segment.position })} checked={chosen.includes(segment.id)} onChange={(event) => setChosen(event.currentTarget.checked ? [...chosen, segment.id] : chosen.filter((id) => id !== segment.id))} /> : null}
                 <Badge size="sm" variant="light" tt="none">{segment.position}</Badge>
                 <Place segment={segment} datasetId={dataset.id} documentId={documentId} pdf={pdf} />
                 <Group gap={4} ml="auto" wrap="nowrap">
@@ -133,16 +142,12 @@ export default function Segments() {
                 <Found key={wanted} text={segment.content} query={wanted} />
                 {segment.answer ? <div className={css.answer}><Found key={wanted} text={segment.answer} query={wanted} /></div> : null}
               </Suspense>
-              {segment.child_chunks?.length ? (
-                <details className={css.children}>
-                  <summary>{t('knowledge:segments.children', { count: segment.child_chunks.length })}</summary>
-                  {segment.child_chunks.map((child) => <div key={child.id} className={css.found}>{child.content}</div>)}
-                </details>
-              ) : null}
+              {segment.child_chunks?.length || doc.data?.doc_form === 'hierarchical_model' ? <Children datasetId={dataset.id} documentId={documentId} segment={segment} editable={open} refresh={refresh} /> : null}
               {segment.keywords?.length ? <Group gap={4} mt={6}>{segment.keywords.map((word) => <Badge key={word} size="xs" variant="outline" tt="none">{word}</Badge>)}</Group> : null}
             </div>
           ))
         )}
+        {open && selected.length ? <SegmentBulk datasetId={dataset.id} documentId={documentId} chosen={selected} clear={() => setChosen([])} refresh={refresh} /> : null}
         {segments.data ? <Pages of={segments.data} place={place} /> : null}
       </Stack>
     </Page>

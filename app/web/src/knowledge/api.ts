@@ -70,6 +70,11 @@ export const knowledgeApi = {
   addSegment: (id: string, doc: string, segment: SegmentInput) => http.post(`${at(id)}/documents/${doc}/segments`, { segments: [segment] }),
   changeSegment: (id: string, doc: string, segment: string, change: Partial<SegmentInput> & { enabled?: boolean; regenerate_child_chunks?: boolean }) => http.patch<Segment>(`${at(id)}/documents/${doc}/segments/${segment}`, change),
   removeSegment: (id: string, doc: string, segment: string) => http.delete(`${at(id)}/documents/${doc}/segments/${segment}`),
+  segmentsStatus: (id: string, doc: string, segment_ids: string[], action: 'enable' | 'disable') => http.post(`${at(id)}/documents/${doc}/segments/status/${action}`, { segment_ids }),
+  removeSegments: (id: string, doc: string, segment_ids: string[]) => http.post(`${at(id)}/documents/${doc}/segments/delete`, { segment_ids }),
+  addChild: (id: string, doc: string, segment: string, content: string) => http.post(`${at(id)}/documents/${doc}/segments/${segment}/child_chunks`, { content }),
+  changeChild: (id: string, doc: string, segment: string, child: string, content: string) => http.patch(`${at(id)}/documents/${doc}/segments/${segment}/child_chunks/${child}`, { content }),
+  removeChild: (id: string, doc: string, segment: string, child: string) => http.delete(`${at(id)}/documents/${doc}/segments/${segment}/child_chunks/${child}`),
   importSegments: (id: string, doc: string, file: File) => upload<{ added: number }>(`${at(id)}/documents/${doc}/segments/import`, file, () => undefined),
   queries: (id: string) => http.get<{ data: { id: string; content: string; source: string; created_at: number }[] }>(`${at(id)}/queries`, { limit: 10 }),
   addDocuments: (id: string, body: { file_ids: string[]; urls: Record<string, string>; process_rule: ProcessRule; doc_form: string; doc_language: string }) =>
