@@ -511,9 +511,12 @@ def test_whatever_file_of_chroma_is_damaged_heals(server, base, monkeypatch):
             start()
             documents.check_job({}, None)  # as when the worker starts
             assert [p.segment_id for p in retrieve(*question)] == wanted, (how, file)
-            syncing.run_job({"dataset_id": base["id"]}, None)  # what a search asks for that finds a damage
             answers.clear()
-            assert [p.segment_id for p in retrieve(*question)] == wanted, (how, file)
+            for _ in range(3):  # a busy server may be late, and is left alone for a moment then
+                syncing.run_job({"dataset_id": base["id"]}, None)  # what a search asks for that finds a damage
+                assert [p.segment_id for p in retrieve(*question)] == wanted, (how, file)
+                if answers:
+                    break
             assert answers, (how, file)
             server.kill()
 

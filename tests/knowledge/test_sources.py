@@ -76,6 +76,11 @@ def test_addresses_that_give_nothing(admin, web, path, says):
     assert says in reply.json["message"]
 
 
+def test_an_address_where_nobody_answers_says_what_to_do(admin, web):
+    reply = admin.post("/files/from-url", json={"url": "http://127.0.0.1:1/"})  # `web` lets this machine be asked
+    assert reply.json["message"].startswith("http://127.0.0.1:1/ cannot be fetched: Connection refused. Check the ")
+
+
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://a/b", "x", "http://"])
 def test_only_the_web_is_fetched(admin, url):
     assert admin.post("/files/from-url", json={"url": url}).status_code == 400

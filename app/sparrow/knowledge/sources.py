@@ -40,6 +40,7 @@ _TYPES = {
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "docx",
     "application/vnd.openxmlformats-officedocument.presentationml.presentation": "pptx",
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "xlsx"}
+_NUMBER = re.compile(r"\[Errno -?\d+\] ")  # the system's number of an error
 _TITLE = re.compile(rb"<title[^>]*>(.*?)</title", re.IGNORECASE | re.DOTALL)
 
 
@@ -116,7 +117,8 @@ def fetch(client: HttpClient, url: str) -> tuple[Any, str, str]:
         reply = client.request(HttpRequest("GET", url, connect_timeout=10.0, read_timeout=_TIMEOUT, max_text=limit,
                                            max_binary=limit), Cancel())
     except PortError as error:
-        raise FetchError(f"{url} cannot be fetched: {error}. Check the address, and whether the box has a network.",
+        told = _NUMBER.sub("", str(error)).rstrip(".")
+        raise FetchError(f"{url} cannot be fetched: {told}. Check the address, and whether the box has a network.",
                          params="url") from error
     if reply.status != 200:
         raise FetchError(f"{url} answered {reply.status}.", params="url")

@@ -128,7 +128,7 @@ def resolve(host: str, port: int) -> str:
     try:
         rows = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, ValueError) as error:
-        raise PortError(f"The name {host} cannot be resolved: {_plain(error)}", _FAILED) from error
+        raise PortError(f"The name {host} cannot be resolved: {error}", _FAILED) from error
     checked = [check(host, row[4][0]) for row in rows]
     return checked[0]
 
@@ -283,17 +283,12 @@ def _explained() -> Iterator[None]:
     try:
         yield
     except urllib3.exceptions.NewConnectionError as error:
-        raise PortError(_plain(error.__cause__ or error), _FAILED) from error
+        raise PortError(str(error.__cause__ or error), _FAILED) from error
     except (urllib3.exceptions.TimeoutError, TimeoutError) as error:
         raise PortError("timed out", _FAILED) from error
     except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
         cause = getattr(error, "reason", None) or error.__cause__ or error
-        raise PortError(_plain(cause) or type(error).__name__, _FAILED) from error
-
-
-def _plain(error: Any) -> str:
-    """Return what an error says, without the number that the system has for it."""
-    return getattr(error, "strerror", None) or str(error)
+        raise PortError(str(cause) or type(error).__name__, _FAILED) from error
 
 
 def _with_params(request: HttpRequest) -> str:
