@@ -31,7 +31,7 @@ def open_page(browser, locale: str, width: int, *, seconds: int = 180, **more):
     page = context.new_page()
     page.set_default_timeout(seconds * 1000)
     page.problems = []
-    page.on("console", lambda m: page.problems.append(m.text) if m.type == "error" else None)
+    page.on("console", lambda m: page.problems.append(f"{m.text} {m.location['url']}") if m.type == "error" else None)
     page.on("pageerror", lambda error: page.problems.append(str(error)))
     return page
 
