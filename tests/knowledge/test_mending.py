@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.knowledge.test_index import base, text  # noqa: F401 - a fixture
+from .test_index import text
 
 DAMAGES = (
     "DELETE FROM knowledge_fts_data WHERE id > 10",
@@ -16,7 +16,7 @@ DAMAGES = (
 
 
 @pytest.fixture
-def filled(base):  # noqa: F811 - the fixture
+def filled(base):
     """A base with a document."""
     from sparrow.knowledge import indexing
 
@@ -35,13 +35,13 @@ def hurt(folder, sql: str) -> None:
     connection.close()
 
 
-def found(base, method: str = "hybrid_search") -> str:  # noqa: F811 - the fixture
+def found(base, method: str = "hybrid_search") -> str:
     from sparrow.knowledge.retrieve import retrieve
 
     return retrieve("Q-0007/X", [base["id"]], {"search_method": method, "top_k": 1})[0].content
 
 
-def whole(base) -> None:  # noqa: F811 - the fixture
+def whole(base) -> None:
     """Check that the index finds by words, and has exactly the rows it should have."""
     from sparrow.knowledge import keyword
     from sparrow.storage import db
