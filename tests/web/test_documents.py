@@ -81,6 +81,7 @@ def test_the_keyboard_goes_on_where_it_was_after_a_dialog(notes):
 def test_choosing_documents_moves_none_of_them(notes):
     page, url = notes
     page.goto(url)
+    page.wait_for_load_state("networkidle")
     second = page.get_by_role("checkbox", name="Choose note 55.md")
     before = second.bounding_box()
     page.get_by_role("checkbox", name="Choose parts.md").check()
