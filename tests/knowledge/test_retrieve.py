@@ -95,6 +95,32 @@ def test_a_title_weighs_as_much_as_a_long_text(library):
         assert first.heading == [title]
 
 
+def test_a_base_whose_embedding_model_fails_is_searched_by_its_words(library):
+    """For a chat, which is told; a base that is searched by meaning alone cannot answer, the others do."""
+    from sparrow.errors import SparrowError
+    from sparrow.knowledge.retrieve import retrieve
+    from sparrow.storage import db
+    from sparrow.storage.tables import knowledge as t
+
+    lost = library("Lost", {"pump.md": "The seal ring S-077 is changed every year."})
+    other = library("Other", {"valve.md": "The seal of the valve is blue."})
+    with db.write() as tx:
+        tx.execute(t.datasets.update().where(t.datasets.c.id == lost).values(
+            embedding_model="gone", embedding_model_provider="openai"))
+    with pytest.raises(SparrowError, match="gone"):
+        retrieve("seal ring S-077", [lost, other], {"search_method": "hybrid_search", "top_k": 3})
+    away: list[dict] = []
+    found = retrieve("seal ring S-077", [lost, other], {"search_method": "hybrid_search", "top_k": 3}, away=away)
+    assert [passage.dataset_id for passage in found] == [lost, other]
+    assert [(one["dataset_id"], one["by_words"], "gone" in one["error"]) for one in away] == [(lost, True, True)]
+    away.clear()
+    found = retrieve("seal ring S-077", [lost, other], {"search_method": "semantic_search", "top_k": 3}, away=away)
+    assert [passage.dataset_id for passage in found] == [other]
+    assert [one["dataset_id"] for one in away] == [lost]
+    with pytest.raises(SparrowError, match="gone"):
+        retrieve("seal ring S-077", [lost], {"search_method": "semantic_search", "top_k": 3}, away=[])
+
+
 def test_a_model_reads_conditions_out_of_the_question(library, monkeypatch):
     from sparrow.engine.ports import RetrievalRequest
     from sparrow.knowledge import documents, fields, port

@@ -210,7 +210,7 @@ class Files(Protocol):
 class RetrievalRequest:
     """A knowledge-retrieval node's question. `config` is the node's `multiple_retrieval_config` (top_k,
     score_threshold, reranking…); filter conditions have their templates already rendered. `away` is for the answer: the
-    bases that could not be asked, {dataset_id, dataset_name, error}."""
+    bases that could not be asked, {dataset_id, dataset_name, error}, or only by their words (`by_words`)."""
 
     query: str
     dataset_ids: list[str]

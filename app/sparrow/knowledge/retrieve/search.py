@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import sqlalchemy as sa
 
-from sparrow.errors import SparrowError
+from sparrow.errors import BadRequest, SparrowError
 from sparrow.storage import db
 from sparrow.storage.tables import knowledge as t
 
 from .. import chroma, datasets, external, keyword, mending, vectors
-from ..embed import Embedder, builtin, embedder
+from ..embed import Embedder, EmbedderError, builtin, embedder
 from . import filters, titles, usage
 from .settings import RetrievalSettings, parse
 
@@ -123,8 +123,10 @@ def retrieve(query: str, dataset_ids: list[str], retrieval_model: dict[str, Any]
 
     `retrieval_model` is Dify's object; without it each base's own settings apply (and the first base's top_k).
     `rerank` asks a rerank model; it is used where the settings name one. `http` is the guarded client that external
-    bases are asked through. Bases that do not exist are left out. With `away`, external bases that do not answer are
-    put there ({dataset_id, dataset_name, error}) and the others answer; where none is left, ExternalError is raised.
+    bases are asked through. Bases that do not exist are left out. With `away`, bases that cannot be asked (an external
+    one's server, an embedding model that fails) are put there ({dataset_id, dataset_name, error}) and the others
+    answer; where none is left, the error is raised. One that is searched by words too answers by these alone, and is
+    put there with `by_words`.
     """
     query = query.strip()
     if not query or not dataset_ids:
@@ -142,7 +144,7 @@ def retrieve(query: str, dataset_ids: list[str], retrieval_model: dict[str, Any]
     else:
         methods = {}
     found: list[Passage] = []
-    failed: list[tuple[dict[str, Any], external.ExternalError]] = []
+    failed: list[tuple[dict[str, Any], BadRequest]] = []
     groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for base in bases:
         settings = given or _own(base)
@@ -158,15 +160,21 @@ def retrieve(query: str, dataset_ids: list[str], retrieval_model: dict[str, Any]
         if base["indexing_technique"] == "economy":
             method = "keyword_search"
         groups.setdefault((method, _model(base).key), []).append(base)
-    if failed and (away is None or len(failed) == len(bases)):
-        raise failed[0][1]
-    if away is not None:
-        away += [{"dataset_id": base["id"], "dataset_name": base["name"], "error": error.message}
-                 for base, error in failed]
     top = given or _own(bases[0])
     for (method, _), group in groups.items():
         settings = given or parse(group[0]["retrieval_model"])
-        found += _search(query, group, method, settings)
+        try:
+            found += _search(query, group, method, settings)
+        except EmbedderError as error:
+            if away is None or method != "hybrid_search":
+                failed += [(base, error) for base in group]
+                continue
+            found += _search(query, group, method, settings, by_words=True)
+            away += [{**_away(base, error), "by_words": True} for base in group]
+    if failed and (away is None or len(failed) == len(bases)):
+        raise failed[0][1]
+    if away is not None:
+        away += [_away(base, error) for base, error in failed]
     found.sort(key=lambda passage: -passage.score)
     if top.rerank and rerank and found:
         found = found[:max(CANDIDATES, top.top_k)]
@@ -185,6 +193,11 @@ def retrieve(query: str, dataset_ids: list[str], retrieval_model: dict[str, Any]
     return found
 
 
+def _away(base: dict[str, Any], error: BadRequest) -> dict[str, Any]:
+    """Return what is told of a base that could not be asked."""
+    return {"dataset_id": base["id"], "dataset_name": base["name"], "error": error.message}
+
+
 def _own(base: dict[str, Any]) -> RetrievalSettings:
     """Return a base's own settings."""
     return parse(base["external_retrieval_model" if base["provider"] == "external" else "retrieval_model"])
@@ -194,8 +207,9 @@ def _model(base: dict[str, Any]) -> Embedder:
     return embedder(base["embedding_model_provider"], base["embedding_model"])
 
 
-def _search(query: str, bases: list[dict[str, Any]], method: str, settings: RetrievalSettings) -> list[Passage]:
-    """Search bases that share a method and an embedding model."""
+def _search(query: str, bases: list[dict[str, Any]], method: str, settings: RetrievalSettings, *,
+            by_words: bool = False) -> list[Passage]:
+    """Search bases that share a method and an embedding model; `by_words` does without that model."""
     chosen = [base["id"] for base in bases]
     wanted = max(CANDIDATES, settings.top_k * 3)
     with db.read() as tx:
@@ -204,7 +218,7 @@ def _search(query: str, bases: list[dict[str, Any]], method: str, settings: Retr
         return []
     model = _model(bases[0])
     vector, waiting, words = None, [], {}
-    if method in ("hybrid_search", "semantic_search"):
+    if method in ("hybrid_search", "semantic_search") and not by_words:
         # Chroma looks for the nearest while the words are ranked here. A thread for the two would wait for the other
         # at each row of a statement.
         vector = model.encode([query], "query")[0]

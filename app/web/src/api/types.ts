@@ -231,6 +231,7 @@ export interface Away {
   dataset_id: string;
   dataset_name: string;
   error: string;
+  by_words?: boolean;
 }
 
 export interface MessageMetadata {

@@ -118,7 +118,7 @@ export function Answer({
         ) : null}
         {turn.away?.map((base) => (
           <Text key={base.dataset_id} c="dimmed" fz="sm" mt={6} title={serverText(base.error)} data-testid="away">
-            {t('chat:away', { name: base.dataset_name })}
+            {t(base.by_words ? 'chat:byWords' : 'chat:away', { name: base.dataset_name })}
           </Text>
         ))}
         {live ? null : (
