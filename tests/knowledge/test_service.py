@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import uuid
 
 import pytest
 
@@ -158,6 +159,18 @@ def test_an_embedding_model_that_is_set_up_is_taken(call, admin):
         admin.post(f"{provider}/models", json={"model": "fake-embed", "type": "text-embedding"})
         other = call("POST", "/datasets", json={"name": "b", "embedding_model": "fake-embed", **given})
         assert other.status_code == 200, other.text
+
+
+def test_what_is_made_names_its_maker(call):
+    """Clients that check ids take no empty one."""
+    path, document = document_of(call)
+    made = [call("GET", path).json, call("GET", document).json, call("GET", f"{document}/segments").json["data"][0],
+            call("POST", f"{path}/retrieve", json={"query": "text"}).json["records"][0]["segment"]]
+    makers = {one["created_by"] for one in made}
+    assert len(makers) == 1
+    assert uuid.UUID(makers.pop())
+    call("PATCH", f"{path}/documents/status/disable", json={"document_ids": [document.rpartition("/")[2]]})
+    assert call("GET", document).json["disabled_by"] == made[0]["created_by"]
 
 
 def test_a_model_that_went_away_is_named_by_retrieve_and_by_chunks(call):

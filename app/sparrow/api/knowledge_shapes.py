@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from sparrow.box import account
 from sparrow.knowledge import datasets, documents, external
 from sparrow.knowledge.retrieve import Passage, forms
 from sparrow.knowledge.retrieve.filters import BUILT_IN
@@ -26,10 +27,10 @@ class Dataset(msgspec.Struct, kw_only=True):
     app_count: int
     document_count: int
     word_count: int
-    created_by: str = ""
+    created_by: str = msgspec.field(default_factory=account.identity)
     author_name: str = "admin"
     created_at: int
-    updated_by: str = ""
+    updated_by: str = msgspec.field(default_factory=account.identity)
     updated_at: int
     embedding_model: str | None
     embedding_model_provider: str | None
@@ -68,7 +69,7 @@ class Document(msgspec.Struct, kw_only=True):
     dataset_process_rule_id: str | None
     name: str
     created_from: str
-    created_by: str = ""
+    created_by: str = msgspec.field(default_factory=account.identity)
     created_at: int
     tokens: int
     indexing_status: str
@@ -128,10 +129,10 @@ class Segment(msgspec.Struct, kw_only=True):
     disabled_at: int | None
     disabled_by: str | None = None
     status: str
-    created_by: str = ""
+    created_by: str = msgspec.field(default_factory=account.identity)
     created_at: int
     updated_at: int
-    updated_by: str = ""
+    updated_by: str = msgspec.field(default_factory=account.identity)
     indexing_at: int | None
     completed_at: int | None
     error: str | None
@@ -200,14 +201,14 @@ def _document(row, count: tuple[int, int], file, fields: dict[str, dict[str, Any
     if file is not None:
         upload = {"upload_file": {"id": file["id"], "name": file["name"], "size": file["size"],
                                   "extension": file["extension"], "mime_type": file["mime_type"],
-                                  "created_by": "", "created_at": int(file["created_at"])}}
+                                  "created_by": account.identity(), "created_at": int(file["created_at"])}}
     return Document(
         id=row["id"], position=row["position"], data_source_type=row["data_source_type"],
         data_source_info=row["data_source_info"], data_source_detail_dict=upload,
         dataset_process_rule_id=row["process_rule_id"], name=row["name"], created_from=row["created_from"],
         created_at=int(row["created_at"]), tokens=row["tokens"], indexing_status=row["indexing_status"],
         error=row["error"], error_code=row["error_code"], enabled=row["enabled"],
-        disabled_at=_int(row["disabled_at"]), archived=row["archived"],
+        disabled_at=_int(row["disabled_at"]), disabled_by=_who(row["disabled_at"]), archived=row["archived"],
         display_status=documents.display_status(row), word_count=row["word_count"], hit_count=count[1],
         doc_form=row["doc_form"], doc_metadata=metadata_of(row, fields), stage=row["stage"], done=row["done"],
         total=row["total"], speed=row["speed"], notices=row["notices"], segment_count=count[0],
@@ -250,6 +251,7 @@ def segment(row: dict[str, Any], children: list[dict[str, Any]] | None = None) -
         sign_content=row["content"], answer=row["answer"], word_count=row["word_count"], tokens=row["tokens"],
         keywords=row["keywords"] or [], index_node_id=row["id"], index_node_hash=row["hash"],
         hit_count=row["hit_count"], enabled=row["enabled"], disabled_at=_int(row["disabled_at"]),
+        disabled_by=_who(row["disabled_at"]),
         status=row["status"], created_at=int(row["created_at"]), updated_at=int(row["updated_at"]),
         indexing_at=_int(row["indexing_at"]), completed_at=_int(row["completed_at"]), error=row["error"],
         child_chunks=[child(entry) for entry in children or []], heading=row["heading"] or [],
@@ -271,14 +273,18 @@ def record(passage: Passage) -> dict[str, Any]:
             "content": passage.content, "sign_content": passage.content, "answer": passage.answer,
             "word_count": passage.word_count, "tokens": passage.tokens, "keywords": passage.keywords or [],
             "index_node_id": passage.segment_id, "index_node_hash": passage.hash, "hit_count": passage.hit_count,
-            "enabled": True, "disabled_at": None, "disabled_by": None, "status": "completed", "created_by": "",
-            "created_at": int(passage.created_at), "indexing_at": None, "completed_at": None, "error": None,
-            "stopped_at": None, "heading": passage.heading, "place_kind": passage.place_kind,
-            "place": passage.place, "page": passage.page,
+            "enabled": True, "disabled_at": None, "disabled_by": None, "status": "completed",
+            "created_by": account.identity(), "created_at": int(passage.created_at), "indexing_at": None,
+            "completed_at": None, "error": None, "stopped_at": None, "heading": passage.heading,
+            "place_kind": passage.place_kind, "place": passage.place, "page": passage.page,
             "document": {"id": passage.document_id, "data_source_type": passage.data_source_type,
                          "name": passage.document_name, "doc_type": None, "doc_metadata": passage.doc_metadata}},
         "child_chunks": passage.children, "score": passage.score, "scores": passage.scores,
         "tsne_position": None, "files": [], "summary": None, "highlights": passage.highlights}
+
+
+def _who(moment: float | None) -> str | None:
+    return account.identity() if moment is not None else None
 
 
 def _int(value: float | None) -> int | None:

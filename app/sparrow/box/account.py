@@ -19,6 +19,7 @@ from sparrow.storage.tables.account import accounts, sessions
 SESSION_SECONDS = 30 * 86_400
 PASSWORD_MINIMUM = 8
 _CODE_ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # without I, O, 0, 1
+_identity: tuple[object, str] = None, ""  # of which database
 _SCRYPT = {"n": 1 << 14, "r": 8, "p": 1}  # 16 MB, about 50 ms
 
 
@@ -40,6 +41,16 @@ def get() -> sa.RowMapping | None:
     """Return the admin's row, None before the set-up."""
     with db.read() as tx:
         return tx.execute(sa.select(accounts)).mappings().first()
+
+
+def identity() -> str:
+    """Return the admin's id, "" before the set-up: it is asked for with every object that is listed."""
+    global _identity
+    engine = db.engine()
+    if _identity[0] is not engine or not _identity[1]:
+        row = get()
+        _identity = engine, row["id"] if row else ""
+    return _identity[1]
 
 
 def setup_code() -> str:

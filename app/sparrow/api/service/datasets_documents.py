@@ -12,6 +12,7 @@ from sparrow.api import knowledge_shapes as shapes
 from sparrow.api.service import knowledge, service
 from sparrow.api.service.chat import base_url
 from sparrow.apps import filebox
+from sparrow.box import account
 from sparrow.errors import BadRequest, NotFound, SparrowError
 from sparrow.knowledge import chunk, datasets, documents, ocr, parse
 from sparrow.storage import files
@@ -211,8 +212,8 @@ def upload_file(dataset_id: str, document_id: str) -> dict[str, Any]:
     file = _original(dataset_id, document_id)
     url = _address(file)
     return {"id": file["id"], "name": file["name"], "size": file["size"], "extension": file["extension"], "url": url,
-            "download_url": f"{url}&as_attachment=true", "mime_type": file["mime_type"], "created_by": "",
-            "created_at": int(file["created_at"])}
+            "download_url": f"{url}&as_attachment=true", "mime_type": file["mime_type"],
+            "created_by": account.identity(), "created_at": int(file["created_at"])}
 
 
 def _original(dataset_id: str, document_id: str) -> Mapping[str, Any]:

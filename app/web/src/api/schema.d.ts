@@ -2785,8 +2785,7 @@ export interface components {
             /** @default null */
             chunk_structure: string | null;
             created_at: number;
-            /** @default  */
-            created_by: string;
+            created_by?: string;
             /** @default null */
             data_source_type: string | null;
             description: string;
@@ -2834,8 +2833,7 @@ export interface components {
             total_available_documents: number;
             total_documents: number;
             updated_at: number;
-            /** @default  */
-            updated_by: string;
+            updated_by?: string;
             word_count: number;
         };
         /**
@@ -2977,8 +2975,7 @@ export interface components {
         Document: {
             archived: boolean;
             created_at: number;
-            /** @default  */
-            created_by: string;
+            created_by?: string;
             created_from: string;
             /** @default null */
             data_source_detail_dict: Record<string, unknown> | null;
@@ -4325,8 +4322,7 @@ export interface components {
             completed_at: number | null;
             content: string;
             created_at: number;
-            /** @default  */
-            created_by: string;
+            created_by?: string;
             disabled_at: number | null;
             /** @default null */
             disabled_by: string | null;
@@ -4354,8 +4350,7 @@ export interface components {
             summary: string | null;
             tokens: number;
             updated_at: number;
-            /** @default  */
-            updated_by: string;
+            updated_by?: string;
             word_count: number;
         };
         /**
