@@ -121,6 +121,24 @@ def test_a_base_whose_embedding_model_fails_is_searched_by_its_words(library):
         retrieve("seal ring S-077", [lost], {"search_method": "semantic_search", "top_k": 3}, away=[])
 
 
+def test_difys_usual_weights_are_the_measured_balance_and_others_move_it(library):
+    from sparrow.knowledge.retrieve import retrieve
+
+    base = library("Weights", {"ring.md": "S-077: a cat sleeps on the sofa.",
+                               "leak.md": "If water drips from the machine, replace the gasket."})
+
+    def found(vector: float | None, keyword: float | None) -> list[tuple[str, float]]:
+        weights = {"weights": {"vector_setting": {"vector_weight": vector},
+                               "keyword_setting": {"keyword_weight": keyword}}} if vector is not None else {}
+        return [(passage.document_name, passage.score) for passage in retrieve(
+            "S-077 water leaks out", [base], {"search_method": "hybrid_search", "top_k": 2, **weights})]
+
+    assert found(0.7, 0.3) == found(None, None)
+    assert found(0.0, 1.0)[0][0] == "ring.md"
+    assert found(1.0, 0.0)[0][0] == "leak.md"
+    assert len(found(0.0, 0.0)) == 2  # nonsense, but no reason to fail
+
+
 def test_a_model_reads_conditions_out_of_the_question(library, monkeypatch):
     from sparrow.engine.ports import RetrievalRequest
     from sparrow.knowledge import documents, fields, port

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from sparrow.engine.ports import HttpClient
 
 CANDIDATES = 60
+# Vector and keyword weight, as Dify's users have them by default: they stand for the balance that was measured to find
+# most, which the shares below say. Other weights move it.
+DEFAULT_WEIGHTS = (0.7, 0.3)
 # What the keyword score (1: all words of the question are there) adds to the spread cosine (0..1): chosen on the
 # tuning half of tests/knowledge/quality. Names and codes are asked for by their letters, questions by their meaning.
 KEYWORD_SHARES = {"question": 0.5, "terms": 0.7, "names": 1.2}
@@ -368,17 +371,16 @@ def _ranked(query: str, hits: list[_Hit], method: str, model: Embedder, settings
             hit.score = max(hit.bm25, 0.0) / best if best > 0 else 0.0
     else:
         low, high = _spread(hits, model)
-        best = max((hit.bm25 for hit in hits), default=0) or 1.0
+        vector, words = settings.weights or DEFAULT_WEIGHTS
+        vector, words = vector / DEFAULT_WEIGHTS[0], words / DEFAULT_WEIGHTS[1]
         share = KEYWORD_SHARES[keyword.kind(query)]
+        whole = vector + words * share or 1.0
         for hit in hits:
             near = max((hit.cosine - low) / (high - low), 0.0) if hit.cosine is not None and high > low else 0.0
-            if settings.weights is not None:
-                hit.score = settings.weights[0] * near + settings.weights[1] * max(hit.bm25, 0.0) / best
-            else:
-                words = share * max(hit.bm25, 0.0) + TRANSLATED_SHARE * hit.translated
-                hit.score = (near + words) / (1 + share)
+            said = share * max(hit.bm25, 0.0) + TRANSLATED_SHARE * hit.translated
+            hit.score = (vector * near + words * said) / whole
     hits.sort(key=lambda hit: -hit.score)
-    if method == "hybrid_search" and settings.weights is None:
+    if method == "hybrid_search":
         match = titles.matcher(query)
         for hit in hits[:TITLES_READ]:
             hit.score += TITLE_SHARE * match(hit.heading) ** TITLE_POWER

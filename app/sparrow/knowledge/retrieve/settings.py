@@ -13,7 +13,7 @@ MAX_TOP_K = 100
 
 
 class RetrievalSettings(msgspec.Struct):
-    """How to search. `weights` is (vector, keyword) where the user chose them, None for the measured default."""
+    """How to search. `weights` is (vector, keyword) where the user chose them, None for the default."""
 
     method: str = "hybrid_search"
     top_k: int = 4
