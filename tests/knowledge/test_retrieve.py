@@ -139,6 +139,19 @@ def test_difys_usual_weights_are_the_measured_balance_and_others_move_it(library
     assert len(found(0.0, 0.0)) == 2  # nonsense, but no reason to fail
 
 
+def test_a_threshold_means_the_same_by_meaning_as_by_both(library):
+    """The embedded model's cosines of right passages are about a half: at 0.5 nearly all would be left out."""
+    from sparrow.knowledge.retrieve import retrieve
+
+    base = library("Threshold", {"ring.md": "The seal ring of the pump is changed every year.",
+                                 "cat.md": "A cat sleeps on the sofa in the living room."})
+    for method in ("semantic_search", "hybrid_search"):
+        found = retrieve("How often is the seal of the pump replaced?", [base], {
+            "search_method": method, "top_k": 2, "score_threshold_enabled": True, "score_threshold": 0.5})
+        assert [passage.document_name for passage in found] == ["ring.md"], method
+        assert found[0].score < 1
+
+
 def test_a_model_reads_conditions_out_of_the_question(library, monkeypatch):
     from sparrow.engine.ports import RetrievalRequest
     from sparrow.knowledge import documents, fields, port

@@ -91,7 +91,7 @@ class Passage(msgspec.Struct):
     doc_metadata: dict[str, Any] | None
     file_id: str | None = None
     created_at: float = 0.0
-    scores: dict[str, float] = {}  # what each method alone says of it: its cosine, its keyword score
+    scores: dict[str, float] = {}  # what each method alone says of it
 
     @property
     def text(self) -> str:
@@ -231,7 +231,7 @@ def _search(query: str, bases: list[dict[str, Any]], method: str, settings: Retr
     near = sorted((item for found in waiting for item in found()), key=lambda item: -item[1])[:wanted * 2]
     hits = _joint(words, near, vector, model, allowed)
     ranked = _ranked(query, hits, method, model, settings)
-    return _passages(bases, ranked, CANDIDATES if settings.rerank else settings.top_k)
+    return _passages(bases, ranked, model, CANDIDATES if settings.rerank else settings.top_k)
 
 
 def _by_words(query: str, dataset_ids: list[str], limit: int, allowed: set[str] | None, *, translated: bool
@@ -364,7 +364,7 @@ def _ranked(query: str, hits: list[_Hit], method: str, model: Embedder, settings
     """Give each hit its score and return them best first."""
     if method == "semantic_search":
         for hit in hits:
-            hit.score = min(max(hit.cosine or 0.0, 0.0), 1.0)
+            hit.score = _likeness(hit.cosine or 0.0, model)
     elif method in ("full_text_search", "keyword_search"):
         best = max((hit.bm25 for hit in hits), default=0) or 1.0
         for hit in hits:
@@ -395,6 +395,14 @@ def _ranked(query: str, hits: list[_Hit], method: str, model: Embedder, settings
     return hits
 
 
+def _likeness(cosine: float, model: Embedder) -> float:
+    """Return what a cosine says of how well a passage fits (0..1), so that a threshold means the same with each model:
+    of the embedded one it is known which cosines unrelated and right passages have."""
+    if model.builtin:
+        cosine = _bounded((cosine - builtin.COSINE_LOW) / (builtin.COSINE_HIGH - builtin.COSINE_LOW))
+    return min(max(cosine, 0.0), 1.0)
+
+
 def _bounded(score: float) -> float:
     """Return a score below 1 that tells high ones apart; others stay what they are."""
     return score if score <= _PLAIN else 1 - (1 - _PLAIN) * math.exp((_PLAIN - score) / (1 - _PLAIN))
@@ -408,7 +416,7 @@ def _spread(hits: list[_Hit], model: Embedder) -> tuple[float, float]:
     return min(cosines, default=0.0), max(cosines, default=0.0)
 
 
-def _passages(bases: list[dict[str, Any]], hits: list[_Hit], limit: int) -> list[Passage]:
+def _passages(bases: list[dict[str, Any]], hits: list[_Hit], model: Embedder, limit: int) -> list[Passage]:
     """Resolve units to passages: children to their parent, with the best of their scores."""
     scores: dict[str, float] = {}
     apart: dict[str, dict[str, float]] = {}
@@ -419,7 +427,8 @@ def _passages(bases: list[dict[str, Any]], hits: list[_Hit], limit: int) -> list
         scores.setdefault(hit.segment_id, hit.score)
         # A passage's words are in one unit, its meaning in those of its children.
         said = apart.setdefault(hit.segment_id, {})
-        for name, value in (("semantic_search", hit.cosine), ("full_text_search", hit.bm25 or None)):
+        near = None if hit.cosine is None else _likeness(hit.cosine, model)
+        for name, value in (("semantic_search", near), ("full_text_search", hit.bm25 or None)):
             if value is not None:
                 said[name] = max(said.get(name, 0.0), round(value, 6))
         if hit.child_id:
