@@ -40,11 +40,13 @@ KINDS: dict[str, tuple[str, str, int]] = {
     "reindex_dataset": ("sparrow.knowledge.reindex", "run_job", 6 * 3600),
     "take_dropped": ("sparrow.knowledge.sources", "take_dropped", 6 * 3600),
     "tidy": ("sparrow.jobs.tidy", "run_job", 3600),
+    "crawl_site": ("sparrow.jobs.crawl", "run_job", 6 * 3600),
     "import_dataset": ("sparrow.knowledge.transfer", "run_job", 6 * 3600),
 }
 # kind: (module, function of the payload) that says where it is looked for that a job of this kind was given up, because
 # its process died again and again.
-GIVEN_UP: dict[str, tuple[str, str]] = {"index_document": ("sparrow.knowledge.indexing", "given_up")}
+GIVEN_UP: dict[str, tuple[str, str]] = {"index_document": ("sparrow.knowledge.indexing", "given_up"),
+                                       "crawl_site": ("sparrow.knowledge.crawl", "given_up")}
 # Kinds of which one process runs several: many files are added at once, and each takes a moment.
 IN_TURN = frozenset(("index_document",))
 # Kinds that a stop of the worker waits for: what a workflow has done outside cannot be done again. All others go on, or

@@ -1,4 +1,4 @@
-"""Where documents come from beside an upload: folders of the box, USB sticks, the web, and a watched folder.
+"""Where documents come from beside an upload and the web: folders of the box, USB sticks, and a watched folder.
 
 The watched folder is an inbox: what is put into `drop/NAME/` becomes a document of the base NAME (made where there
 is none) and is taken out of the folder once it is stored, so that the disk holds it once.
@@ -7,12 +7,10 @@ is none) and is taken out of the folder once it is stored, so that the disk hold
 from __future__ import annotations
 
 import os
-import re
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -23,31 +21,11 @@ from sparrow.storage.tables import knowledge as t
 from sparrow.storage.tables.files import files as file_table
 from sparrow.storage.tables.jobs import jobs
 
-from . import ocr, parse
-
-if TYPE_CHECKING:
-    from sparrow.engine.ports import HttpClient
+from . import ocr
 
 MAX_ENTRIES = 5000
 SETTLED = 5.0  # seconds a file must not have changed before it is taken: it may still be being copied
 INBOX = "Drop"  # the base of files that lie in the drop folder itself
-_TIMEOUT = 30.0
-_TYPES = {
-    "text/html": "html", "application/xhtml+xml": "html", "application/pdf": "pdf", "text/plain": "txt",
-    "text/markdown": "md", "text/csv": "csv", "application/json": "json", "application/xml": "xml", "text/xml": "xml",
-    "application/epub+zip": "epub",
-    "image/png": "png", "image/jpeg": "jpg", "image/webp": "webp", "image/gif": "gif",
-    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "docx",
-    "application/vnd.openxmlformats-officedocument.presentationml.presentation": "pptx",
-    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "xlsx"}
-_NUMBER = re.compile(r"\[Errno -?\d+\] ")  # the system's number of an error
-_TITLE = re.compile(rb"<title[^>]*>(.*?)</title", re.IGNORECASE | re.DOTALL)
-
-
-class FetchError(BadRequest):
-    """An address gave no document; the message says why."""
-
-    code = "fetch_failed"
 
 
 def places() -> list[dict[str, Any]]:
@@ -101,40 +79,6 @@ def take(place: str, path: str) -> Any:
             return files.save(stream, found.name, max_bytes=settings.get().max_upload_mb << 20)
     except OSError as error:
         raise BadRequest(f"{found.name} cannot be read: {error.strerror}.", params="path") from error
-
-
-def fetch(client: HttpClient, url: str) -> tuple[Any, str, str]:
-    """Fetch a page or document through a guarded client; return its file's row, its final address and its title."""
-    import io
-
-    from sparrow.engine.ports import Cancel, HttpRequest, PortError
-
-    url = url.strip()
-    if not re.match(r"https?://[^\s/]", url):
-        raise BadRequest("The address must begin with http:// or https://.", params="url")
-    limit = 64 << 20
-    try:
-        reply = client.request(HttpRequest("GET", url, connect_timeout=10.0, read_timeout=_TIMEOUT, max_text=limit,
-                                           max_binary=limit), Cancel())
-    except PortError as error:
-        told = _NUMBER.sub("", str(error)).rstrip(".")
-        raise FetchError(f"{url} cannot be fetched: {told}. Check the address, and whether the box has a network.",
-                         params="url") from error
-    if reply.status != 200:
-        raise FetchError(f"{url} answered {reply.status}.", params="url")
-    if not reply.content.strip():
-        raise FetchError(f"{url} answered with an empty page.", params="url")
-    kind = reply.headers.get("content-type", "").partition(";")[0].strip().lower()
-    last = unquote(urlsplit(reply.url).path.rstrip("/").rpartition("/")[2])
-    ending = _TYPES.get(kind) or (parse.extension(last) if parse.supported(last) else "")
-    if ending in parse.PICTURES and not ocr.readable(f"a.{ending}"):
-        ending = ""
-    if not ending:
-        raise FetchError(f"{url} is of type {kind or 'unknown'}, which cannot be read.", params="url")
-    title = _title(reply.content) if ending == "html" else ""
-    stem = title or (last.rpartition(".")[0] if "." in last else last) or urlsplit(reply.url).hostname or "page"
-    row = files.save(io.BytesIO(reply.content), f"{stem.replace('/', ' ')}.{ending}", mime_type=kind or None)
-    return row, reply.url, title or stem
 
 
 def waiting() -> bool:
@@ -260,12 +204,3 @@ def _open(path: Path):
 def _shown(name: str) -> str:
     """Return a name without bytes that are no UTF-8."""
     return name.encode("utf-8", "replace").decode()
-
-
-def _title(page: bytes) -> str:
-    import html
-
-    from .parse.charset import decode
-
-    found = _TITLE.search(page[:200_000])
-    return " ".join(html.unescape(decode(found[1])).split())[:120] if found else ""

@@ -13,7 +13,7 @@ from sparrow.api.console import console
 from sparrow.api.console.datasets import Keyword
 from sparrow.api.web import OK, Result
 from sparrow.errors import BadRequest, NotFound
-from sparrow.knowledge import capacity, chunk, datasets, documents, forecast, indexing, ocr, parse, sources
+from sparrow.knowledge import capacity, chunk, crawl, datasets, documents, forecast, indexing, ocr, parse, web
 from sparrow.messages import ModelError
 from sparrow.storage import files
 from sparrow.tools.outbound import Client
@@ -191,8 +191,10 @@ def import_estimate(body: ImportRequest) -> ImportEstimate:
 def add_documents(dataset_id: str, body: NewDocuments) -> Added:
     """Add uploaded files to a knowledge base and index them in the background."""
     given = msgspec.structs.asdict(body)
-    info = {file_id: {"type": "website_crawl", "info": {"url": url, "provider": "sparrow"}}
-            for file_id, url in given.pop("urls").items()}
+    urls = given.pop("urls")
+    origin = crawl.origin(list(urls))
+    info = {file_id: {"type": "website_crawl", "info": {"url": url, "provider": "sparrow", **origin.get(file_id, {})}}
+            for file_id, url in urls.items()}
     rows, batch = documents.add_files(dataset_id, **given, info=info)
     return Added(shapes.document_list(rows), batch)
 
@@ -301,13 +303,8 @@ def retry(dataset_id: str, document_id: str) -> Result:
 
 @console.post("/datasets/<dataset_id>/documents/<document_id>/sync")
 def sync_document(dataset_id: str, document_id: str) -> shapes.Document:
-    """Fetch a document's address again and index what it gives now."""
-    row = documents.get(dataset_id, document_id)
-    url = (row["data_source_info"] or {}).get("url")
-    if not url:
-        raise BadRequest("Only documents that came from an address can be fetched again.")
-    file, url, _ = sources.fetch(Client(), url)
-    return shapes.document(documents.reindex(dataset_id, document_id, file_id=file["id"]))
+    """Fetch a document's address again and index it anew if it says something else now."""
+    return shapes.document(web.sync(Client(), dataset_id, document_id))
 
 
 @console.get("/datasets/<dataset_id>/documents/<document_id>/download")

@@ -10,7 +10,7 @@ from flask import request
 from sparrow.api.console import console
 from sparrow.api.console.files import File
 from sparrow.api.web import OK, Result
-from sparrow.knowledge import sources
+from sparrow.knowledge import sources, web
 from sparrow.storage import uploads
 
 
@@ -153,7 +153,7 @@ def take_url(body: Address) -> Fetched:
     """Fetch a web page or document, as if it had been uploaded."""
     from sparrow.tools.outbound import Client
 
-    row, url, title = sources.fetch(Client(), body.url)
+    row, url, title = web.fetch(Client(), body.url)
     return Fetched(_file(row), url, title)
 
 

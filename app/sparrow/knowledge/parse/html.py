@@ -57,13 +57,13 @@ def blocks(markup: str, place_kind: str = "", place: str = "", base: list[str] |
         tree = LexborHTMLParser(markup)
     except Exception as error:
         raise ParseError("The page cannot be read as HTML.", code="corrupt_file") from error
-    root = _main(tree)
+    root = main_element(tree)
     if root is None:
         return
     yield from _walk(root, place_kind, place, base or [], picture or (lambda address: None))
 
 
-def _main(tree):
+def main_element(tree):
     """Return the element that holds the page's content."""
     body = tree.body
     if body is None:

@@ -192,6 +192,39 @@ page_texts = Table(
     Column("created_at", Float, nullable=False),
 )
 
+# A web site that is being read, or was a day ago. state: waiting, running, completed, failed, stopped. site is the
+# address that the first one led to, by which pages are of the site; robots is what its robots.txt says.
+crawls = Table(
+    "crawls", metadata,
+    id_column(),
+    reference("dataset_id", index=True),
+    Column("options", Json, nullable=False),
+    Column("site", Text, nullable=True),
+    Column("robots", Text, nullable=True),
+    Column("state", String(16), nullable=False),
+    Column("error", Text, nullable=True),
+    *times(),
+)
+
+# An address of a crawl. state: waiting, found (its document is the file), skipped (`reason` says why). hash names its
+# text.
+crawl_pages = Table(
+    "crawl_pages", metadata,
+    id_column(),
+    reference("crawl_id"),
+    Column("position", Integer, nullable=False),
+    Column("depth", Integer, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("state", String(8), nullable=False),
+    Column("reason", Text, nullable=True),
+    Column("title", Text, nullable=False, server_default=""),
+    Column("description", Text, nullable=False, server_default=""),
+    Column("size", Integer, nullable=False, server_default="0"),
+    Column("hash", String(64), nullable=True),
+    Column("file_id", String(36), nullable=True, index=True),
+    Index("ix_crawl_pages_crawl_id_position", "crawl_id", "position"),
+)
+
 # Units that are gone from the database and not yet from Chroma.
 vector_removals = Table(
     "vector_removals", metadata,
