@@ -10,6 +10,16 @@ import pytest
 @pytest.fixture
 def base(sqlite_database):
     """A base and a function that adds a document without indexing it."""
+    return _made()
+
+
+@pytest.fixture
+def base_of_either(database):
+    """The same, once in SQLite and once in PostgreSQL."""
+    return _made()
+
+
+def _made() -> dict:
     from sparrow.knowledge import datasets, documents
     from sparrow.storage import files
 

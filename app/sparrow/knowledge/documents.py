@@ -83,9 +83,18 @@ def get(dataset_id: str, document_id: str) -> dict[str, Any]:
         return _row(tx, t.documents.select(), dataset_id, document_id)
 
 
-def _held(tx: Connection, dataset_id: str, document_id: str) -> dict[str, Any]:
-    """Return a document's row as it stays until the open write transaction ends; raise NotFound."""
+def hold(tx: Connection, dataset_id: str, document_id: str) -> dict[str, Any]:
+    """Return a document's row as it stays until the open write transaction ends; raise NotFound.
+
+    Who changes a document or anything of it holds it first, so that no two wait for each other's rows.
+    """
     return _row(tx, t.documents.select().with_for_update(), dataset_id, document_id)
+
+
+def check_editable(row: dict[str, Any]) -> None:
+    """Raise Forbidden for an archived document."""
+    if row["archived"]:
+        raise Forbidden("The archived document is not editable.", code="archived_document_immutable")
 
 
 def _row(tx: Connection, select: sa.Select, dataset_id: str, document_id: str) -> dict[str, Any]:
@@ -155,22 +164,21 @@ def set_status(dataset_id: str, document_ids: list[str], action: str) -> None:
               "archive": {"archived": True, "archived_at": now},
               "un_archive": {"archived": False, "archived_at": None}}[action]
     with db.write() as tx:
-        for document_id in document_ids:
-            row = _held(tx, dataset_id, document_id)
+        for document_id in sorted(document_ids):  # in the same order as others who hold them
+            row = hold(tx, dataset_id, document_id)
             if row["indexing_status"] in UNFINISHED:
                 raise BadRequest(f"Document: {row['name']} is being indexed, please try again later.",
                                  code="document_indexing")
-            if row["archived"] and action in ("enable", "disable"):
-                raise Forbidden("The archived document is not editable.", code="archived_document_immutable")
+            if action in ("enable", "disable"):
+                check_editable(row)
             tx.execute(t.documents.update().where(t.documents.c.id == document_id).values(**values, updated_at=now))
 
 
 def delete(dataset_id: str, document_ids: list[str]) -> None:
     """Delete documents with their passages, vectors, keyword rows and files, so that no text of them is left."""
-    for document_id in document_ids:
-        if get(dataset_id, document_id)["archived"]:
-            raise Forbidden("The archived document is not editable.", code="archived_document_immutable")
     with db.write() as tx:
+        for document_id in sorted(document_ids):
+            check_editable(hold(tx, dataset_id, document_id))
         units.forget(tx)
         chosen = t.documents.c.id.in_(document_ids)
         file_ids = datasets.files_only_of(tx, chosen)
@@ -201,7 +209,7 @@ def cancel(dataset_id: str, document_id: str) -> None:
 def _control(dataset_id: str, document_id: str, control: str) -> None:
     possible = UNFINISHED if control == "pause" else (*UNFINISHED, "paused")
     with db.write() as tx:
-        row = _held(tx, dataset_id, document_id)
+        row = hold(tx, dataset_id, document_id)
         if row["indexing_status"] not in possible:
             raise BadRequest(f"The document is not being indexed (it is {display_status(row)}).",
                              code="invalid_action")
@@ -224,11 +232,10 @@ def retry(dataset_id: str, document_id: str) -> None:
 
 def _again(dataset_id: str, document_id: str, states: tuple[str, ...]) -> None:
     with db.write() as tx:
-        row = _held(tx, dataset_id, document_id)
+        row = hold(tx, dataset_id, document_id)
         if row["indexing_status"] not in states:
             raise BadRequest(f"The document is {display_status(row)}.", code="invalid_action")
-        if row["archived"]:
-            raise Forbidden("The archived document is not editable.", code="archived_document_immutable")
+        check_editable(row)
         tx.execute(t.documents.update().where(t.documents.c.id == document_id).values(
             indexing_status="waiting", stage="waiting", control="", error=None, error_code=None, paused_at=None,
             stopped_at=None, updated_at=clock.now()))
@@ -251,9 +258,7 @@ def rechunk(dataset_id: str, document_ids: list[str], process_rule: dict[str, An
     """Cut documents anew by a rule; raise before any is touched where one cannot be."""
     for document_id in document_ids:
         row = get(dataset_id, document_id)
-        chunk.rules.parse(process_rule, row["doc_form"])
-        if row["archived"]:
-            raise Forbidden("The archived document is not editable.", code="archived_document_immutable")
+        check_again(row, process_rule)
         if row["indexing_status"] in UNFINISHED:
             raise BadRequest(f"Document: {row['name']} is being indexed, please try again later.",
                              code="document_indexing")
@@ -265,7 +270,7 @@ def reindex(dataset_id: str, document_id: str, *, process_rule: dict | None = No
             file_id: str | None = None, name: str | None = None, doc_language: str | None = None) -> dict[str, Any]:
     """Cut and index a document anew: with another rule, or another text. Its passages are replaced."""
     with db.write() as tx:
-        row = _held(tx, dataset_id, document_id)
+        row = hold(tx, dataset_id, document_id)
         check_again(row, process_rule, doc_form)
         form = doc_form or row["doc_form"]
         rule = process_rule or row["process_rule"]
@@ -297,8 +302,7 @@ def reindex(dataset_id: str, document_id: str, *, process_rule: dict | None = No
 
 def check_again(row: dict[str, Any], process_rule: dict | None, doc_form: str | None = None) -> None:
     """Raise Forbidden for an archived document, BadRequest for a rule by which it cannot be cut anew."""
-    if row["archived"]:
-        raise Forbidden("The archived document is not editable.", code="archived_document_immutable")
+    check_editable(row)
     chunk.rules.parse(process_rule or row["process_rule"], doc_form or row["doc_form"])
 
 

@@ -101,8 +101,7 @@ def run(document_id: str, *, cancelled: Callable[[], bool] = lambda: False,
     except _Stop as stop:
         if stop.control:
             with db.write() as tx:
-                now = tx.execute(sa.select(t.documents.c.control, t.documents.c.revision).where(
-                    t.documents.c.id == document_id)).first()
+                now = _asked(tx, document_id)
                 if now == (stop.control, work.document["revision"]):  # else it was begun anew meanwhile
                     settle(tx, document_id, stop.control)
         elif _gone(document_id):
@@ -158,7 +157,8 @@ class _Work:
               progressed: Callable[[Connection], None]) -> _Work | None:
         """Load the document and mark it as being worked on; None if there is nothing to do."""
         with db.write() as tx:
-            document = tx.execute(t.documents.select().where(t.documents.c.id == document_id)).mappings().first()
+            document = tx.execute(t.documents.select().where(
+                t.documents.c.id == document_id).with_for_update()).mappings().first()
             if document is None or document["archived"] or document["indexing_status"] in _SETTLED:
                 return None
             dataset = tx.execute(t.datasets.select().where(
@@ -448,13 +448,19 @@ class _Work:
             time.sleep(min(left, TICK))
             self._look()
 
-    def _still_wanted(self, tx) -> None:
-        row = tx.execute(sa.select(t.documents.c.control, t.documents.c.revision).where(
-            t.documents.c.id == self.id)).first()
+    def _still_wanted(self, tx: Connection) -> None:
+        row = _asked(tx, self.id)
         if row is None or row[1] != self.document["revision"]:
             raise _Stop
         if row[0]:
             raise _Stop(row[0])
+
+
+def _asked(tx: Connection, document_id: str) -> Any:
+    """Return a document's control and revision as they stay until the open write transaction ends, None if it is gone.
+    """
+    d = t.documents.c
+    return tx.execute(sa.select(d.control, d.revision).where(d.id == document_id).with_for_update()).first()
 
 
 def settle(tx, document_id: str, control: str) -> None:

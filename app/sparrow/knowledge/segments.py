@@ -7,13 +7,14 @@ from typing import Any
 
 import msgspec
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from sparrow import clock, ids
-from sparrow.errors import BadRequest, Forbidden, NotFound
+from sparrow.errors import BadRequest, NotFound
 from sparrow.storage import db
 from sparrow.storage.tables import knowledge as t
 
-from . import chunk, indexing, syncing, units
+from . import chunk, documents, indexing, syncing, units
 from .embed import embedder
 
 MAX_CHARS = 40_000
@@ -77,21 +78,11 @@ def neighbours(row: dict[str, Any], count: int = 1) -> tuple[list[dict[str, Any]
     return [dict(item) for item in reversed(before)], [dict(item) for item in after]
 
 
-def check_editable(document: dict[str, Any]) -> None:
-    """Raise Forbidden for an archived document."""
-    if document["archived"]:
-        raise Forbidden("The archived document is not editable.", code="archived_document_immutable")
-
-
 def add(dataset: dict[str, Any], document: dict[str, Any], entries: list[NewSegment]) -> list[dict[str, Any]]:
     """Add passages by hand at the end of a document; an answer counts in documents of questions and answers."""
     if not entries:
         raise BadRequest("Segments is required.", params="segments")
-    if document["indexing_status"] != "completed":
-        raise NotFound("Document is not completed.")
-    if not document["enabled"]:
-        raise NotFound("Document is disabled.")
-    check_editable(document)
+    _check_takes(document)
     drafted = []
     for entry in entries:
         content, answer = _checked(document, entry.content, entry.answer)
@@ -101,6 +92,7 @@ def add(dataset: dict[str, Any], document: dict[str, Any], entries: list[NewSegm
     drafts = [units.draft(dataset["id"], piece, 0, origin="user") for piece in drafted]
     vectors = _embed(dataset, drafts)
     with db.write() as tx:
+        _check_takes(documents.hold(tx, dataset["id"], document["id"]))
         last = tx.execute(sa.select(sa.func.max(t.segments.c.position)).where(
             t.segments.c.document_id == document["id"])).scalar() or 0
         for number, item in enumerate(drafts, start=1):
@@ -165,7 +157,7 @@ def update(dataset: dict[str, Any], document: dict[str, Any], row: dict[str, Any
 
     Its children are made again if `regenerate`, else kept; where it is left open, they follow a changed text.
     """
-    check_editable(document)
+    documents.check_editable(document)
     if enabled is not None and enabled != row["enabled"]:
         enable(document, [row["id"]], enabled)
     changes = (content is not None and content != row["content"]) or (answer is not None and answer != row["answer"]) \
@@ -181,9 +173,9 @@ def update(dataset: dict[str, Any], document: dict[str, Any], row: dict[str, Any
         draft = units.draft(dataset["id"], chunk.Chunk(
             text, row["heading"] or [], row["place_kind"], row["place"], row["kind"], said, children, words or []),
             row["position"], origin=row["origin"])
-        draft.row = {"enabled": row["enabled"] if enabled is None else enabled}
         vectors = _embed(dataset, [draft])
         with db.write() as tx:
+            draft.row = {"enabled": _hold(tx, row)["enabled"]}
             units.forget(tx)
             units.remove_segments(tx, t.segments.c.id == row["id"])
             units.store_vectors(tx, _key(dataset), vectors)
@@ -201,18 +193,19 @@ def update(dataset: dict[str, Any], document: dict[str, Any], row: dict[str, Any
 
 def enable(document: dict[str, Any], segment_ids: list[str], enabled: bool) -> None:
     """Have passages of a document found, or not; those that are not its own are left alone."""
-    check_editable(document)
     s, now = t.segments.c, clock.now()
     chosen = sa.select(s.id).where(s.id.in_(segment_ids), s.document_id == document["id"])
     with db.write() as tx:
+        documents.check_editable(documents.hold(tx, document["dataset_id"], document["id"]))
         tx.execute(t.units.update().where(t.units.c.segment_id.in_(chosen)).values(enabled=enabled))
         tx.execute(t.segments.update().where(s.id.in_(chosen), s.enabled.is_(not enabled)).values(
             enabled=enabled, disabled_at=None if enabled else now, updated_at=now))
 
 
 def delete(dataset_id: str, document_id: str, segment_ids: list[str]) -> None:
-    """Delete passages from every store."""
+    """Delete passages of a document from every store; those that are not its own are left alone."""
     with db.write() as tx:
+        documents.check_editable(documents.hold(tx, dataset_id, document_id))
         units.forget(tx)
         units.remove_segments(tx, sa.and_(t.segments.c.id.in_(segment_ids), t.segments.c.document_id == document_id))
         units.collect_vectors(tx)
@@ -240,6 +233,7 @@ def add_child(dataset: dict[str, Any], segment: dict[str, Any], content: str) ->
              "segment_id": segment["id"], "content": content, "word_count": len(content), "type": "customized",
              "created_at": now, "updated_at": now}
     with db.write() as tx:
+        _hold(tx, segment)
         child["position"] = (tx.execute(sa.select(sa.func.max(t.child_chunks.c.position)).where(
             t.child_chunks.c.segment_id == segment["id"])).scalar() or 0) + 1
         units.store_vectors(tx, _key(dataset), vectors)
@@ -268,6 +262,8 @@ def update_child(dataset: dict[str, Any], segment: dict[str, Any], row: dict[str
     values = {**row, "content": content, "word_count": len(content), "type": "customized",
               "updated_at": clock.now()}
     with db.write() as tx:
+        _hold(tx, segment)
+        child(segment["id"], row["id"])
         units.forget(tx)
         units.remove(tx, t.units.c.child_id == row["id"])
         tx.execute(t.child_chunks.delete().where(t.child_chunks.c.id == row["id"]))
@@ -286,6 +282,20 @@ def delete_child(dataset_id: str, child_id: str) -> None:
         tx.execute(t.child_chunks.delete().where(t.child_chunks.c.id == child_id))
         units.collect_vectors(tx)
     syncing.submit(dataset_id)
+
+
+def _check_takes(document: dict[str, Any]) -> None:
+    if document["indexing_status"] != "completed":
+        raise NotFound("Document is not completed.")
+    if not document["enabled"]:
+        raise NotFound("Document is disabled.")
+    documents.check_editable(document)
+
+
+def _hold(tx: Connection, row: dict[str, Any]) -> dict[str, Any]:
+    """Return a passage's row as it is now: it may be gone, or its document archived, since its text was embedded."""
+    documents.check_editable(documents.hold(tx, row["dataset_id"], row["document_id"]))
+    return get(row["dataset_id"], row["id"], row["document_id"])
 
 
 def _stored_children(segment_id: str) -> list[dict[str, Any]]:

@@ -109,7 +109,6 @@ def set_segments_status(dataset_id: str, document_id: str, action: str, body: Ch
 @console.post("/datasets/<dataset_id>/documents/<document_id>/segments/delete")
 def delete_segments(dataset_id: str, document_id: str, body: ChosenSegments) -> Result:
     """Delete several passages."""
-    segments.check_editable(documents.get(dataset_id, document_id))
     segments.delete(dataset_id, document_id, body.segment_ids)
     return OK
 
@@ -178,5 +177,5 @@ def get_segment(dataset_id: str, segment_id: str) -> Around:
 
 def _editable(dataset_id: str, document_id: str, segment_id: str) -> dict[str, Any]:
     """Return a passage; raise Forbidden where its document is archived."""
-    segments.check_editable(documents.get(dataset_id, document_id))
+    documents.check_editable(documents.get(dataset_id, document_id))
     return segments.get(dataset_id, segment_id, document_id)

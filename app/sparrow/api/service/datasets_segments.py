@@ -131,7 +131,7 @@ def _segment(dataset_id: str, document_id: str, segment_id: str):
 
 def _editable(dataset_id: str, document_id: str, segment_id: str):
     found = _segment(dataset_id, document_id, segment_id)
-    segments.check_editable(found[1])
+    documents.check_editable(found[1])
     return found
 
 
