@@ -333,12 +333,11 @@ def _request(method: str, path: str, body: Any = None, *, timeout: float, forget
 def _ask(method: str, path: str, body: Any = None, *, timeout: float, forget: str = "") -> Callable[[], Any]:
     """Send a request; return what waits for the reply and returns it. Both raise Down or Missing."""
     url = _server()
-    if time.monotonic() < _down_until:
-        raise Down("Chroma did not answer a moment ago.")
+    _check_rested()
     content = msgspec.json.encode(body) if body is not None else None
-    route, target = route_of(url + path, True, "", "")
-    head = head_of(method, route, target, {"content-type": "application/json"}, content)
     try:
+        route, target = route_of(url + path, True, "", "")
+        head = head_of(method, route, target, {"content-type": "application/json"}, content)
         exchange = _client.begin(route, Timeouts(_CONNECT_SECONDS, timeout, timeout), Call())
     except WireError as error:
         raise _failure(Down, error) from error
@@ -350,6 +349,7 @@ def _ask(method: str, path: str, body: Any = None, *, timeout: float, forget: st
 
     def answer() -> Any:
         try:
+            _check_rested()  # of several bases that are asked at once only one is waited for in vain
             exchange.read_head(method)
             reply = exchange.read()
         except (WireError, OSError) as error:
@@ -367,13 +367,19 @@ def _ask(method: str, path: str, body: Any = None, *, timeout: float, forget: st
     return answer
 
 
+def _check_rested() -> None:
+    if time.monotonic() < _down_until:
+        raise Down("Chroma did not answer a moment ago.")
+
+
 def _failure(kind: type[Down], error: Exception) -> Down:
     """Note that Chroma could not be asked, and return what to raise: Failed where it broke off, for a damaged file may
     make it crash in the middle of an answer; Down where it was only slow."""
     global _down_until
     _down_until = time.monotonic() + _REST
     _sound.clear()  # what starts again may have been damaged meanwhile
-    return (Down if isinstance(error, TimeoutError) else kind)(str(error))
+    slow = isinstance(error, TimeoutError) or isinstance(error.__context__, TimeoutError)
+    return (Down if slow else kind)(str(error))
 
 
 def _server() -> str:
