@@ -157,6 +157,26 @@ def test_settings_that_are_given_in_part_are_shown_whole(call):  # noqa: F811 - 
     assert set(made["summary_index_setting"]) == {"enable", "model_name", "model_provider_name", "summary_prompt"}
 
 
+@pytest.mark.parametrize("stored", [
+    {"weights": "x"}, {"weights": ["x"]}, {"weights": {"vector_setting": "x"}}, {"reranking_model": "x"}], ids=str)
+def test_settings_of_a_time_when_nothing_was_checked_are_shown(call, base, stored):  # noqa: F811 - the fixture
+    """One such base hid all bases."""
+    from sparrow.storage import db
+    from sparrow.storage.tables import knowledge as t
+
+    with db.write() as tx:
+        tx.execute(t.datasets.update().values(retrieval_model=RETRIEVAL | stored))
+    for path in ("/datasets", f"/datasets/{base['dataset']}"):
+        assert call("GET", path).status_code == 200
+
+
+def test_a_base_takes_no_rule_that_each_document_would_be_refused_for(admin):
+    base = admin.post("/datasets", json={"name": "Manuals"}).json["id"]
+    answer = admin.patch(f"/datasets/{base}", json={"process_rule": {"mode": "bad"}})
+    assert (answer.status_code, answer.json["params"]) == (400, "process_rule")
+    assert admin.patch(f"/datasets/{base}", json={"process_rule": None}).status_code == 200
+
+
 def test_an_answer_belongs_to_questions_only(call, base):  # noqa: F811 - the fixture
     path = f"/datasets/{base['dataset']}/documents/{base['document']}/segments"
     added = call("POST", path, json={"segments": [{"content": "x", "answer": "y"}]}).json["data"][0]

@@ -36,7 +36,7 @@ def create(name: str, *, description: str = "", indexing_technique: str | None =
            embedding_model_provider: str = "", retrieval_model: dict | None = None, doc_form: str | None = None,
            external_knowledge_api_id: str | None = None, external_knowledge_id: str | None = None,
            external_retrieval_model: dict | None = None,
-           summary_index_setting: dict | None = None, process_rule: dict | None = None) -> dict[str, Any]:
+           summary_index_setting: dict | None = None) -> dict[str, Any]:
     """Create an empty base and return its row; raise BadRequest, or Conflict for a name that is taken."""
     name = clean_name(name)
     _one_of(indexing_technique, TECHNIQUES, "indexing_technique")
@@ -61,7 +61,7 @@ def create(name: str, *, description: str = "", indexing_technique: str | None =
         "external_retrieval_model": external_retrieval_model or {
             "top_k": 4, "score_threshold": 0.5, "score_threshold_enabled": False} if provider == "external" else None,
         "external_knowledge_id": external_knowledge_id, "external_knowledge_api_id": external_knowledge_api_id,
-        "summary_index_setting": summary_index_setting, "process_rule": process_rule,
+        "summary_index_setting": summary_index_setting,
         "built_in_field_enabled": False, "enable_api": True, "created_at": now, "updated_at": now}
     try:
         with db.write() as tx:
@@ -126,7 +126,10 @@ def update(dataset_id: str, changes: dict[str, Any]) -> dict[str, Any]:
         elif key in ("retrieval_model", "external_retrieval_model", "summary_index_setting"):
             check_objects(**{key: value})
             values[key] = value
-        elif key in ("icon_info", "process_rule", "enable_api", "external_knowledge_id"):
+        elif key == "process_rule":
+            chunk.rules.parse(value, row["doc_form"] or "text_model")
+            values[key] = value
+        elif key in ("icon_info", "enable_api", "external_knowledge_id"):
             values[key] = value
         elif key == "external_knowledge_api_id":
             _check_server(value)

@@ -117,7 +117,8 @@ def _filled(form: type, given: dict[str, Any]) -> dict[str, Any]:
         value = out.setdefault(field.name, None)
         inner = _INNER.get(field.name)
         if inner is not None and (value is not None or inner is not Weights):
-            out[field.name] = _filled(inner, value or {})
+            # What was stored before it was checked may be of another type.
+            out[field.name] = _filled(inner, value if isinstance(value, dict) else {})
     return out
 
 
