@@ -119,6 +119,29 @@ def test_a_document_that_is_deleted_while_it_is_read_leaves_no_spool(base, sqlit
     assert list((sqlite_database / "db" / "spool").iterdir()) == []
 
 
+def test_vectors_that_go_with_another_document_are_made_again(base, monkeypatch):
+    """The next edition of a manual is indexed, and the last one, with most of its texts, deleted meanwhile."""
+    from sparrow.knowledge import documents, embed, indexing
+    from sparrow.storage import db
+
+    last = base["add"](text(3))["id"]
+    indexing.run(last)
+    following = base["add"](text(4), "next.md")["id"]
+    real, deleted = embed.Embedder.encode, []
+
+    def encode(*given):
+        if not deleted:
+            deleted.append(documents.delete(base["id"], [last]))
+        return real(*given)
+
+    monkeypatch.setattr(embed.Embedder, "encode", encode)
+    indexing.run(following)
+    assert documents.get(base["id"], following)["indexing_status"] == "completed"
+    with db.read() as tx:
+        assert db.rows(tx, "SELECT count(*), count(vector) FROM knowledge_units AS units LEFT JOIN embeddings "
+                           "ON embeddings.hash = units.hash") == [(4, 4)]
+
+
 def test_an_archived_document_is_not_begun_again(base):
     """Its job would pass it over, and it would wait for ever."""
     from sparrow.errors import Forbidden

@@ -135,7 +135,8 @@ def _gone(document_id: str) -> bool:
 
 
 class _Moved(Exception):
-    """The base was switched to another embedding model meanwhile; the run begins again behind what is stored."""
+    """The base was switched to another embedding model meanwhile, or vectors that were there went with another
+    document; the run begins again behind what is stored."""
 
 
 class _Work:
@@ -356,6 +357,8 @@ class _Work:
                 raise _Moved
             if self.embedder is not None:
                 units.store_vectors(tx, self.embedder.key, vectors)
+                if units.missing_vectors(tx, self.embedder.key, [name for draft in batch for name in draft.hashes]):
+                    raise _Moved
             rows = units.store(tx, self.dataset["id"], self.id, batch, vectors=self.embedder is not None)
             tx.execute(t.documents.update().where(t.documents.c.id == self.id).values(
                 done=position, speed=round(speed, 1), updated_at=clock.now(),
