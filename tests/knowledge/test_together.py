@@ -102,6 +102,18 @@ def test_two_who_choose_the_same_documents_do_not_wait_for_each_other(base):
     assert [other.end() for other in others] == [None, None]
 
 
+def test_a_failed_document_is_deleted_while_all_are_tried_again(base, monkeypatch):
+    """The others were not."""
+    failed = [base["add"](b"%PDF-1.4 nothing", f"{number}.pdf")["id"] for number in range(3)]
+    for document in failed:
+        indexing.run(document)
+    others = once_after(monkeypatch, documents.clock, "now", lambda: documents.delete(base["id"], failed[1:2]))
+    assert documents.retry_failed(base["id"]) == 3
+    assert others[0].end() is None
+    rows, _ = documents.search(base["id"])
+    assert [row["indexing_status"] for row in rows] == ["waiting"] * 2
+
+
 def test_a_passage_is_changed_while_its_document_is_cut_anew(base, monkeypatch):
     document = base["add"](TEXT)["id"]
     indexing.run(document)

@@ -236,22 +236,26 @@ def _again(dataset_id: str, document_id: str, states: tuple[str, ...]) -> None:
         if row["indexing_status"] not in states:
             raise BadRequest(f"The document is {display_status(row)}.", code="invalid_action")
         check_editable(row)
-        tx.execute(t.documents.update().where(t.documents.c.id == document_id).values(
-            indexing_status="waiting", stage="waiting", control="", error=None, error_code=None, paused_at=None,
-            stopped_at=None, updated_at=clock.now()))
-        indexing.submit([document_id])
+        _begin_again(tx, [document_id])
 
 
 def retry_failed(dataset_id: str) -> int:
     """Try all failed documents of a base again, not those that somebody stopped; return how many."""
     d = t.documents.c
-    with db.read() as tx:
+    with db.write() as tx:
         failed = list(tx.execute(sa.select(d.id).where(
             d.dataset_id == dataset_id, d.indexing_status == "error", d.archived.is_(False),
-            d.error_code.is_distinct_from("cancelled"))).scalars())
-    for document_id in failed:
-        retry(dataset_id, document_id)
+            d.error_code.is_distinct_from("cancelled")).order_by(d.id).with_for_update()).scalars())
+        _begin_again(tx, failed)
     return len(failed)
+
+
+def _begin_again(tx: Connection, document_ids: list[str]) -> None:
+    for document_id in document_ids:
+        tx.execute(t.documents.update().where(t.documents.c.id == document_id).values(
+            indexing_status="waiting", stage="waiting", control="", error=None, error_code=None, paused_at=None,
+            stopped_at=None, updated_at=clock.now()))
+    indexing.submit(document_ids)
 
 
 def rechunk(dataset_id: str, document_ids: list[str], process_rule: dict[str, Any]) -> None:
