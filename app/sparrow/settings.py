@@ -55,6 +55,7 @@ class Settings:
     api_threads: int = 64
     api_workers: int = 1
     max_upload_mb: int = 1024
+    attachment_image_file_size_limit: int = 2  # MB, of an image bound to a passage
     log_level: str = "info"
     dev: bool = False
     version: str = __version__

@@ -6,8 +6,10 @@ from typing import Any
 
 import msgspec
 
+from sparrow.api.web import base_url
+from sparrow.apps import filebox
 from sparrow.box import account
-from sparrow.knowledge import datasets, documents, external
+from sparrow.knowledge import attachments, datasets, documents, external
 from sparrow.knowledge.retrieve import Passage, forms
 from sparrow.knowledge.retrieve.filters import BUILT_IN
 from sparrow.storage import db
@@ -110,8 +112,19 @@ class Child(msgspec.Struct, kw_only=True):
     updated_at: int
 
 
+class Attachment(msgspec.Struct):
+    """An image of a passage; `source_url` opens it for a day, without a login."""
+
+    id: str
+    name: str
+    size: int
+    extension: str
+    mime_type: str
+    source_url: str
+
+
 class Segment(msgspec.Struct, kw_only=True):
-    """A passage."""
+    """A passage. Its attachments are the images that stand in its text, and those bound to it by hand."""
 
     id: str
     position: int
@@ -138,7 +151,7 @@ class Segment(msgspec.Struct, kw_only=True):
     error: str | None
     stopped_at: int | None = None
     child_chunks: list[Child] = []
-    attachments: list[dict[str, Any]] = []
+    attachments: list[Attachment] = []
     summary: str | None = None
     heading: list[str] = []
     place_kind: str = ""
@@ -244,8 +257,20 @@ def progress(row: dict[str, Any]) -> dict[str, Any]:
             "completed_segments": row["done"] if indexing else 0, "total_segments": row["total"] if indexing else 0}
 
 
+def segment_list(rows: list[dict[str, Any]], children: dict[str, list[dict[str, Any]]] | None = None
+                 ) -> list[Segment]:
+    """Return passages with their images, and with those of the child chunks that are given by passage."""
+    images = attachments.images({row["id"]: attachments.ids_of(row["content"], row["answer"], row["attachments"])
+                                 for row in rows})
+    return [_segment(row, (children or {}).get(row["id"], []), images[row["id"]]) for row in rows]
+
+
 def segment(row: dict[str, Any], children: list[dict[str, Any]] | None = None) -> Segment:
     """Return one passage."""
+    return segment_list([row], {row["id"]: children or []})[0]
+
+
+def _segment(row: dict[str, Any], children: list[dict[str, Any]], images: list[attachments.Image]) -> Segment:
     return Segment(
         id=row["id"], position=row["position"], document_id=row["document_id"], content=row["content"],
         sign_content=row["content"], answer=row["answer"], word_count=row["word_count"], tokens=row["tokens"],
@@ -254,7 +279,9 @@ def segment(row: dict[str, Any], children: list[dict[str, Any]] | None = None) -
         disabled_by=_who(row["disabled_at"]),
         status=row["status"], created_at=int(row["created_at"]), updated_at=int(row["updated_at"]),
         indexing_at=_int(row["indexing_at"]), completed_at=_int(row["completed_at"]), error=row["error"],
-        child_chunks=[child(entry) for entry in children or []], heading=row["heading"] or [],
+        child_chunks=[child(entry) for entry in children], attachments=[Attachment(
+            image.id, image.name, image.size, image.extension, image.mime_type, _address(image.id))
+            for image in images], heading=row["heading"] or [],
         place_kind=row["place_kind"], place=row["place"])
 
 
@@ -280,7 +307,13 @@ def record(passage: Passage) -> dict[str, Any]:
             "document": {"id": passage.document_id, "data_source_type": passage.data_source_type,
                          "name": passage.document_name, "doc_type": None, "doc_metadata": passage.doc_metadata}},
         "child_chunks": passage.children, "score": passage.score, "scores": passage.scores,
-        "tsne_position": None, "files": [], "summary": None, "highlights": passage.highlights}
+        "tsne_position": None,
+        "files": [attachments.entry(image, _address(image.id)) for image in passage.images], "summary": None,
+        "highlights": passage.highlights}
+
+
+def _address(file_id: str) -> str:
+    return base_url() + filebox.signed_path(file_id)
 
 
 def _who(moment: float | None) -> str | None:

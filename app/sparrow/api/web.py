@@ -52,6 +52,11 @@ class Page(msgspec.Struct, kw_only=True):
         return (self.page - 1) * self.limit
 
 
+def base_url() -> str:
+    """Return the box's address as this client knows it."""
+    return f"{request.scheme}://{request.host}"
+
+
 @dataclass(slots=True)
 class Operation:
     """One route, as the OpenAPI document needs it."""

@@ -76,7 +76,7 @@ def retrieve(turn: Turn, cancel: Cancel) -> str | None:
     variable = turn.definition.content.get("dataset_query_variable")
     if turn.definition.mode == "completion":
         query = str(turn.inputs.get(variable) or "") if variable else query
-    knowledge = surroundings.knowledge()
+    knowledge = surroundings.knowledge(turn.order.base_url)
     if not query or knowledge is None:
         return ""
     settings = {**config, "reranking_enable": config.get("reranking_enable", config.get("reranking_enabled", False))}

@@ -107,5 +107,5 @@ def of(turn: Turn, variables: Variables) -> ep.Ports:
     files = filebox.FileBox(order.app.id, order.user, order.base_url)
     return ep.Ports(
         models=surroundings.hub(), code=surroundings.sandbox(), http=surroundings.http(), files=files,
-        knowledge=surroundings.knowledge(), tools=surroundings.tools(files), memory=Memory(turn),
+        knowledge=surroundings.knowledge(order.base_url), tools=surroundings.tools(files), memory=Memory(turn),
         conversation=variables, forms=Forms(turn))

@@ -50,13 +50,18 @@ def hub():
     return shared()
 
 
-def knowledge():
-    """Return the engine's port to the knowledge bases; None while that room is not there."""
+def knowledge(base: str = ""):
+    """Return the engine's port to the knowledge bases; None while that room is not there.
+
+    `base` is the box's address as the client knows it: addresses of pictures begin with it.
+    """
+    from sparrow.apps import filebox
+
     try:
         from sparrow.knowledge import port
     except ImportError:
         return None
-    return port.Port(http())
+    return port.Port(http(), lambda file_id: base + filebox.signed_path(file_id))
 
 
 def tools(files=None):

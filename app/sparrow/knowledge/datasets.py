@@ -9,10 +9,10 @@ from sqlalchemy.engine import Connection, Row
 
 from sparrow import clock, ids, settings
 from sparrow.errors import BadRequest, Conflict, Forbidden, NotFound
-from sparrow.storage import db, files
+from sparrow.storage import db
 from sparrow.storage.tables import knowledge as t
 
-from . import chroma, chunk, external, indexing, ocr, units, vectors
+from . import attachments, chroma, chunk, external, indexing, ocr, units, vectors
 from .embed import builtin, embedder
 
 TECHNIQUES = ("high_quality", "economy")
@@ -177,10 +177,9 @@ def delete(dataset_id: str) -> None:
         raise Conflict("The knowledge base is used by an app. Remove it there first.", code="dataset_in_use")
     with db.write() as tx:
         units.forget(tx)
-        file_ids = files_only_of(tx, t.documents.c.dataset_id == dataset_id)
+        held = files_of(tx, t.documents.c.dataset_id == dataset_id)
         document_ids = list(tx.execute(sa.select(t.documents.c.id).where(
             t.documents.c.dataset_id == dataset_id)).scalars())
-        ocr.forget(tx, file_ids)
         tx.execute(t.documents.delete().where(t.documents.c.dataset_id == dataset_id))
         units.remove(tx, t.units.c.dataset_id == dataset_id)
         tx.execute(t.vector_removals.delete().where(t.vector_removals.c.dataset_id == dataset_id))
@@ -188,9 +187,8 @@ def delete(dataset_id: str) -> None:
                       t.app_datasets):
             tx.execute(table.delete().where(table.c.dataset_id == dataset_id))
         tx.execute(t.datasets.delete().where(t.datasets.c.id == dataset_id))
+        ocr.forget(tx, attachments.release(tx, held))
         units.collect_vectors(tx)
-    for file_id in file_ids:
-        files.delete(file_id)
     for document_id in document_ids:
         indexing.remove_spool(document_id)
     vectors.drop(dataset_id)
@@ -301,20 +299,12 @@ def _count(dataset_id: str) -> int:
 
 
 def files_of(tx, condition) -> list[str]:
-    """Return the ids of the files that documents hold: originals and pictures."""
-    found = []
+    """Return the ids of the files that documents hold: originals, pictures, and what is bound to their passages."""
+    found = attachments.bound(tx, t.segments.c.document_id.in_(sa.select(t.documents.c.id).where(condition)))
     for file_id, info in tx.execute(sa.select(t.documents.c.file_id, t.documents.c.data_source_info).where(condition)):
         found += [file_id] if file_id else []
         found += (info or {}).get("images") or []
     return found
-
-
-def files_only_of(tx, condition) -> list[str]:
-    """Return the ids of the files that go with documents: one upload may have been added twice, or to two bases."""
-    d = t.documents.c
-    shared = set(tx.execute(sa.select(d.file_id).where(
-        sa.not_(condition), d.file_id.in_(sa.select(d.file_id).where(condition)))).scalars())
-    return [file_id for file_id in dict.fromkeys(files_of(tx, condition)) if file_id not in shared]
 
 
 def _one_of(value: Any, allowed: tuple[str, ...], name: str) -> None:

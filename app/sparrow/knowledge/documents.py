@@ -14,7 +14,7 @@ from sparrow.errors import BadRequest, Forbidden, NotFound
 from sparrow.storage import db, files
 from sparrow.storage.tables import knowledge as t
 
-from . import chunk, datasets, indexing, mending, ocr, parse, syncing, units, vectors
+from . import attachments, chunk, datasets, indexing, mending, ocr, parse, syncing, units, vectors
 
 UNFINISHED = ("waiting", "parsing", "cleaning", "splitting", "indexing")
 MAX_NAME = 255
@@ -181,14 +181,12 @@ def delete(dataset_id: str, document_ids: list[str]) -> None:
             check_editable(hold(tx, dataset_id, document_id))
         units.forget(tx)
         chosen = t.documents.c.id.in_(document_ids)
-        file_ids = datasets.files_only_of(tx, chosen)
-        ocr.forget(tx, file_ids)
+        held = datasets.files_of(tx, chosen)
         tx.execute(t.documents.delete().where(chosen))
         units.remove_segments(tx, t.segments.c.document_id.in_(document_ids))
         units.remove(tx, t.units.c.document_id.in_(document_ids))
+        ocr.forget(tx, attachments.release(tx, held))
         units.collect_vectors(tx)
-    for file_id in file_ids:
-        files.delete(file_id)
     for document_id in document_ids:
         indexing.remove_spool(document_id)
     vectors.compact(dataset_id)
@@ -279,9 +277,7 @@ def reindex(dataset_id: str, document_id: str, *, process_rule: dict | None = No
         form = doc_form or row["doc_form"]
         rule = process_rule or row["process_rule"]
         info = row["data_source_info"] or {}
-        old_files = list(info.get("images") or [])
-        if file_id:
-            old_files = datasets.files_only_of(tx, t.documents.c.id == document_id)
+        held = set(datasets.files_of(tx, t.documents.c.id == document_id))
         units.forget(tx)
         units.remove_segments(tx, t.segments.c.document_id == document_id)
         values: dict[str, Any] = {"name": clean_name(name)} if name else {}
@@ -297,10 +293,8 @@ def reindex(dataset_id: str, document_id: str, *, process_rule: dict | None = No
             doc_language=doc_language or row["doc_language"], updated_at=clock.now(), **values))
         if file_id:
             units.collect_vectors(tx)
-            ocr.forget(tx, old_files)
+        ocr.forget(tx, attachments.release(tx, held))  # pictures are taken out of the original anew
         indexing.submit([document_id])
-    for old in old_files:  # pictures are taken out of the original anew
-        files.delete(old)
     return get(dataset_id, document_id)
 
 

@@ -266,7 +266,7 @@ class _Reader:
         for left in reversed(range(TRIES)):
             try:
                 text, whole = self._ask(question, until)
-                return _clean(text), whole
+                return cleaned(text), whole
             except (ModelAuthorizationError, ModelNotConfiguredError):
                 raise
             except (ModelError, OcrError) as error:
@@ -305,7 +305,7 @@ class _Reader:
         return "".join(pieces), finish != "length"
 
 
-def _clean(text: str) -> str:
+def cleaned(text: str) -> str:
     """Return the Markdown of an answer, "" for a page without text; raise OcrError for what is none."""
     text = _THOUGHT.sub("", text)
     fenced = _FENCED.match(text)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from . import attachments
 from .retrieve import Passage, automatic, retrieve
 
 if TYPE_CHECKING:
@@ -11,10 +13,13 @@ if TYPE_CHECKING:
 
 
 class Port:
-    """Answers retrieval requests of nodes and chat apps; `http` is the guarded client for external bases."""
+    """Answers retrieval requests of nodes and chat apps.
 
-    def __init__(self, http: HttpClient | None = None):
-        self.http = http
+    `http` is the guarded client for external bases; `address` gives where a client finds a file, by its id.
+    """
+
+    def __init__(self, http: HttpClient | None = None, address: Callable[[str], str] = lambda file_id: ""):
+        self.http, self.address = http, address
 
     def retrieve(self, request: Any, cancel: Any = None) -> list[dict[str, Any]]:
         """Return passages as the engine's nodes and the citations need them, best first; raise PortError."""
@@ -22,16 +27,17 @@ class Port:
         from sparrow.errors import SparrowError
 
         settings = self._settings(request)
+        query = _question(request)
         if request.filter_mode == "automatic":
-            found = automatic.conditions(request.query, list(request.dataset_ids), _asker(request.filter_model))
+            found = automatic.conditions(query, list(request.dataset_ids), _asker(request.filter_model))
             if found:
                 settings = {**(settings or {}), "metadata_filtering_conditions": found}
         try:
-            found = retrieve(request.query, list(request.dataset_ids), settings, rerank=rerank, http=self.http,
+            found = retrieve(query, list(request.dataset_ids), settings, rerank=rerank, http=self.http,
                              source="app", away=request.away)
         except SparrowError as error:
             raise PortError(error.message, type(error).__name__) from error
-        return [_entry(number, passage) for number, passage in enumerate(found, start=1)]
+        return [_entry(number, passage, self.address) for number, passage in enumerate(found, start=1)]
 
     @staticmethod
     def _settings(request: Any) -> dict[str, Any] | None:
@@ -51,6 +57,20 @@ class Port:
         if request.filter_mode == "manual" and request.filter_conditions:
             given["metadata_filtering_conditions"] = request.filter_conditions
         return given or None
+
+
+def _question(request: Any) -> str:
+    """Return what is asked: the text, and what a model sees on images that come with it."""
+    from sparrow.engine.ports import PortError
+    from sparrow.errors import BadRequest
+
+    ids = [file.related_id for file in request.attachments if file.type == "image" and file.related_id]
+    try:
+        return attachments.asked(request.query, ids) if ids else request.query
+    except BadRequest as error:
+        if request.query:  # the words are a question without the picture too
+            return request.query
+        raise PortError(error.message, type(error).__name__) from error
 
 
 def _asker(config: dict[str, Any] | None) -> automatic.Ask:
@@ -86,9 +106,10 @@ def rerank(provider: str, model: str, query: str, texts: list[str]) -> list[floa
     return scores
 
 
-def _entry(position: int, passage: Passage) -> dict[str, Any]:
+def _entry(position: int, passage: Passage, address: Callable[[str], str]) -> dict[str, Any]:
     return {
-        "content": passage.text, "title": passage.document_name, "files": [], "summary": None,
+        "content": passage.text, "title": passage.document_name, "summary": None,
+        "files": [attachments.entry(image, address(image.id)) for image in passage.images],
         "metadata": {
             "_source": "knowledge", "position": position, "dataset_id": passage.dataset_id,
             "dataset_name": passage.dataset_name, "document_id": passage.document_id,

@@ -14,7 +14,7 @@ from sparrow.errors import BadRequest, NotFound
 from sparrow.storage import db
 from sparrow.storage.tables import knowledge as t
 
-from . import chunk, documents, indexing, syncing, units
+from . import attachments, chunk, documents, indexing, syncing, units
 from .embed import embedder
 
 MAX_CHARS = 40_000
@@ -83,20 +83,28 @@ def add(dataset: dict[str, Any], document: dict[str, Any], entries: list[NewSegm
     if not entries:
         raise BadRequest("Segments is required.", params="segments")
     _check_takes(document)
-    drafted = []
+    drafts = []
     for entry in entries:
         content, answer = _checked(document, entry.content, entry.answer)
-        drafted.append(chunk.Chunk(content, answer=answer, keywords=entry.keywords or [],
-                                   children=_children(document, content)))
-    # Positions are given inside the transaction; drafts need them only as a number to carry.
-    drafts = [units.draft(dataset["id"], piece, 0, origin="user") for piece in drafted]
+        # Positions are given inside the transaction; drafts need them only as a number to carry.
+        drafts.append(units.draft(dataset["id"], chunk.Chunk(
+            content, answer=answer, keywords=entry.keywords or [], children=_children(document, content)), 0,
+            origin="user"))
+
+    def chosen(tx, *, hold: bool = False) -> list[list[str]]:
+        return [attachments.check(tx, entry.attachment_ids or [], hold=hold, standing=attachments.ids_of(
+            item.chunk.content, item.chunk.answer, None)) for item, entry in zip(drafts, entries, strict=True)]
+
+    with db.read() as tx:
+        chosen(tx)
     vectors = _embed(dataset, drafts)
     with db.write() as tx:
         _check_takes(documents.hold(tx, dataset["id"], document["id"]))
         last = tx.execute(sa.select(sa.func.max(t.segments.c.position)).where(
             t.segments.c.document_id == document["id"])).scalar() or 0
-        for number, item in enumerate(drafts, start=1):
+        for number, (item, bound) in enumerate(zip(drafts, chosen(tx, hold=True), strict=True), start=1):
             item.position = last + number
+            item.row = {"attachments": bound or None}
         units.store_vectors(tx, _key(dataset), vectors)
         rows = units.store(tx, dataset["id"], document["id"], drafts, vectors=_has_vectors(dataset))
         _count_words(tx, document["id"])
@@ -152,12 +160,17 @@ def add_csv(dataset: dict[str, Any], document: dict[str, Any], data: bytes) -> i
 
 def update(dataset: dict[str, Any], document: dict[str, Any], row: dict[str, Any], *, content: str | None = None,
            answer: str | None = None, keywords: list[str] | None = None, enabled: bool | None = None,
-           regenerate: bool | None = None) -> dict[str, Any]:
-    """Change a passage; a changed text is embedded and indexed anew.
+           regenerate: bool | None = None, attachment_ids: list[str] | None = None) -> dict[str, Any]:
+    """Change a passage; a changed text is embedded and indexed anew, `attachment_ids` are bound in place of others.
 
     Its children are made again if `regenerate`, else kept; where it is left open, they follow a changed text.
     """
     documents.check_editable(document)
+    if attachment_ids is not None:
+        with db.read() as tx:
+            standing = attachments.ids_of(row["content"] if content is None else content,
+                                          row["answer"] if answer is None else answer, None)
+            attachments.check(tx, attachment_ids, standing=standing)
     if enabled is not None and enabled != row["enabled"]:
         enable(document, [row["id"]], enabled)
     changes = (content is not None and content != row["content"]) or (answer is not None and answer != row["answer"]) \
@@ -175,7 +188,8 @@ def update(dataset: dict[str, Any], document: dict[str, Any], row: dict[str, Any
             row["position"], origin=row["origin"])
         vectors = _embed(dataset, [draft])
         with db.write() as tx:
-            draft.row = {"enabled": _hold(tx, row)["enabled"]}
+            held = _hold(tx, row)
+            draft.row = {"enabled": held["enabled"], "attachments": held["attachments"]}
             units.forget(tx)
             units.remove_segments(tx, t.segments.c.id == row["id"])
             units.store_vectors(tx, _key(dataset), vectors)
@@ -188,6 +202,9 @@ def update(dataset: dict[str, Any], document: dict[str, Any], row: dict[str, Any
             units.collect_vectors(tx)
             _count_words(tx, document["id"])
         syncing.submit(dataset["id"])
+    if attachment_ids is not None:
+        with db.write() as tx:
+            attachments.bind(tx, _hold(tx, row), attachment_ids)
     return get(dataset["id"], row["id"])
 
 
@@ -204,10 +221,13 @@ def enable(document: dict[str, Any], segment_ids: list[str], enabled: bool) -> N
 
 def delete(dataset_id: str, document_id: str, segment_ids: list[str]) -> None:
     """Delete passages of a document from every store; those that are not its own are left alone."""
+    chosen = sa.and_(t.segments.c.id.in_(segment_ids), t.segments.c.document_id == document_id)
     with db.write() as tx:
         documents.check_editable(documents.hold(tx, dataset_id, document_id))
         units.forget(tx)
-        units.remove_segments(tx, sa.and_(t.segments.c.id.in_(segment_ids), t.segments.c.document_id == document_id))
+        held = attachments.bound(tx, chosen)
+        units.remove_segments(tx, chosen)
+        attachments.release(tx, held)
         units.collect_vectors(tx)
         _count_words(tx, document_id)
     syncing.submit(dataset_id)

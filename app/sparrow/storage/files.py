@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from sparrow import clock, ids, settings
 from sparrow.errors import NotFound, TooLarge, Unavailable
@@ -19,6 +20,7 @@ from sparrow.storage import db, durable
 from sparrow.storage.tables.files import files
 
 _BLOCK = 1 << 20
+_IN = 500  # bound values of one statement
 _RESERVE = 64 << 20  # bytes that stay free for the database and its log
 
 
@@ -76,7 +78,7 @@ def _settle(source: Path, file_id: str, name: str, size: int, digest: str, mime_
     clean = clean_name(name)
     row = {
         "id": file_id, "name": clean, "size": size, "extension": extension(clean), "sha256": digest,
-        "mime_type": (mime_type or mimetypes.guess_type(clean)[0] or "application/octet-stream")[:255],
+        "mime_type": (mime_type or mimetypes.guess_type(clean, strict=False)[0] or "application/octet-stream")[:255],
         "app_id": app_id, "created_by": created_by, "created_at": clock.now(),
     }
     with db.write() as tx:
@@ -111,8 +113,14 @@ def path(file_id: str) -> Path:
 def delete(file_id: str) -> None:
     """Remove the row, then the bytes; a crash between leaves bytes that `sweep` finds."""
     with db.write() as tx:
-        tx.execute(files.delete().where(files.c.id == file_id))
-    path(file_id).unlink(missing_ok=True)
+        drop(tx, [file_id])
+
+
+def drop(tx: Connection, file_ids: list[str]) -> None:
+    """Delete files with an open write transaction: the rows in it, the bytes once it is done."""
+    for at in range(0, len(file_ids), _IN):
+        tx.execute(files.delete().where(files.c.id.in_(file_ids[at:at + _IN])))
+    db.after_commit(lambda: [path(file_id).unlink(missing_ok=True) for file_id in file_ids])
 
 
 def sweep(older_than: float = 3600.0) -> int:

@@ -8,8 +8,8 @@ import msgspec
 from flask import Response
 
 from sparrow.api.console import console
-from sparrow.api.service.chat import answer, base_url
-from sparrow.api.web import OK, Page, Result
+from sparrow.api.service.chat import answer
+from sparrow.api.web import OK, Page, Result, base_url
 from sparrow.apps import app as apps
 from sparrow.apps import key, live, run, template, user, version
 from sparrow.apps.order import Order

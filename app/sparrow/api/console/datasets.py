@@ -12,7 +12,7 @@ from sparrow.api.console.models import Chosen
 from sparrow.api.web import OK, Page, Result
 from sparrow.apps import app as apps
 from sparrow.errors import BadRequest
-from sparrow.knowledge import capacity, datasets, ocr, reindex, statistics
+from sparrow.knowledge import attachments, capacity, datasets, ocr, reindex, statistics
 from sparrow.knowledge.port import rerank
 from sparrow.knowledge.retrieve import retrieve
 from sparrow.tools.outbound import Client
@@ -77,10 +77,11 @@ class KnowledgeSettings(msgspec.Struct):
 
 
 class HitTest(msgspec.Struct, kw_only=True):
-    """A question to try, with other settings than the base's if given."""
+    """A question to try, with other settings than the base's if given; images of it are read by a model with vision."""
 
-    query: str
+    query: str = ""
     retrieval_model: dict[str, Any] | None = None
+    attachment_ids: list[str] | None = None
 
 
 @console.get("/datasets")
@@ -193,5 +194,6 @@ def index_capacity(dataset_id: str) -> dict[str, Any]:
 def hit_testing(dataset_id: str, body: HitTest) -> dict[str, Any]:
     """Try a question on a knowledge base."""
     row = datasets.get(dataset_id)
-    found = retrieve(body.query, [row["id"]], body.retrieval_model, rerank=rerank, http=Client(), source="hit_testing")
-    return {"query": {"content": body.query}, "records": [shapes.record(passage) for passage in found]}
+    query = attachments.question(body.query, body.attachment_ids)
+    found = retrieve(query, [row["id"]], body.retrieval_model, rerank=rerank, http=Client(), source="hit_testing")
+    return {"query": {"content": query}, "records": [shapes.record(passage) for passage in found]}

@@ -10,9 +10,10 @@ from flask import request
 from sparrow.api import knowledge_shapes as shapes
 from sparrow.api.console import console
 from sparrow.api.console.datasets import Keyword
+from sparrow.api.console.files import File
 from sparrow.api.web import OK, Result
 from sparrow.errors import BadRequest
-from sparrow.knowledge import datasets, documents, reading, segments
+from sparrow.knowledge import attachments, datasets, documents, reading, segments
 
 
 class Segments(msgspec.Struct):
@@ -39,6 +40,7 @@ class SegmentChange(msgspec.Struct, kw_only=True):
     keywords: list[str] | None = None
     enabled: bool | None = None
     regenerate_child_chunks: bool | None = None
+    attachment_ids: list[str] | None = None
 
 
 class ChosenSegments(msgspec.Struct):
@@ -76,15 +78,15 @@ def list_segments(dataset_id: str, document_id: str, query: Keyword) -> Segments
     documents.get(dataset_id, document_id)
     rows, total = segments.search(document_id, page=query.page, limit=query.limit, keyword_=query.keyword)
     children = segments.children_of([row["id"] for row in rows])
-    return Segments([shapes.segment(row, children[row["id"]]) for row in rows],
-                    query.offset() + len(rows) < total, query.limit, query.page, total)
+    return Segments(shapes.segment_list(rows, children), query.offset() + len(rows) < total, query.limit, query.page,
+                    total)
 
 
 @console.post("/datasets/<dataset_id>/documents/<document_id>/segments")
 def add_segments(dataset_id: str, document_id: str, body: NewSegments) -> list[shapes.Segment]:
     """Add passages to a document by hand."""
     rows = segments.add(datasets.get(dataset_id), documents.get(dataset_id, document_id), body.segments)
-    return [shapes.segment(row) for row in rows]
+    return shapes.segment_list(rows)
 
 
 @console.post("/datasets/<dataset_id>/documents/<document_id>/segments/import", files=("file",))
@@ -113,13 +115,24 @@ def delete_segments(dataset_id: str, document_id: str, body: ChosenSegments) -> 
     return OK
 
 
+@console.post("/datasets/attachments", status=201, files=("file",))
+def upload_image() -> File:
+    """Upload an image for a passage or a question; what is not used within a day is deleted."""
+    part = request.files.get("file")
+    if part is None:
+        raise BadRequest("Please upload your file.", code="no_file_uploaded", params="file")
+    row = attachments.take(part.stream, part.filename or "image", part.mimetype or None)
+    return File(row["id"], row["name"], row["size"], row["extension"], row["mime_type"], int(row["created_at"]))
+
+
 @console.patch("/datasets/<dataset_id>/documents/<document_id>/segments/<segment_id>")
 def change_segment(dataset_id: str, document_id: str, segment_id: str, body: SegmentChange) -> shapes.Segment:
     """Change a passage, or switch it off."""
     row = segments.update(
         datasets.get(dataset_id), documents.get(dataset_id, document_id),
         segments.get(dataset_id, segment_id, document_id), content=body.content, answer=body.answer,
-        keywords=body.keywords, enabled=body.enabled, regenerate=body.regenerate_child_chunks)
+        keywords=body.keywords, enabled=body.enabled, regenerate=body.regenerate_child_chunks,
+        attachment_ids=body.attachment_ids)
     return shapes.segment(row, segments.children_of([segment_id])[segment_id])
 
 
@@ -169,8 +182,7 @@ def get_segment(dataset_id: str, segment_id: str) -> Around:
     row = segments.get(dataset_id, segment_id)
     before, after = segments.neighbours(row)
     children = segments.children_of([segment_id])[segment_id]
-    return Around(shapes.segment(row, children), [shapes.segment(item) for item in before],
-                  [shapes.segment(item) for item in after],
+    return Around(shapes.segment(row, children), shapes.segment_list(before), shapes.segment_list(after),
                   shapes.document(documents.get(dataset_id, row["document_id"])),
                   {"id": dataset["id"], "name": dataset["name"]})
 

@@ -9,9 +9,9 @@ import msgspec
 from sparrow.api.console import console
 from sparrow.api.service import shapes
 from sparrow.api.service.conversations import message_shown
-from sparrow.api.web import OK, Page, Result
+from sparrow.api.web import OK, Page, Result, base_url
 from sparrow.apps import app as apps
-from sparrow.apps import conversation, log, message, user
+from sparrow.apps import citations, conversation, log, message, user
 
 
 class LogQuery(Page, kw_only=True):
@@ -186,7 +186,8 @@ def list_messages(app_id: str, query: MessageQuery) -> Messages:
         "message_tokens": item.tokens, "provider_response_latency": round(item.latency, 3),
         "admin_feedback": {"rating": judged[item.id].rating} if item.id in judged else None,
         "metadata": {"usage": message.details(item, "usage"),
-                     "retriever_resources": message.details(item, "retriever_resources", []),
+                     "retriever_resources": citations.fresh(
+                         message.details(item, "retriever_resources", []), base_url()),
                      "knowledge_away": message.details(item, "knowledge_away", [])}} for item in rows]}
 
 

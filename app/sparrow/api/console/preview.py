@@ -10,9 +10,9 @@ from flask import Response
 from sparrow.api import sse
 from sparrow.api.console import console
 from sparrow.api.service import audio, shapes
-from sparrow.api.service.chat import answer, base_url
+from sparrow.api.service.chat import answer
 from sparrow.api.service.workflows import ended
-from sparrow.api.web import OK, Result
+from sparrow.api.web import OK, Result, base_url
 from sparrow.apps import app as apps
 from sparrow.apps import followup, form, live, log, message, more, prepared, user
 from sparrow.errors import BadRequest, NotFound

@@ -5,8 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from sparrow.api.console import console
-from sparrow.api.service.chat import base_url
-from sparrow.api.web import OK, Result
+from sparrow.api.web import OK, Result, base_url
 from sparrow.apps import app as apps
 from sparrow.apps import mcp_server
 

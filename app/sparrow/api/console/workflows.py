@@ -7,8 +7,7 @@ from typing import Any, NotRequired, TypedDict
 import msgspec
 
 from sparrow.api.console import console
-from sparrow.api.service.chat import base_url
-from sparrow.api.web import OK, Page, Result
+from sparrow.api.web import OK, Page, Result, base_url
 from sparrow.apps import app as apps
 from sparrow.apps import trigger, version
 from sparrow.dsl.document import GRAPH_MODES

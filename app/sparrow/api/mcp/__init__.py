@@ -11,8 +11,7 @@ import msgspec
 from flask import Blueprint, Response, request
 
 from sparrow import __version__
-from sparrow.api.service.chat import base_url
-from sparrow.api.web import read_body, reply
+from sparrow.api.web import base_url, read_body, reply
 from sparrow.apps import mcp_server
 from sparrow.errors import SparrowError
 

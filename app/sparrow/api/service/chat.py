@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any, ClassVar, Literal
 
 import msgspec
-from flask import Response, request
+from flask import Response
 
 from sparrow.api import sse
 from sparrow.api.errors import envelope
 from sparrow.api.service import service, shapes
 from sparrow.api.service.who import app, end_user, source
-from sparrow.api.web import OK, Result
+from sparrow.api.web import OK, Result, base_url
 from sparrow.apps import live, run
 from sparrow.apps.live import Live
 from sparrow.apps.order import Order
@@ -107,11 +107,6 @@ def answer(running: Live, streaming: bool, *, first_ping: bool = False) -> Respo
         return Response(_encode(running.result), content_type="application/json; charset=utf-8")
     error = running.error or {"code": "internal_server_error", "message": "The run was lost.", "status": 500}
     return envelope(error["code"], error["message"], error["status"])
-
-
-def base_url() -> str:
-    """Return the box's address as this client knows it."""
-    return f"{request.scheme}://{request.host}"
 
 
 def _needs_chat(row) -> None:

@@ -9,8 +9,8 @@ import msgspec
 from sparrow.api.service import service, shapes
 from sparrow.api.service.room import value_error
 from sparrow.api.service.who import app, end_user
-from sparrow.api.web import OK, Result
-from sparrow.apps import conversation, followup, form, message, prepared, run
+from sparrow.api.web import OK, Result, base_url
+from sparrow.apps import citations, conversation, followup, form, message, prepared, run
 from sparrow.errors import BadRequest, NotFound
 from sparrow.ids import is_uuid
 
@@ -225,7 +225,8 @@ def message_shown(row, rating=None, forms=None) -> dict[str, Any]:
         "id": row.id, "conversation_id": row.conversation_id, "parent_message_id": message.NO_PARENT,
         "inputs": row.inputs, "query": row.query, "answer": row.answer,
         "feedback": {"rating": rating.rating} if rating is not None else None,
-        "retriever_resources": message.details(row, "retriever_resources", []), "created_at": int(row.created_at),
+        "retriever_resources": citations.fresh(message.details(row, "retriever_resources", []), base_url()),
+        "created_at": int(row.created_at),
         "agent_thoughts": message.details(row, "thoughts", []),
         "message_files": [_file(file, row) for file in row.files or []],
         "status": "error" if row.status == "error" else "paused" if row.status == "paused" else "normal",

@@ -9,7 +9,7 @@ import msgspec
 from sparrow.api import knowledge_shapes as shapes
 from sparrow.api.service import knowledge, service
 from sparrow.errors import BadRequest
-from sparrow.knowledge import datasets
+from sparrow.knowledge import attachments, datasets
 from sparrow.knowledge.embed import EmbedderError
 from sparrow.knowledge.port import rerank
 from sparrow.knowledge.retrieve import retrieve
@@ -37,9 +37,9 @@ class DatasetBody(msgspec.Struct, kw_only=True):
 
 
 class RetrieveBody(msgspec.Struct, kw_only=True):
-    """A question."""
+    """A question: its text, images that a model with vision reads, or both."""
 
-    query: str
+    query: str = ""
     retrieval_model: dict[str, Any] | None = None
     external_retrieval_model: dict[str, Any] | None = None
     attachment_ids: list[str] | None = None
@@ -89,18 +89,19 @@ def delete_dataset(dataset_id: str) -> None:
 def find_passages(dataset_id: str, body: RetrieveBody) -> dict[str, Any]:
     """Return the passages of a base that answer a question."""
     row = knowledge.dataset(dataset_id)
-    if not body.query.strip():
-        raise BadRequest("Query is required", params="query")
+    if not body.query.strip() and not body.attachment_ids:
+        raise BadRequest("Query or attachment_ids is required", params="query")
     if len(body.query) > MAX_QUERY:
         raise BadRequest(f"Query is too long: the limit is {MAX_QUERY} characters.", params="query")
     datasets.check_objects(retrieval_model=body.retrieval_model, external_retrieval_model=body.external_retrieval_model)
+    query = attachments.question(body.query, body.attachment_ids)
     try:
-        found = retrieve(body.query, [row["id"]], body.retrieval_model, rerank=rerank, http=Client(), source="api")
+        found = retrieve(query, [row["id"]], body.retrieval_model, rerank=rerank, http=Client(), source="api")
     except EmbedderError as error:
         if error.code == EmbedderError.code:
             error.code = "completion_request_error"
         raise
-    return {"query": {"content": body.query}, "records": [shapes.record(passage) for passage in found]}
+    return {"query": {"content": query}, "records": [shapes.record(passage) for passage in found]}
 
 
 for _path in ("/datasets/<dataset_id>/retrieve", "/datasets/<dataset_id>/hit-testing"):

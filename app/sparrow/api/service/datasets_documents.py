@@ -10,7 +10,7 @@ from flask import Response, request, send_file
 
 from sparrow.api import knowledge_shapes as shapes
 from sparrow.api.service import knowledge, service
-from sparrow.api.service.chat import base_url
+from sparrow.api.web import base_url
 from sparrow.apps import filebox
 from sparrow.box import account
 from sparrow.errors import BadRequest, NotFound, SparrowError

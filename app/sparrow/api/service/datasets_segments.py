@@ -77,7 +77,7 @@ def change_segment(dataset_id: str, document_id: str, segment_id: str, body: Seg
     change = body.segment
     row = segments.update(dataset, document, row, content=change.content, answer=change.answer,
                           keywords=change.keywords, enabled=change.enabled,
-                          regenerate=change.regenerate_child_chunks or None)
+                          regenerate=change.regenerate_child_chunks or None, attachment_ids=change.attachment_ids)
     return {"data": _segments([row])[0], "doc_form": document["doc_form"]}
 
 
@@ -136,5 +136,4 @@ def _editable(dataset_id: str, document_id: str, segment_id: str):
 
 
 def _segments(rows: list[dict[str, Any]]) -> list[shapes.Segment]:
-    children = segments.children_of([row["id"] for row in rows])
-    return [shapes.segment(row, children[row["id"]]) for row in rows]
+    return shapes.segment_list(rows, segments.children_of([row["id"] for row in rows]))

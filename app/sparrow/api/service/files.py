@@ -6,8 +6,8 @@ import msgspec
 from flask import Response, request, send_file
 
 from sparrow.api.service import service, shapes
-from sparrow.api.service.chat import base_url
 from sparrow.api.service.who import app, end_user
+from sparrow.api.web import base_url
 from sparrow.apps import attachment, filebox
 from sparrow.errors import BadRequest, Forbidden, NotFound
 from sparrow.ids import is_uuid

@@ -15,9 +15,8 @@ from flask import Response
 from sparrow import clock, ids
 from sparrow.api import sse
 from sparrow.api.service import service, shapes
-from sparrow.api.service.chat import base_url
 from sparrow.api.service.who import app, end_user
-from sparrow.api.web import reply
+from sparrow.api.web import base_url, reply
 from sparrow.apps import run
 from sparrow.apps.live import Live
 from sparrow.apps.order import Order

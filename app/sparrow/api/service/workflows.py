@@ -11,9 +11,9 @@ from flask import Response
 
 from sparrow.api import sse
 from sparrow.api.service import service, shapes
-from sparrow.api.service.chat import StopPayload, answer, base_url
+from sparrow.api.service.chat import StopPayload, answer
 from sparrow.api.service.who import app, end_user, source
-from sparrow.api.web import OK, Result
+from sparrow.api.web import OK, Result, base_url
 from sparrow.apps import live, log, run, user, version
 from sparrow.apps.order import Order
 from sparrow.errors import BadRequest, NotFound

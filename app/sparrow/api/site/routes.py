@@ -11,7 +11,7 @@ from sparrow.api.service import about, audio, chat, conversations, files, forms,
 from sparrow.api.service.who import app, end_user, source
 from sparrow.api.site import site
 from sparrow.api.site.visitor import open_app
-from sparrow.api.web import OK, Result
+from sparrow.api.web import OK, Result, base_url
 from sparrow.apps import attachment, conversation, message, more, passport
 from sparrow.errors import NotFound
 from sparrow.ids import is_uuid
@@ -75,7 +75,7 @@ def more_like_this(message_id: str, query: MoreQuery) -> Response:
     user, streaming = end_user(None), query.response_mode == "streaming"
     row = message.get(app().id, message_id, user.id)
     return chat.answer(more.like(app(), user, row, source=source(), streaming=streaming,
-                                 base_url=chat.base_url()), streaming)
+                                 base_url=base_url()), streaming)
 
 
 @site.get("/conversations", tag=TAG)

@@ -21,7 +21,7 @@ from sparrow.errors import BadRequest, SparrowError
 from sparrow.storage import db
 from sparrow.storage.tables import knowledge as t
 
-from .. import chroma, datasets, external, keyword, mending, vectors
+from .. import attachments, chroma, datasets, external, keyword, mending, vectors
 from ..embed import Embedder, EmbedderError, builtin, embedder
 from . import filters, titles, usage
 from .settings import RetrievalSettings, parse
@@ -92,6 +92,8 @@ class Passage(msgspec.Struct):
     file_id: str | None = None
     created_at: float = 0.0
     scores: dict[str, float] = {}  # what each method alone says of it
+    bound: list[str] | None = None  # ids of the images bound to it by hand
+    images: list[attachments.Image] = []  # those and the ones in its text
 
     @property
     def text(self) -> str:
@@ -191,6 +193,10 @@ def retrieve(query: str, dataset_ids: list[str], retrieval_model: dict[str, Any]
     marks = keyword.highlighter(query)
     for passage in found:
         passage.highlights = passage.highlights or marks(passage.content)
+    shown = attachments.images({passage.segment_id: attachments.ids_of(passage.content, passage.answer, passage.bound)
+                                for passage in found if passage.hash})  # no other box's
+    for passage in found:
+        passage.images = shown.get(passage.segment_id, [])
     if count_hits:
         usage.note(query, [base["id"] for base in bases], [passage.segment_id for passage in found], source, app_id)
     return found
@@ -453,5 +459,5 @@ def _passages(bases: list[dict[str, Any]], hits: list[_Hit], model: Embedder, li
             segment_id, row.dataset_id, names.get(row.dataset_id, ""), row.document_id, row.document_name,
             row.content, row.answer, round(min(score, 1.0), 6), row.position, row.heading or [], row.place_kind,
             row.place, [], matched, row.data_source_type, row.word_count, row.tokens, row.hit_count, row.hash,
-            row.keywords, row.doc_metadata, row.file_id, row.created_at, apart[segment_id]))
+            row.keywords, row.doc_metadata, row.file_id, row.created_at, apart[segment_id], row.attachments))
     return out

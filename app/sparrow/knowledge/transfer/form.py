@@ -165,7 +165,7 @@ class Segment(msgspec.Struct, kw_only=True):
     place: str
     kind: str
     keywords: list[str] | None
-    attachments: Any
+    attachments: list[str] | None
     enabled: bool
     hit_count: int
     disabled_at: float | None

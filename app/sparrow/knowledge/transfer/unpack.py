@@ -285,7 +285,8 @@ class _Loader:
                                 record.keywords or [])
             draft = units.draft(self.id, piece, record.position, origin=record.origin)
             draft.row = {
-                "id": self._new(record.id), "attachments": record.attachments, "enabled": record.enabled,
+                "id": self._new(record.id), "enabled": record.enabled,
+                "attachments": [self.files[old] for old in record.attachments or [] if old in self.files] or None,
                 "hit_count": record.hit_count, "disabled_at": record.disabled_at, "created_at": record.created_at,
                 "updated_at": record.updated_at}
             draft.child_rows = [{"id": self._new(child.id), "type": child.type} for child in record.children]

@@ -939,6 +939,58 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/console/api/datasets/{dataset_id}/crawls": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Begin to crawl a web site. */
+        post: operations["begin_crawl"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/console/api/datasets/{dataset_id}/crawls/{crawl_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show what a crawl has found so far. */
+        get: operations["show_crawl"];
+        put?: never;
+        post?: never;
+        /** Stop a crawl; what it has found can be chosen. */
+        delete: operations["stop_crawl"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/console/api/datasets/{dataset_id}/crawls/{crawl_id}/pages/{page_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show the text of a page that a crawl has found. */
+        get: operations["show_page"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/console/api/datasets/{dataset_id}/documents": {
         parameters: {
             query?: never;
@@ -1192,7 +1244,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Fetch a document's address again and index what it gives now. */
+        /** Fetch a document's address again and index it anew if it says something else now. */
         post: operations["sync_document"];
         delete?: never;
         options?: never;
@@ -1538,6 +1590,23 @@ export interface paths {
         /** Give a base exactly these tags. */
         put: operations["set_tags"];
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/console/api/datasets/attachments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Upload an image for a passage or a question; what is not used within a day is deleted. */
+        post: operations["upload_image"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2551,6 +2620,18 @@ export interface components {
             segment: components["schemas"]["Segment"];
         };
         /**
+         * Attachment
+         * @description An image of a passage; `source_url` opens it for a day, without a login.
+         */
+        Attachment: {
+            extension: string;
+            id: string;
+            mime_type: string;
+            name: string;
+            size: number;
+            source_url: string;
+        };
+        /**
          * Bulk
          * @description Documents to act on.
          */
@@ -2706,6 +2787,35 @@ export interface components {
             icon_type: ("emoji" | "image" | "link") | null;
             /** @default null */
             name: string | null;
+        };
+        /**
+         * Crawl
+         * @description How far a crawl is. `skipped` says for the first addresses why they are no documents; `waiting` are known and
+         *         not read.
+         */
+        Crawl: {
+            error: string | null;
+            id: string;
+            options: Record<string, unknown>;
+            pages: components["schemas"]["CrawlPage"][];
+            skipped: string[];
+            skipped_total: number;
+            /** @enum {unknown} */
+            state: "completed" | "failed" | "running" | "stopped" | "waiting";
+            waiting: number;
+        };
+        /**
+         * CrawlPage
+         * @description A page that was found; its document is the file.
+         */
+        CrawlPage: {
+            description: string;
+            file_id: string;
+            file_name: string;
+            id: string;
+            size: number;
+            title: string;
+            url: string;
         };
         /**
          * CreateApp
@@ -3300,9 +3410,12 @@ export interface components {
         };
         /**
          * HitTest
-         * @description A question to try, with other settings than the base's if given.
+         * @description A question to try, with other settings than the base's if given; images of it are read by a model with vision.
          */
         HitTest: {
+            /** @default null */
+            attachment_ids: string[] | null;
+            /** @default  */
             query: string;
             /** @default null */
             retrieval_model: Record<string, unknown> | null;
@@ -3919,6 +4032,28 @@ export interface components {
             offset: number;
         };
         /**
+         * Options
+         * @description What to crawl: from `url` on, up to `limit` pages that are at most `max_depth` links away.
+         *
+         *         Paths are begins of paths, or patterns with `*`. Without `whole_site` only what is below the first address is read;
+         *         `only_main_content` leaves menus, banners and the like out of each page.
+         */
+        Options: {
+            /** @default [] */
+            exclude_paths: string[];
+            /** @default [] */
+            include_paths: string[];
+            /** @default 10 */
+            limit: number;
+            /** @default 3 */
+            max_depth: number;
+            /** @default true */
+            only_main_content: boolean;
+            url: string;
+            /** @default false */
+            whole_site: boolean;
+        };
+        /**
          * OutboundRules
          * @description Networks, addresses and host names that tools and HTTP nodes may call although, or may not although.
          */
@@ -3937,6 +4072,13 @@ export interface components {
             limit: number;
             /** @default 1 */
             page: number;
+        };
+        /**
+         * PageText
+         * @description The text of a page as it is indexed.
+         */
+        PageText: {
+            text: string;
         };
         /**
          * ParameterRule
@@ -4311,12 +4453,12 @@ export interface components {
         };
         /**
          * Segment
-         * @description A passage.
+         * @description A passage. Its attachments are the images that stand in its text, and those bound to it by hand.
          */
         Segment: {
             answer: string | null;
             /** @default [] */
-            attachments: Record<string, unknown>[];
+            attachments: components["schemas"]["Attachment"][];
             /** @default [] */
             child_chunks: components["schemas"]["Child"][];
             completed_at: number | null;
@@ -4360,6 +4502,8 @@ export interface components {
         SegmentChange: {
             /** @default null */
             answer: string | null;
+            /** @default null */
+            attachment_ids: string[] | null;
             /** @default null */
             content: string | null;
             /** @default null */
@@ -7257,6 +7401,138 @@ export interface operations {
             };
         };
     };
+    begin_crawl: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Options"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Crawl"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    show_crawl: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                crawl_id: string;
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Crawl"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    stop_crawl: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                crawl_id: string;
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Result"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    show_page: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                crawl_id: string;
+                dataset_id: string;
+                page_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageText"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     list_documents: {
         parameters: {
             query?: {
@@ -8769,6 +9045,42 @@ export interface operations {
                 };
                 content: {
                     "application/json": Record<string, unknown>;
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    upload_image: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "multipart/form-data": {
+                    /** Format: binary */
+                    file: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["File"];
                 };
             };
             /** @description The request was refused. */
