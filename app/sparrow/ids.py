@@ -30,6 +30,11 @@ def is_uuid(text: object) -> bool:
     return True
 
 
+def canonical(text: str) -> str:
+    """Return the text of a UUID in lower case, as ids are stored (some languages print it in capitals); else as is."""
+    return text.lower() if len(text) == 36 and is_uuid(text) else text
+
+
 def token(prefix: str, length: int = 24) -> str:
     """Return prefix plus `length` random letters and digits, as in Dify's keys (`app-…`)."""
     return prefix + "".join(secrets.choice(_ALPHABET) for _ in range(length))

@@ -23,6 +23,7 @@ from typing import Any
 
 import msgspec
 from flask import Blueprint, Response, request
+from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from sparrow.errors import BadRequest, TooLarge
@@ -147,6 +148,10 @@ class Room:
         """Return what reads a request's body as that type; a room may word its errors otherwise."""
         return _body_decoder(body, self.strict, limit)
 
+    def places(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Return the parts of a path; a room may read them otherwise."""
+        return arguments
+
     def convert(self, values: dict[str, Any], target: Any) -> Any:
         """Return query or form fields as a struct."""
         return _convert(values, target)
@@ -160,6 +165,7 @@ class Room:
         query, form, convert = operation.query, operation.form, self.convert
 
         def view(**arguments):
+            arguments = self.places(arguments)
             if guard is not None:
                 guard()
             if file_limit is not None:
@@ -167,7 +173,7 @@ class Room:
             if decode is not None:
                 arguments["body"] = decode()
             if query is not None:
-                arguments["query"] = convert(_first_values(request.args), query)
+                arguments["query"] = convert(_first_values(_filled(request.args)), query)
             if form is not None:
                 arguments["form"] = convert(_first_values(request.form), form)
             result = function(**arguments)
@@ -213,7 +219,12 @@ def _body_decoder(body_type: Any, strict: bool, limit: int) -> Callable[[], Any]
     return decode
 
 
-def _first_values(values) -> dict[str, Any]:
+def _filled(values: MultiDict) -> MultiDict:
+    """Leave out what is empty: `?page=&limit=` asks for what is usual, as a form with empty fields does."""
+    return MultiDict((name, value) for name, value in values.items(multi=True) if value != "")
+
+
+def _first_values(values: MultiDict) -> dict[str, Any]:
     return {name.removesuffix("[]"): items if len(items) > 1 or name.endswith("[]") else items[0]
             for name, items in values.lists() if name}  # a part of a form may come without a name
 

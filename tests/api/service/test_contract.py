@@ -151,6 +151,20 @@ def test_json_as_other_platforms_send_it(chat, mark, kind):
     assert reply.status_code == 200, reply.text
 
 
+def test_ids_in_capitals_and_empty_parameters(chat):
+    first = chat.ask("q")
+    talk, message = first["conversation_id"].upper(), first["message_id"].upper()
+    again = chat.ask("q", conversation_id=talk)
+    assert again["conversation_id"] == first["conversation_id"]
+    read = chat.call("GET", f"/messages?user=u1&conversation_id={talk}&first_id=&limit=").json()["data"]
+    assert [item["id"] for item in read] == [first["message_id"], again["message_id"]]
+    assert chat.call("GET", "/conversations?user=u1&last_id=&limit=&sort_by=&pinned=").status_code == 200
+    liked = chat.call("POST", f"/messages/{message}/feedbacks", json={"rating": "like", "user": "u1"})
+    assert liked.status_code == 200
+    named = chat.call("POST", f"/conversations/{talk}/name", json={"name": "n", "user": "u1"}).json()
+    assert named["id"] == first["conversation_id"]
+
+
 def test_a_switch_of_annotation_replies_is_known_by_its_job(chat):
     body = {"score_threshold": 0.9, "embedding_provider_name": "", "embedding_model_name": ""}
     job = chat.call("POST", "/apps/annotation-reply/disable", json=body).json()["job_id"]

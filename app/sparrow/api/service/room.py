@@ -16,8 +16,13 @@ from flask import request
 
 from sparrow.api.web import Room, invalid, read_body
 from sparrow.errors import BadRequest, SparrowError
-from sparrow.ids import is_uuid
+from sparrow.ids import canonical, is_uuid
 
+# Fields with ids of this server, and those whose content is the caller's own, whatever it is called there.
+_IDS = {"conversation_id", "parent_message_id", "first_id", "last_id", "workflow_id", "upload_file_id", "dataset_id",
+        "document_id", "document_ids", "original_document_id", "tag_id", "tag_ids", "target_id", "knowledge_id",
+        "external_knowledge_api_id", "id"}
+_OWN = {"inputs", "value"}
 _HELP = "https://errors.pydantic.dev/2.12/v/"
 _TYPES = {str: ("string_type", "a valid string"), dict: ("dict_type", "a valid dictionary"),
           list: ("list_type", "a valid list"), bool: ("bool_type", "a valid boolean"),
@@ -57,11 +62,17 @@ class ServiceRoom(Room):
 
         return decode
 
+    def places(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Return the parts of a path; a UUID may be in capitals."""
+        return {name: canonical(value) for name, value in arguments.items()}
+
     def convert(self, values: dict[str, Any], target: Any) -> Any:
         """Return fields as a struct; raise BadRequest in pydantic's words.
 
-        As pydantic does it, "5" is a number where one is wanted and "true" a truth, in bodies too.
+        As pydantic does it, "5" is a number where one is wanted and "true" a truth, in bodies too; and as with
+        Dify's database, a UUID may be in capitals.
         """
+        values = with_canonical_ids(values)
         for name in getattr(target, "uuids", ()):
             value = values.get(name)
             if value == "" or value is None:
@@ -73,6 +84,22 @@ class ServiceRoom(Room):
         except msgspec.ValidationError as error:
             found = _problems(target, values)
             raise (_error(target, found) if found else invalid(error)) from None
+
+
+def with_canonical_ids(value: Any, depth: int = 5) -> Any:
+    """Return JSON with the ids of this server as they are stored; they stand no deeper than that."""
+    if depth and isinstance(value, list):
+        return [with_canonical_ids(item, depth - 1) for item in value]
+    if not depth or not isinstance(value, dict):
+        return value
+    return {name: item if name in _OWN else _canonical(item) if name in _IDS else with_canonical_ids(item, depth - 1)
+            for name, item in value.items()}
+
+
+def _canonical(value: Any) -> Any:
+    if isinstance(value, list):
+        return [canonical(item) if isinstance(item, str) else item for item in value]
+    return canonical(value) if isinstance(value, str) else value
 
 
 def _problems(target: Any, values: dict[str, Any]) -> list[tuple[str, str, str, Any]]:
