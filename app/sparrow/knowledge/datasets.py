@@ -43,8 +43,9 @@ def create(name: str, *, description: str = "", indexing_technique: str | None =
     _one_of(permission, PERMISSIONS, "permission")
     _one_of(provider, ("vendor", "external"), "provider")
     _one_of(doc_form, chunk.rules.DOC_FORMS, "doc_form")
-    check_objects(retrieval_model=retrieval_model, external_retrieval_model=external_retrieval_model,
-                  summary_index_setting=summary_index_setting)
+    retrieval_model = fitted("retrieval_model", retrieval_model)
+    external_retrieval_model = fitted("external_retrieval_model", external_retrieval_model)
+    summary_index_setting = fitted("summary_index_setting", summary_index_setting)
     if len(description) > MAX_DESCRIPTION:
         raise BadRequest(f"Description cannot exceed {MAX_DESCRIPTION} characters.", params="description")
     if provider == "external":
@@ -124,8 +125,7 @@ def update(dataset_id: str, changes: dict[str, Any]) -> dict[str, Any]:
             _one_of(value, PERMISSIONS, key)
             values[key] = value
         elif key in ("retrieval_model", "external_retrieval_model", "summary_index_setting"):
-            check_objects(**{key: value})
-            values[key] = value
+            values[key] = fitted(key, value)
         elif key == "process_rule":
             chunk.rules.parse(value, row["doc_form"] or "text_model")
             values[key] = value
@@ -319,15 +319,15 @@ def _check_server(api_id: str | None) -> None:
         raise BadRequest(error.message, params="external_knowledge_api_id") from error
 
 
-def check_objects(**given: dict[str, Any] | None) -> None:
-    """Refuse retrieval_model, external_retrieval_model and summary_index_setting that are not as Dify's are, or for
-    which every later question would be refused."""
+def fitted(name: str, given: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Return a retrieval_model, external_retrieval_model or summary_index_setting made to fit its form; refuse what
+    is not as Dify's are, or for which every later question would be refused."""
     from sparrow.knowledge.retrieve import forms, settings
 
-    for name, value in given.items():
-        forms.check(name, value)
-        if name != "summary_index_setting":
-            settings.parse(value)
+    given = forms.fitted(name, given)
+    if name != "summary_index_setting":
+        settings.parse(given)
+    return given
 
 
 def _duplicate() -> Conflict:

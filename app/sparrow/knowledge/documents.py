@@ -18,6 +18,7 @@ from . import attachments, chunk, datasets, indexing, mending, ocr, parse, synci
 
 UNFINISHED = ("waiting", "parsing", "cleaning", "splitting", "indexing")
 MAX_NAME = 255
+DISPLAY_STATUSES = ("queuing", "paused", "error", "indexing", "available", "disabled", "archived")
 
 
 def add_files(dataset_id: str, file_ids: list[str], *, process_rule: dict | None = None,
@@ -374,6 +375,12 @@ def _sorted_by(sort: str):
     return known[name].desc() if sort.startswith("-") else known[name]
 
 
+def known_status(word: str) -> str | None:
+    """Return the display status that a client of Dify means, None for a word that is none: Dify then lists them all."""
+    word = {"active": "available", "enabled": "available"}.get(word.lower(), word.lower())
+    return word if word in DISPLAY_STATUSES else None
+
+
 def _status_condition(status: str):
     d = t.documents.c
     done = d.indexing_status == "completed"
@@ -384,7 +391,7 @@ def _status_condition(status: str):
         "available": sa.and_(done, d.enabled.is_(True), d.archived.is_(False)),
         "disabled": sa.and_(done, d.enabled.is_(False), d.archived.is_(False)),
         "archived": sa.and_(done, d.archived.is_(True))}
-    if status not in known:
-        raise BadRequest(f"status must be one of {', '.join(known)}.", params="status")
+    if status not in DISPLAY_STATUSES:
+        raise BadRequest(f"status must be one of {', '.join(DISPLAY_STATUSES)}.", params="status")
     return known[status]
 

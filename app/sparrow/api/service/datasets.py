@@ -93,10 +93,11 @@ def find_passages(dataset_id: str, body: RetrieveBody) -> dict[str, Any]:
         raise BadRequest("Query or attachment_ids is required", params="query")
     if len(body.query) > MAX_QUERY:
         raise BadRequest(f"Query is too long: the limit is {MAX_QUERY} characters.", params="query")
-    datasets.check_objects(retrieval_model=body.retrieval_model, external_retrieval_model=body.external_retrieval_model)
+    settings = datasets.fitted("retrieval_model", body.retrieval_model)
+    datasets.fitted("external_retrieval_model", body.external_retrieval_model)
     query = attachments.question(body.query, body.attachment_ids)
     try:
-        found = retrieve(query, [row["id"]], body.retrieval_model, rerank=rerank, http=Client(), source="api")
+        found = retrieve(query, [row["id"]], settings, rerank=rerank, http=Client(), source="api")
     except EmbedderError as error:
         if error.code == EmbedderError.code:
             error.code = "completion_request_error"

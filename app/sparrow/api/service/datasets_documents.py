@@ -10,6 +10,7 @@ from flask import Response, request, send_file
 
 from sparrow.api import knowledge_shapes as shapes
 from sparrow.api.service import knowledge, service
+from sparrow.api.service.room import with_canonical_ids
 from sparrow.api.web import base_url
 from sparrow.apps import filebox
 from sparrow.box import account
@@ -124,7 +125,7 @@ service.patch("/datasets/<dataset_id>/documents/<document_id>", tag="documents")
 def list_documents(dataset_id: str, query: knowledge.Listing) -> dict[str, Any]:
     """List a base's documents."""
     knowledge.dataset(dataset_id)
-    status = query.status if isinstance(query.status, str) else None
+    status = documents.known_status(query.status) if isinstance(query.status, str) else None
     rows, total = documents.search(dataset_id, **query.bounds(), keyword=query.keyword or "", status=status)
     return knowledge.page(shapes.document_list(rows), total, query)
 
@@ -234,7 +235,8 @@ def _begin(dataset: dict[str, Any], body: TextBody) -> None:
     if not dataset["indexing_technique"] and not body.indexing_technique:
         raise BadRequest("indexing_technique is required.", params="indexing_technique")
     datasets.check_embedding(body.embedding_model_provider, body.embedding_model, code="provider_not_initialize")
-    datasets.check_objects(retrieval_model=body.retrieval_model)
+    datasets.fitted("retrieval_model", body.retrieval_model)
+    body.process_rule = chunk.rules.fitted(body.process_rule)
     documents.check_new(dataset, body.doc_form, body.indexing_technique, body.process_rule)
     changes = {key: value for key, value in (("retrieval_model", body.retrieval_model),
                                              ("embedding_model", body.embedding_model),
@@ -247,13 +249,14 @@ def _check_again(row: dict[str, Any], body: TextBody) -> None:
     """Check what is asked of a document; its form stays, whichever is named."""
     if body.doc_form is not None and body.doc_form not in chunk.rules.DOC_FORMS:
         raise BadRequest(f"doc_form must be one of {', '.join(chunk.rules.DOC_FORMS)}.", params="doc_form")
-    datasets.check_objects(retrieval_model=body.retrieval_model)
+    datasets.fitted("retrieval_model", body.retrieval_model)
+    body.process_rule = chunk.rules.fitted(body.process_rule)
     documents.check_again(row, body.process_rule)
 
 
 def _data(form: FileForm) -> TextBody:
     try:
-        return msgspec.json.decode(form.data or "{}", type=TextBody)
+        return msgspec.convert(with_canonical_ids(msgspec.json.decode(form.data or "{}")), TextBody, strict=False)
     except (msgspec.DecodeError, msgspec.ValidationError) as error:
         raise BadRequest(f"data: {error}", params="data") from None
 

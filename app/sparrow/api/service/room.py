@@ -21,7 +21,7 @@ from sparrow.ids import canonical, is_uuid
 # Fields with ids of this server, and those whose content is the caller's own, whatever it is called there.
 _IDS = {"conversation_id", "parent_message_id", "first_id", "last_id", "workflow_id", "upload_file_id", "dataset_id",
         "document_id", "document_ids", "original_document_id", "tag_id", "tag_ids", "target_id", "knowledge_id",
-        "external_knowledge_api_id", "id"}
+        "external_knowledge_api_id", "attachment_ids", "id"}
 _OWN = {"inputs", "value"}
 _HELP = "https://errors.pydantic.dev/2.12/v/"
 _TYPES = {str: ("string_type", "a valid string"), dict: ("dict_type", "a valid dictionary"),

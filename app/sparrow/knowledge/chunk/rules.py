@@ -7,6 +7,7 @@ from typing import Any, Literal
 import msgspec
 
 from sparrow.errors import BadRequest
+from sparrow.knowledge import fit
 
 MAX_TOKENS = 4000
 MIN_TOKENS = 20
@@ -36,6 +37,33 @@ class Rule(msgspec.Struct):
     child: Segmentation = msgspec.field(default_factory=lambda: Segmentation("\n", 120))
 
 
+class GivenSegmentation(msgspec.Struct):
+    """A `segmentation` of Dify's `process_rule`."""
+
+    max_tokens: int | None = None
+    chunk_overlap: int | None = None
+
+
+class GivenPreRule(msgspec.Struct):
+    """An entry of `pre_processing_rules`."""
+
+    enabled: bool = False
+
+
+class GivenRules(msgspec.Struct):
+    """The `rules` of a `process_rule`."""
+
+    pre_processing_rules: list[GivenPreRule] | None = None
+    segmentation: GivenSegmentation | None = None
+    subchunk_segmentation: GivenSegmentation | None = None
+
+
+class Given(msgspec.Struct):
+    """Dify's `process_rule`, as far as its values may come in more than one type."""
+
+    rules: GivenRules | None = None
+
+
 def default() -> dict[str, Any]:
     """Return the rule that is used where none is given, in Dify's form."""
     return {"mode": "automatic", "rules": {
@@ -44,6 +72,24 @@ def default() -> dict[str, Any]:
         "segmentation": {"separator": "\n\n", "max_tokens": DEFAULT_TOKENS, "chunk_overlap": DEFAULT_OVERLAP},
         "parent_mode": "paragraph",
         "subchunk_segmentation": {"separator": "\n", "max_tokens": 120, "chunk_overlap": 0}}}
+
+
+def fitted(given: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Return a `process_rule` with its numbers and truths as such; raise BadRequest where one is none.
+
+    A client may ask for longer pieces than there are, as some do by default; it gets the longest.
+    """
+    if not given or not given.get("rules"):
+        return given
+    try:
+        given = fit.fitted(given, Given)
+    except msgspec.ValidationError as error:
+        raise BadRequest(f"process_rule: {error}", params="process_rule") from error
+    for name in ("segmentation", "subchunk_segmentation"):
+        piece = given["rules"].get(name) or {}
+        if (piece.get("max_tokens") or 0) > MAX_TOKENS:
+            piece["max_tokens"] = MAX_TOKENS
+    return given
 
 
 def parse(given: dict[str, Any] | None, doc_form: str = "text_model") -> Rule:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import msgspec
 
 from sparrow.errors import BadRequest
+from sparrow.knowledge import fit
 
 # Clients send an empty word for what they leave open.
 Method = Literal["", "semantic_search", "full_text_search", "hybrid_search", "keyword_search"]
@@ -48,7 +49,7 @@ class Condition(msgspec.Struct):
 
     name: str
     comparison_operator: Operator
-    value: str | list[str | float] | float | None = None
+    value: str | list[str | int | float] | int | float | None = None
 
 
 class Conditions(msgspec.Struct, kw_only=True):
@@ -93,14 +94,28 @@ _FORMS = {"retrieval_model": RetrievalModel, "external_retrieval_model": Externa
           "summary_index_setting": SummarySetting}
 
 
-def check(name: str, given: Any) -> None:
-    """Raise BadRequest, which says what of the object called `name` does not fit; None fits."""
+def fitted(name: str, given: Any) -> dict[str, Any] | None:
+    """Return the object called `name` made to fit; raise BadRequest, which says what of it does not. None fits."""
     if given is None:
-        return
+        return None
+    if name == "retrieval_model":
+        given = _as_documented(given)
     try:
-        msgspec.convert(given, _FORMS[name])
+        return fit.fitted(given, _FORMS[name])
     except msgspec.ValidationError as error:
         raise BadRequest(f"{name}: {error}", params=name) from error
+
+
+def _as_documented(given: dict[str, Any]) -> dict[str, Any]:
+    """Return a retrieval_model in the form of Dify's server, where a client goes by what its documents long said: the
+    rerank model is in `reranking_mode`, and `weights` is the vectors' weight alone."""
+    mode, weight = given.get("reranking_mode"), given.get("weights")
+    if isinstance(mode, dict):
+        given = {**given, "reranking_mode": "reranking_model", "reranking_model": mode}
+    if isinstance(weight, int | float) and not isinstance(weight, bool):
+        given = {**given, "weights": {"vector_setting": {"vector_weight": weight},
+                                      "keyword_setting": {"keyword_weight": 1 - weight}}}
+    return given
 
 
 def filled(name: str, given: dict[str, Any] | None, default: dict[str, Any] | None = None) -> dict[str, Any] | None:
