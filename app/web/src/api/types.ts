@@ -164,6 +164,16 @@ export interface Doc {
   doc_metadata?: { id: string; name: string; type: string; value: unknown }[] | null;
 }
 
+/** An image of a passage. */
+export interface Attachment {
+  id: string;
+  name: string;
+  size: number;
+  extension: string;
+  mime_type: string;
+  source_url: string;
+}
+
 export interface Segment {
   id: string;
   position: number;
@@ -178,6 +188,7 @@ export interface Segment {
   place_kind?: string;
   place?: string;
   child_chunks?: { id: string; content: string; position?: number }[];
+  attachments?: Attachment[];
   document?: { id: string; name: string };
 }
 
@@ -200,7 +211,7 @@ export interface Estimate {
 
 export interface HitTest {
   query: { content: string };
-  records: { segment: Segment & { document: { id: string; name: string; doc_metadata?: Record<string, unknown> | null } }; score: number; scores?: { semantic_search?: number; full_text_search?: number }; child_chunks?: { id: string; content: string; score?: number }[] | null }[];
+  records: { segment: Segment & { document: { id: string; name: string; doc_metadata?: Record<string, unknown> | null } }; score: number; scores?: { semantic_search?: number; full_text_search?: number }; child_chunks?: { id: string; content: string; score?: number }[] | null; files?: Attachment[] | null }[];
 }
 
 export interface Citation {
@@ -217,6 +228,7 @@ export interface Citation {
   place_kind?: string | null;
   place?: string | null;
   heading?: string | null;
+  files?: Attachment[] | null;
 }
 
 export interface Usage {

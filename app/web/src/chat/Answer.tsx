@@ -4,6 +4,7 @@ import { lazy, Suspense, type ReactNode } from 'react';
 import { useTranslation } from '@/i18n';
 
 import type { Citation } from '@/api/types';
+import { Images } from '@/knowledge/Images';
 import { usePlaceText } from '@/knowledge/places';
 import { Copy } from '@/ui/Copy';
 import { count } from '@/ui/format';
@@ -49,6 +50,7 @@ export function Answer({
   const errorText = useRunErrorText();
   const live = turn.status === 'waiting' || turn.status === 'streaming';
   const sources = turn.citations;
+  const images = [...new Map(sources.flatMap((source) => source.files ?? []).map((image) => [image.id, image])).values()];
   const parts = splitThinking(turn.answer);
   return (
     <div className={css.answer}>
@@ -116,6 +118,7 @@ export function Answer({
             ))}
           </div>
         ) : null}
+        <Images small images={images} />
         {turn.away?.map((base) => (
           <Text key={base.dataset_id} c="dimmed" fz="sm" mt={6} title={serverText(base.error)} data-testid="away">
             {t(base.by_words ? 'chat:byWords' : 'chat:away', { name: base.dataset_name })}

@@ -7,6 +7,7 @@ import { Link } from 'react-router';
 import { http, url } from '@/api/http';
 import type { Around, Citation } from '@/api/types';
 import Found from '@/knowledge/Found';
+import { beside, Images } from '@/knowledge/Images';
 import { usePlaceText } from '@/knowledge/places';
 import { Reader } from '@/knowledge/Reader';
 
@@ -90,6 +91,7 @@ export default function SourceDrawer({
             </Anchor>
           </Group>
         ) : null}
+        <Images images={beside(own?.attachments ?? citation.files, own?.content ?? citation.content, own?.answer)} />
         {passage.isLoading ? (
           <Skeleton h={180} />
         ) : own ? (

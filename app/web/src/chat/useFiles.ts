@@ -86,6 +86,7 @@ export function useFiles(rules: FileRules | null, upload: Uploader | undefined) 
     addUrl,
     remove,
     clear: () => setFiles([]),
+    ids: files.flatMap((f) => f.id ?? []),
     busy: files.some((f) => !ready(f) && !f.error),
     refs: files.filter(ready).map<FileRef>((f) => (f.address ? { type: f.kind, transfer_method: 'remote_url', url: f.address } : { type: f.kind, transfer_method: 'local_file', upload_file_id: f.id ?? '' })),
     sent: files.filter(ready).map<SentFile>(({ name, kind, preview, address }) => {

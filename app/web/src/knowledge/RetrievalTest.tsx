@@ -6,6 +6,7 @@ import { useTranslation } from '@/i18n';
 import { useSearchParams } from 'react-router';
 
 import type { Citation, Conditions, HitTest, RetrievalModel } from '@/api/types';
+import { useFiles } from '@/chat/useFiles';
 import { useErrorText } from '@/ui/errors';
 import { useAddress } from '@/ui/Listing';
 import { Page } from '@/ui/Page';
@@ -15,6 +16,7 @@ import { useAct } from '@/ui/useAct';
 import { knowledgeApi } from './api';
 import { useFrameDataset } from './DatasetFrame';
 import { fieldsOf, Filter } from './Filter';
+import { beside, ImageField, imageRules, Images, MOST, pasteInto } from './Images';
 import css from './Knowledge.module.css';
 import { Place } from './Place';
 import { RetrievalForm, START } from './Retrieval';
@@ -40,16 +42,18 @@ export default function RetrievalTest() {
   const [filter, setFilter] = useState<Conditions | null>(null);
   const [settings, setSettings] = useState(false);
   const [opened, setOpened] = useState<{ record: Record_; position: number } | null>(null);
+  const files = useFiles(imageRules(MOST), knowledgeApi.uploadImage);
   const test = useAct(
-    (asked: string) => knowledgeApi.test(dataset.id, asked, external ? undefined : { ...model, ...(filter ? { metadata_filtering_conditions: filter } : {}) }),
+    (input: { text: string; images?: string[] }) => knowledgeApi.test(dataset.id, input.text, input.images ?? [], external ? undefined : { ...model, ...(filter ? { metadata_filtering_conditions: filter } : {}) }),
     // What was asked reaches the database within a second.
     { quiet: true, done: () => setTimeout(() => void client.invalidateQueries({ queryKey: ['dataset-queries', dataset.id] }), 1500) },
   );
   const recent = useQuery({ queryKey: ['dataset-queries', dataset.id], queryFn: () => knowledgeApi.queries(dataset.id) });
   const lately = [...new Set(recent.data?.data.map((entry) => entry.content) ?? [])].slice(0, 6);
   const asked = test.data?.query.content ?? '';
-  const run = () => (query.trim() ? test.mutate(query.trim()) : undefined);
-  useAddress({ q: test.variables ?? params.get('q') ?? '' });
+  const ready = Boolean(query.trim() || files.ids.length) && !files.busy;
+  const run = () => (ready ? test.mutate({ text: query.trim(), images: files.ids }) : undefined);
+  useAddress({ q: test.variables?.text ?? params.get('q') ?? '' });
   // Who comes back from a document that was found, or by a link, sees again what was asked.
   const first = useRef(run);
   useEffect(() => {
@@ -67,7 +71,7 @@ export default function RetrievalTest() {
           run();
         }}
       >
-        <Stack gap="sm">
+        <Stack gap="sm" onPaste={pasteInto(files)}>
           <Textarea
             autosize minRows={2} maxRows={6} maxLength={250} autoFocus
             label={t('knowledge:test.query')}
@@ -80,8 +84,9 @@ export default function RetrievalTest() {
               }
             }}
           />
+          <ImageField files={files} limit={MOST} text={t('knowledge:test.imagesText')} />
           <Group justify="space-between">
-            <Button type="submit" leftSection={<IconSearch size={18} />} loading={test.isPending} disabled={!query.trim()}>{t('knowledge:test.action')}</Button>
+            <Button type="submit" leftSection={<IconSearch size={18} />} loading={test.isPending} disabled={!ready}>{t('knowledge:test.action')}</Button>
             {external ? null : (
               <Button variant="subtle" aria-expanded={settings} leftSection={<IconAdjustmentsHorizontal size={18} />} onClick={() => setSettings(!settings)}>
                 {t('knowledge:test.settings')}{filter ? ` · ${t('knowledge:filter.count', { count: filter.conditions.length })}` : ''}
@@ -102,7 +107,7 @@ export default function RetrievalTest() {
             <Group gap={6}>
               <Text fz="xs" c="dimmed">{t('knowledge:test.recent')}</Text>
               {lately.map((question) => (
-                <Chip key={question} size="xs" checked={false} onClick={() => { setQuery(question); test.mutate(question); }} maw="100%">{question.length > 40 ? `${question.slice(0, 40)}…` : question}</Chip>
+                <Chip key={question} size="xs" checked={false} onClick={() => { setQuery(question); test.mutate({ text: question }); }} maw="100%">{question.length > 40 ? `${question.slice(0, 40)}…` : question}</Chip>
               ))}
             </Group>
           ) : null}
@@ -111,6 +116,7 @@ export default function RetrievalTest() {
       <Stack mt="lg" aria-live="polite">
         {test.isPending ? <RowSkeletons n={3} /> : null}
         {test.error ? <Alert color="brick" role="alert">{text(test.error)}</Alert> : null}
+        {test.data && test.variables.images?.length ? <Alert variant="light" title={t('knowledge:test.seen')} data-testid="seen"><Text fz="sm" style={{ whiteSpace: 'pre-wrap', overflowWrap: 'anywhere' }}>{asked}</Text></Alert> : null}
         {test.data?.records.length === 0 ? <Empty title={t('knowledge:test.none')}>{t('knowledge:test.noneText')}</Empty> : null}
         {test.data?.records.map((record, i) => (
           <div key={record.segment.id || i} className={css.chunk} data-testid="hit">
@@ -132,6 +138,7 @@ export default function RetrievalTest() {
               <Found key={asked} text={record.segment.content} query={asked} />
               {record.segment.answer ? <div className={css.answer}><Found key={asked} text={record.segment.answer} query={asked} /></div> : null}
             </Suspense>
+            <Images images={beside(record.files, record.segment.content, record.segment.answer)} />
             {record.child_chunks?.length ? (
               <Stack gap={4} mt="xs">
                 <Text fz="xs" c="dimmed">{t('knowledge:test.children', { count: record.child_chunks.length })}</Text>

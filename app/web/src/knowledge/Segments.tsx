@@ -20,6 +20,7 @@ import { useAct } from '@/ui/useAct';
 import { knowledgeApi } from './api';
 import { Children } from './Children';
 import { useFrameDataset } from './DatasetFrame';
+import { beside, Images } from './Images';
 import css from './Knowledge.module.css';
 import { useValueText } from './Metadata';
 import { Place } from './Place';
@@ -142,6 +143,7 @@ export default function Segments() {
                 <Found key={wanted} text={segment.content} query={wanted} />
                 {segment.answer ? <div className={css.answer}><Found key={wanted} text={segment.answer} query={wanted} /></div> : null}
               </Suspense>
+              <Images images={beside(segment.attachments, segment.content, segment.answer)} />
               {segment.child_chunks?.length || doc.data?.doc_form === 'hierarchical_model' ? <Children datasetId={dataset.id} documentId={documentId} segment={segment} editable={open} refresh={refresh} /> : null}
               {segment.keywords?.length ? <Group gap={4} mt={6}>{segment.keywords.map((word) => <Badge key={word} size="xs" variant="outline" tt="none">{word}</Badge>)}</Group> : null}
             </div>

@@ -33,6 +33,7 @@ export interface SegmentInput {
   content: string;
   answer?: string;
   keywords?: string[];
+  attachment_ids?: string[];
 }
 
 /** Bytes above which a file travels in pieces. */
@@ -55,6 +56,7 @@ export const knowledgeApi = {
     http.get<Page<Segment>>(`${at(id)}/documents/${doc}/segments`, { page, limit: 20, keyword }),
   upload: (file: File, onProgress: (share: number) => void, signal: AbortSignal) =>
     file.size > IN_PIECES ? uploadInPieces(file, onProgress, signal) : upload<UploadedFile>('/files/upload', file, onProgress, signal),
+  uploadImage: (file: File, onProgress: (share: number) => void, signal: AbortSignal) => upload<UploadedFile>('/datasets/attachments', file, onProgress, signal),
   fromUrl: (address: string) => http.post<{ file: UploadedFile; url: string; title: string }>('/files/from-url', { url: address }),
   places: () => http.get<{ data: Place[] }>('/places'),
   browse: (place: string, path: string, deep = false) => http.get<{ data: Entry[] }>(`/places/${encodeURIComponent(place)}`, { path, ...(deep ? { deep } : {}) }),
@@ -103,8 +105,8 @@ export const knowledgeApi = {
   changeServer: (id: string, body: { name: string; endpoint: string; api_key: string }) => http.patch<ExternalServer>(`/datasets/external-knowledge-api/${id}`, body),
   removeServer: (id: string) => http.delete(`/datasets/external-knowledge-api/${id}`),
   createExternal: (body: { name: string; description: string; external_knowledge_api_id: string; external_knowledge_id: string; external_retrieval_model: object }) => http.post<Dataset>('/datasets/external', body),
-  test: (id: string, query: string, retrieval_model?: RetrievalModel) =>
-    http.post<HitTest>(`${at(id)}/hit-testing`, { query, ...(retrieval_model ? { retrieval_model } : {}) }),
+  test: (id: string, query: string, attachment_ids: string[], retrieval_model?: RetrievalModel) =>
+    http.post<HitTest>(`${at(id)}/hit-testing`, { query, ...(attachment_ids.length ? { attachment_ids } : {}), ...(retrieval_model ? { retrieval_model } : {}) }),
 };
 
 export function useDataset(id: string) {
