@@ -12,7 +12,7 @@ from sparrow.errors import BadRequest, Conflict, Forbidden, NotFound
 from sparrow.storage import db
 from sparrow.storage.tables import knowledge as t
 
-from . import attachments, chroma, chunk, external, indexing, ocr, units, vectors
+from . import attachments, chroma, chunk, external, indexing, mending, ocr, units, vectors
 from .embed import builtin, embedder
 
 TECHNIQUES = ("high_quality", "economy")
@@ -170,6 +170,7 @@ def update(dataset_id: str, changes: dict[str, Any]) -> dict[str, Any]:
     return get(dataset_id)
 
 
+@mending.healing
 def delete(dataset_id: str) -> None:
     """Delete a base with all its documents, texts, vectors and files; raise Conflict while an app uses it."""
     row = get(dataset_id)

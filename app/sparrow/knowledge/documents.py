@@ -175,6 +175,7 @@ def set_status(dataset_id: str, document_ids: list[str], action: str) -> None:
             tx.execute(t.documents.update().where(t.documents.c.id == document_id).values(**values, updated_at=now))
 
 
+@mending.healing
 def delete(dataset_id: str, document_ids: list[str]) -> None:
     """Delete documents with their passages, vectors, keyword rows and files, so that no text of them is left."""
     with db.write() as tx:
@@ -269,6 +270,7 @@ def rechunk(dataset_id: str, document_ids: list[str], process_rule: dict[str, An
         reindex(dataset_id, document_id, process_rule=process_rule)
 
 
+@mending.healing
 def reindex(dataset_id: str, document_id: str, *, process_rule: dict | None = None, doc_form: str | None = None,
             file_id: str | None = None, name: str | None = None, doc_language: str | None = None) -> dict[str, Any]:
     """Cut and index a document anew: with another rule, or another text. Its passages are replaced."""

@@ -26,7 +26,7 @@ from sparrow.errors import SparrowError
 from sparrow.storage import db, files, queue
 from sparrow.storage.tables import knowledge as t
 
-from . import capacity, chroma, chunk, ocr, parse, syncing, units
+from . import capacity, chroma, chunk, mending, ocr, parse, syncing, units
 from .embed import Embedder, EmbedderError, embedder
 
 log = logging.getLogger(__name__)
@@ -346,6 +346,7 @@ class _Work:
             return tx.execute(sa.select(sa.func.max(t.segments.c.position)).where(
                 t.segments.c.document_id == self.id, t.segments.c.origin == "file")).scalar() or 0
 
+    @mending.healing
     def _store(self, batch: list[units.Draft], position: int, start: int, began: float) -> None:
         vectors = self._embed(batch)
         speed = (position - start) / max(clock.monotonic() - began, 0.001)

@@ -172,6 +172,11 @@ def search(tx: Connection, dataset_ids: list[str], query: str, limit: int) -> li
     return [(serial, score / max(weight, 1e-6)) for serial, score in rows]
 
 
+def rank_all(tx: Connection, dataset_id: str) -> None:
+    """Rank every row of a base, in SQLite: what ranking needs of one may be damaged."""
+    db.rows(tx, "SELECT max(rank) FROM knowledge_fts WHERE knowledge_fts MATCH ?", (f"base : {mark(dataset_id)}",))
+
+
 def translated(tx: Connection, dataset_ids: list[str], query: str, limit: int) -> list[tuple[int, float]]:
     """Return (serial, score) of the best rows by what the question's words are called otherwise.
 

@@ -14,7 +14,7 @@ from sparrow.errors import BadRequest, NotFound
 from sparrow.storage import db
 from sparrow.storage.tables import knowledge as t
 
-from . import attachments, chunk, documents, indexing, syncing, units
+from . import attachments, chunk, documents, indexing, mending, syncing, units
 from .embed import embedder
 
 MAX_CHARS = 40_000
@@ -78,6 +78,7 @@ def neighbours(row: dict[str, Any], count: int = 1) -> tuple[list[dict[str, Any]
     return [dict(item) for item in reversed(before)], [dict(item) for item in after]
 
 
+@mending.healing
 def add(dataset: dict[str, Any], document: dict[str, Any], entries: list[NewSegment]) -> list[dict[str, Any]]:
     """Add passages by hand at the end of a document; an answer counts in documents of questions and answers."""
     if not entries:
@@ -158,6 +159,7 @@ def add_csv(dataset: dict[str, Any], document: dict[str, Any], data: bytes) -> i
     return len(entries)
 
 
+@mending.healing
 def update(dataset: dict[str, Any], document: dict[str, Any], row: dict[str, Any], *, content: str | None = None,
            answer: str | None = None, keywords: list[str] | None = None, enabled: bool | None = None,
            regenerate: bool | None = None, attachment_ids: list[str] | None = None) -> dict[str, Any]:
@@ -219,6 +221,7 @@ def enable(document: dict[str, Any], segment_ids: list[str], enabled: bool) -> N
             enabled=enabled, disabled_at=None if enabled else now, updated_at=now))
 
 
+@mending.healing
 def delete(dataset_id: str, document_id: str, segment_ids: list[str]) -> None:
     """Delete passages of a document from every store; those that are not its own are left alone."""
     chosen = sa.and_(t.segments.c.id.in_(segment_ids), t.segments.c.document_id == document_id)

@@ -108,7 +108,7 @@ def store(tx: Connection, dataset_id: str, document_id: str, drafts: list[Draft]
     if children:
         tx.execute(t.child_chunks.insert(), children)
     tx.execute(t.units.insert(), [unit for unit in units if unit["uses"]])
-    mending.mended(tx, lambda: keyword.add(tx, dataset_id, terms), again=False)  # an index made anew has them
+    keyword.add(tx, dataset_id, terms)
     return rows
 
 
@@ -129,8 +129,7 @@ def remove(tx: Connection, condition) -> None:
     found = tx.execute(sa.select(t.units.c.serial, t.units.c.dataset_id, t.units.c.uses).where(condition)).all()
     if not found:
         return
-    words = [serial for serial, _, uses in found if "k" in uses]
-    mending.mended(tx, lambda: keyword.remove(tx, words), again=True)
+    keyword.remove(tx, [serial for serial, _, uses in found if "k" in uses])
     gone = [{"serial": serial, "dataset_id": dataset_id} for serial, dataset_id, uses in found if "v" in uses]
     if gone:
         tx.execute(db.insert(t.vector_removals).on_conflict_do_nothing(), gone)
@@ -167,6 +166,7 @@ def _serials(tx: Connection, count: int) -> list[int]:
         (count,)).scalars())
 
 
+@mending.healing
 def checkpoint() -> None:
     """Make deleted texts unreadable: merge the keyword index, which only marks rows as deleted, and empty the log.
 
@@ -176,8 +176,7 @@ def checkpoint() -> None:
         return
     with db.write() as tx:
         forget(tx)
-        mending.mended(tx, lambda: tx.exec_driver_sql(
-            "INSERT INTO knowledge_fts(knowledge_fts) VALUES('optimize')"), again=False)
+        tx.exec_driver_sql("INSERT INTO knowledge_fts(knowledge_fts) VALUES('optimize')")
     from pysqlite3 import dbapi2
 
     # A connection of its own: the one that writes must not be inside a transaction.

@@ -74,7 +74,10 @@ class SQLite:
             yield connection
             sound = True
         finally:
-            raw.execute("COMMIT")
+            try:
+                raw.execute("COMMIT")
+            except self._readers.dialect.loaded_dbapi.Error:  # it has ended too where a damaged page was met
+                sound = False
             if sound and len(self._resting) < _READERS:
                 self._resting.append(connection)
             else:

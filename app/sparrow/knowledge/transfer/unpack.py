@@ -26,7 +26,7 @@ from sparrow.storage.tables import knowledge as t
 from sparrow.storage.tables.files import files as file_table
 from sparrow.storage.tables.jobs import jobs
 
-from .. import chunk, datasets, indexing, ocr, syncing, units
+from .. import chunk, datasets, indexing, mending, ocr, syncing, units
 from ..embed import builtin, embedder
 from . import form
 
@@ -276,6 +276,7 @@ class _Loader:
         if batch:
             self._store(document, batch)
 
+    @mending.healing
     def _store(self, document_id: str, batch: list[tuple[form.Segment, list[bytes | None]]]) -> int:
         high = self.base.indexing_technique != "economy"
         drafts, found = [], {}
@@ -433,6 +434,7 @@ def _free_name(tx, wanted: str) -> str:
     return name
 
 
+@mending.healing
 def _clear(dataset_id: str) -> None:
     """Remove what an unfinished import wrote; a base that is visible is left alone."""
     with db.write() as tx:
