@@ -53,7 +53,8 @@ def main(*, burst: bool = False) -> None:
             global _running, _forked_at
             _forked_at, _running, self._kind = clock.now(), job.id, job.description
             super().execute_job(job, queue)  # an error in here ends the worker, and the child with it
-            _running = ""
+            if not self._stop_requested:  # else its jobs are put back at the end: none of them failed
+                _running = ""
 
         def request_stop(self, signum, frame):
             super().request_stop(signum, frame)  # does not return while no job runs
@@ -61,7 +62,8 @@ def main(*, burst: bool = False) -> None:
 
         def _end_child(self):
             if self.horse_pid and self._kind not in kinds.WAITED_FOR:
-                os.kill(self.horse_pid, signal.SIGKILL)
+                with suppress(ProcessLookupError):  # it has just ended
+                    os.kill(self.horse_pid, signal.SIGKILL)
 
     migrate.wait()
     connection = _connect()

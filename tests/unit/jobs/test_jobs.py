@@ -119,8 +119,8 @@ def start_worker():
     """Start a worker process; all of them end with the test."""
     processes = []
 
-    def start():
-        processes.append(subprocess.Popen([sys.executable, "-c", WORKER], start_new_session=True))
+    def start(before: str = ""):
+        processes.append(subprocess.Popen([sys.executable, "-c", before + WORKER], start_new_session=True))
         return processes[-1]
 
     yield start
@@ -257,17 +257,51 @@ def test_a_worker_that_is_stopped_waits_for_no_job_that_can_go_on_later(redis, s
     running = queue.submit("slow", {"name": "a"}, key="k")
     wait_for(lambda: "a" in _notes())
     process.terminate()
-    assert process.wait(5) == 0
+    assert process.wait(60) == 0  # the job itself would run for ever
     with db.read() as tx:
         assert tx.execute(sa.select(jobs.c.state, jobs.c.attempts).where(jobs.c.id == running)).one() == ("queued", 0)
 
 
-def test_a_worker_that_is_stopped_waits_for_what_cannot_be_done_again(redis, start_worker):
-    process = start_worker()
-    running = queue.submit("note", {"name": "a", "seconds": 2})
+def test_a_stop_counts_as_no_death_of_a_job_whenever_the_table_is_looked_at(redis, start_worker):
+    """The dispatcher looks while the worker ends: the job's process is gone, and nobody has put the job back yet."""
+    process = start_worker("""
+import rq
+from sparrow.jobs import worker
+def look_while_it_ends(self, end=rq.Worker.teardown):
+    with worker._closed_at_fork:
+        worker._settle_dead_children(rq.Queue(worker.QUEUE, connection=worker._connect()))
+    end(self)
+rq.Worker.teardown = look_while_it_ends
+""")
+    running = queue.submit("slow", {"name": "a"}, key="k")
     wait_for(lambda: "a" in _notes())
     process.terminate()
-    assert process.wait(10) == 0
+    assert process.wait(60) == 0
+    with db.read() as tx:
+        assert tx.execute(sa.select(jobs.c.state, jobs.c.attempts).where(jobs.c.id == running)).one() == ("queued", 0)
+
+
+def test_a_stop_that_comes_as_a_job_has_just_ended_is_no_error(redis, start_worker, capfd):
+    process = start_worker("""
+import os, signal, rq
+def wait_and_be_stopped(self, wait=rq.Worker.wait_for_horse):
+    ended = wait(self)
+    os.kill(os.getpid(), signal.SIGTERM)
+    return ended
+rq.Worker.wait_for_horse = wait_and_be_stopped
+""")
+    ended = queue.submit("fail", {})
+    assert process.wait(60) == 0
+    assert state(ended) == "failed"
+    assert "unhandled exception" not in capfd.readouterr().err
+
+
+def test_a_worker_that_is_stopped_waits_for_what_cannot_be_done_again(redis, start_worker):
+    process = start_worker()
+    running = queue.submit("note", {"name": "a", "seconds": 4})
+    wait_for(lambda: "a" in _notes())
+    process.terminate()
+    assert process.wait(60) == 0
     assert state(running) == "succeeded"
 
 
