@@ -97,7 +97,9 @@ def check(tx: Connection, ids: list[str], *, standing: Iterable[str] = (), hold:
     Raises BadRequest, which names the file, for one that is not there, is no image, or is too large; and for more
     than `MOST`. With `hold`, in a write transaction, they stay until it ends.
     """
-    chosen = [file_id for file_id in dict.fromkeys(ids) if file_id not in set(standing)]
+    there = set(standing)
+    given = dict.fromkeys(file_id.lower() if is_uuid(file_id) else file_id for file_id in ids)
+    chosen = [file_id for file_id in given if file_id not in there]
     if len(chosen) > MOST:
         raise BadRequest(f"Exceeded maximum attachment limit of {MOST}.", params=_FIELD)
     statement = file_table.select().where(file_table.c.id.in_([one for one in chosen if is_uuid(one)]))
@@ -164,9 +166,11 @@ def sweep() -> None:
 def question(query: str, ids: list[str] | None) -> str:
     """Return what to search for: the question, and below it what a vision model reads and sees on uploaded images.
 
-    Raises BadRequest as `check`, where no model can see, and where it fails.
+    Raises BadRequest as `check`, where nothing is asked, where no model can see, and where it fails.
     """
     if not ids:
+        if not query.strip():
+            raise BadRequest("Query or attachment_ids is required", params="query")
         return query
     with db.read() as tx:
         chosen = check(tx, ids)

@@ -89,8 +89,6 @@ def delete_dataset(dataset_id: str) -> None:
 def find_passages(dataset_id: str, body: RetrieveBody) -> dict[str, Any]:
     """Return the passages of a base that answer a question."""
     row = knowledge.dataset(dataset_id)
-    if not body.query.strip() and not body.attachment_ids:
-        raise BadRequest("Query or attachment_ids is required", params="query")
     if len(body.query) > MAX_QUERY:
         raise BadRequest(f"Query is too long: the limit is {MAX_QUERY} characters.", params="query")
     settings = datasets.fitted("retrieval_model", body.retrieval_model)
