@@ -26,7 +26,7 @@ CARRIERS = {"Warning": 1, "_bad": 1, "_problem": 2, "Tool": 2}
 ELSEWHERE = ("cli/", "settings.py", "storage/sqlite.py", "storage/migrate.py", "box/binaries.py", "box/launch.py",
              "box/layout.py", "box/supervise.py", "api/service/datasets", "api/service/openai.py",
              "api/service/retrieval.py", "api/service/room.py", "api/triggers.py", "apps/trigger.py",
-             "api/service/annotations.py")
+             "api/service/annotations.py", "api/service/knowledge.py")
 
 
 def sentences(expression: ast.expr) -> Iterator[str]:

@@ -119,7 +119,7 @@ def test_nothing_answers_500_or_plain_text_to_empty_requests(chat, flow):
 
 def test_what_is_not_there(live, chat):
     for path in ("/nothing", "/apps/x/site/config", "/apps/x/api-tokens", f"/files/{ID}/info",
-                 "/workspaces/current/model-providers", f"/datasets/{ID}/pipeline/datasource-plugins"):
+                 "/workspaces/current/model-providers", f"/datasets/{ID}/pipeline/nothing"):
         envelope(chat.call("GET", path), 404, "not_found")
     envelope(chat.call("GET", "/chat-messages"), 405, "method_not_allowed")
 

@@ -15,10 +15,8 @@ from sparrow.api.web import base_url
 from sparrow.apps import filebox
 from sparrow.box import account
 from sparrow.errors import BadRequest, NotFound, SparrowError
-from sparrow.knowledge import chunk, datasets, documents, ocr, parse
+from sparrow.knowledge import chunk, datasets, documents
 from sparrow.storage import files
-
-MAX_FILE = 200 << 20
 
 
 class TextBody(msgspec.Struct, kw_only=True):
@@ -70,7 +68,7 @@ def create_by_file(dataset_id: str, form: FileForm) -> dict[str, Any]:
     if body.original_document_id:
         return update_by_file(dataset_id, body.original_document_id, form)
     _begin(row, body)
-    file = _upload()
+    file = knowledge.upload()
     rows, batch = documents.add_files(
         dataset_id, [file["id"]], process_rule=body.process_rule, doc_form=body.doc_form,
         doc_language=body.doc_language or "English", indexing_technique=body.indexing_technique, created_from="api")
@@ -95,7 +93,7 @@ def update_by_file(dataset_id: str, document_id: str, form: FileForm) -> dict[st
     knowledge.dataset(dataset_id)
     body = _data(form)
     _check_again(documents.get(dataset_id, document_id), body)
-    file = _upload() if request.files else None
+    file = knowledge.upload() if request.files else None
     return _replaced(dataset_id, document_id, file["id"] if file else None,
                      body.name or (file["name"] if file else None), body)
 
@@ -259,19 +257,3 @@ def _data(form: FileForm) -> TextBody:
         return msgspec.convert(with_canonical_ids(msgspec.json.decode(form.data or "{}")), TextBody, strict=False)
     except (msgspec.DecodeError, msgspec.ValidationError) as error:
         raise BadRequest(f"data: {error}", params="data") from None
-
-
-def _upload() -> dict[str, Any]:
-    parts = request.files.getlist("file")
-    if not parts:
-        raise BadRequest("Please upload your file.", code="no_file_uploaded", params="file")
-    if len(request.files) > 1 or len(parts) > 1:
-        raise BadRequest("Only one file is allowed.", code="too_many_files", params="file")
-    if not parts[0].filename:
-        raise BadRequest("The specified filename does not exist.", code="filename_not_exists_error", params="file")
-    name = files.clean_name(parts[0].filename)
-    if "." in name and not ocr.readable(name):
-        raise SparrowError(f"File type not allowed. {parse.advice(name)}".strip(), code="unsupported_file_type",
-                           status=415, params="file")
-    return dict(files.save(parts[0].stream, parts[0].filename, mime_type=parts[0].mimetype or None,
-                           max_bytes=MAX_FILE))

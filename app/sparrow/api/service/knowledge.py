@@ -5,8 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+from flask import request
 
-from sparrow.knowledge import datasets
+from sparrow.errors import BadRequest, SparrowError
+from sparrow.knowledge import datasets, ocr, parse
+from sparrow.storage import files
+
+MAX_FILE = 200 << 20
 
 
 class Listing(msgspec.Struct, kw_only=True):
@@ -41,3 +46,20 @@ def page(data: list[Any], total: int, query: Listing) -> dict[str, Any]:
     bounds = query.bounds()
     return {"data": data, "has_more": bounds["page"] * bounds["limit"] < total, "limit": bounds["limit"],
             "total": total, "page": bounds["page"]}
+
+
+def upload() -> dict[str, Any]:
+    """Store the one file of a request and return its row; raise Dify's errors for none or what is not read."""
+    parts = request.files.getlist("file")
+    if not parts:
+        raise BadRequest("Please upload your file.", code="no_file_uploaded", params="file")
+    if len(request.files) > 1 or len(parts) > 1:
+        raise BadRequest("Only one file is allowed.", code="too_many_files", params="file")
+    if not parts[0].filename:
+        raise BadRequest("The specified filename does not exist.", code="filename_not_exists_error", params="file")
+    name = files.clean_name(parts[0].filename)
+    if "." in name and not ocr.readable(name):
+        raise SparrowError(f"File type not allowed. {parse.advice(name)}".strip(), code="unsupported_file_type",
+                           status=415, params="file")
+    return dict(files.save(parts[0].stream, parts[0].filename, mime_type=parts[0].mimetype or None,
+                           max_bytes=MAX_FILE))
