@@ -35,7 +35,7 @@ def base(sqlite_database):
 
 def go(base: str, url: str, *, waits: list[float] | None = None, **options):
     """Crawl to the end and return the state."""
-    crawl_id = crawl.begin(base, crawl.Options(url=url, **options))
+    crawl_id = crawl.begin(base, crawl.CrawlOptions(url=url, **options))
     crawl.run(crawl_id, Client(), wait=(waits if waits is not None else []).append)
     return crawl.state(base, crawl_id)
 
@@ -233,6 +233,15 @@ def test_a_page_that_is_all_links_stays_one():
     assert "Chapter 19 of the manual" in kept.decode()
 
 
+def test_what_only_looks_like_a_menu_stays():
+    rows = "".join(f'<tr><td><a href=/{n}>part {n}</a></td><td><a href=/s>S-{n}</a> <a href=/t>T-{n}</a></td></tr>'
+                   for n in range(5))
+    markup = f"<body><div><a id=here/><h2>Parts</h2><p>All parts {WORDS}</p><table>{rows}</table></div>"
+    kept = Page(markup.encode(), "http://a/").main().decode()
+    for words in ("All parts", "part 4", "S-4", "T-4"):
+        assert words in kept
+
+
 def test_frames_and_pages_that_send_on_are_read(base, site):
     site.pages["/"] = '<title>F</title><frameset><frame src="menu.htm"><frame src=main.htm></frameset>'
     site.pages["/menu.htm"] = '<meta http-equiv=Refresh content="0; URL=sent.htm"><base href="/"><a href="far.htm"></a>'
@@ -273,7 +282,7 @@ def test_a_network_that_breaks_off_ends_it_and_keeps_what_is_found(base, site):
                 request.url = "http://127.0.0.1:1/"
             return super().open(request, cancel)
 
-    crawl_id = crawl.begin(base, crawl.Options(url=f"{site.url}/"))
+    crawl_id = crawl.begin(base, crawl.CrawlOptions(url=f"{site.url}/"))
     crawl.run(crawl_id, Broken(), wait=lambda seconds: None)
     state = crawl.state(base, crawl_id)
     assert (state["state"], len(state["pages"])) == ("failed", 1)
@@ -294,7 +303,7 @@ def test_a_busy_server_is_asked_slower(base, site):
     "", "x", "ftp://a/b", "http://", "file:///etc/passwd", "http://[", "http://a" + "b" * 2000])
 def test_no_address(base, url):
     with pytest.raises(SparrowError) as error:
-        crawl.begin(base, crawl.Options(url=url))
+        crawl.begin(base, crawl.CrawlOptions(url=url))
     assert (error.value.status, error.value.params) == (400, "url")
 
 
@@ -302,7 +311,7 @@ def test_a_killed_crawl_goes_on_behind_its_last_page(base, site):
     site.add("/", "Home", *[f"/{n}" for n in range(6)])
     for number in range(6):
         site.add(f"/{number}", f"Page {number}")
-    crawl_id = crawl.begin(base, crawl.Options(url=f"{site.url}/"))
+    crawl_id = crawl.begin(base, crawl.CrawlOptions(url=f"{site.url}/"))
     stored: list[int] = []
 
     def die(tx):
@@ -324,7 +333,7 @@ def test_others_are_let_before_after_a_turn(base, site, monkeypatch):
     monkeypatch.setattr(crawl, "TURN", -1.0)
     site.add("/", "Home", "/a")
     site.add("/a", "Page A")
-    crawl_id = crawl.begin(base, crawl.Options(url=f"{site.url}/"))
+    crawl_id = crawl.begin(base, crawl.CrawlOptions(url=f"{site.url}/"))
     crawl.run(crawl_id, Client(), wait=lambda seconds: None)  # its own job still waits here, as another's would
     assert crawl.state(base, crawl_id)["state"] == "running"
     with db.write() as tx:
@@ -337,14 +346,14 @@ def test_a_stopped_crawl_asks_for_nothing_more_and_keeps_what_it_has(base, site)
     site.add("/", "Home", *[f"/{n}" for n in range(6)])
     for number in range(6):
         site.add(f"/{number}", f"Page {number}")
-    crawl_id = crawl.begin(base, crawl.Options(url=f"{site.url}/"))
+    crawl_id = crawl.begin(base, crawl.CrawlOptions(url=f"{site.url}/"))
     crawl.run(crawl_id, Client(), wait=lambda seconds: len(site.asked) > 3 and crawl.stop(base, crawl_id))
     state = crawl.state(base, crawl_id)
     assert (state["state"], len(state["pages"]), len(site.asked)) == ("stopped", 2, 4)
 
 
 def test_a_job_that_was_given_up_says_so(base, site):
-    crawl_id = crawl.begin(base, crawl.Options(url=site.url))
+    crawl_id = crawl.begin(base, crawl.CrawlOptions(url=site.url))
     crawl.given_up({"crawl_id": crawl_id})
     assert crawl.state(base, crawl_id)["state"] == "failed"
 

@@ -33,6 +33,7 @@ from .robots import MAX_TEXT, Robots, fits, plain
 from .web import FetchError, Got
 
 KIND = "crawl_site"
+MAX_PAGES = 500
 AGENT = "sparrow"  # as robots.txt calls it, and as every request does
 PAUSE = 0.5  # seconds between two requests, if the site asks for no more
 TURN = 15.0  # seconds after which others are let before
@@ -53,7 +54,7 @@ _MORE = ("svg bmp ico tif tiff psd mp3 mp4 m4a m4v avi mov mkv wav flac ogg webm
 _MEDIA = frozenset((*parse.PICTURES, *_MORE.split()))
 
 
-class Options(msgspec.Struct, kw_only=True):
+class CrawlOptions(msgspec.Struct, kw_only=True):
     """What to crawl: from `url` on, up to `limit` pages that are at most `max_depth` links away.
 
     Paths are begins of paths, or patterns with `*`. Without `whole_site` only what is below the first address is read;
@@ -61,7 +62,7 @@ class Options(msgspec.Struct, kw_only=True):
     """
 
     url: str
-    limit: Annotated[int, msgspec.Meta(ge=1, le=500)] = 10
+    limit: Annotated[int, msgspec.Meta(ge=1, le=MAX_PAGES)] = 10
     max_depth: Annotated[int, msgspec.Meta(ge=0, le=10)] = 3
     include_paths: Annotated[list[Annotated[str, msgspec.Meta(max_length=500)]], msgspec.Meta(max_length=50)] = []
     exclude_paths: Annotated[list[Annotated[str, msgspec.Meta(max_length=500)]], msgspec.Meta(max_length=50)] = []
@@ -69,7 +70,7 @@ class Options(msgspec.Struct, kw_only=True):
     whole_site: bool = False
 
 
-def begin(dataset_id: str, options: Options) -> str:
+def begin(dataset_id: str, options: CrawlOptions) -> str:
     """Queue a crawl for a base and return its id; raise BadRequest for what is no address."""
     url = options.url.strip().partition("#")[0]
     try:
@@ -218,7 +219,7 @@ class _Crawl:
     def __init__(self, row: dict[str, Any], client: web.Client, progressed: Callable[[Connection], None],
                  wait: Callable[[float], object]):
         self.id = row["id"]
-        self.options = msgspec.convert(row["options"], Options)
+        self.options = msgspec.convert(row["options"], CrawlOptions)
         self.client, self.progressed, self._wait = client, progressed, wait
         self.site = row["site"]
         self.robots = Robots(row["robots"] or "", AGENT)

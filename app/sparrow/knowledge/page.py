@@ -14,7 +14,7 @@ _REFRESH = re.compile(r"^\s*[\d.]+\s*[;,]\s*(?:url\s*=\s*)?[\"']?([^\"']+)", re.
 _ASIDE = ("nav", "footer", "aside", "form", "script", "style", "noscript", "template", "iframe", "[hidden]",
           "[aria-hidden=true]", "[role=navigation]", "[role=banner]", "[role=contentinfo]", "[role=complementary]",
           "[role=search]", "[role=dialog]")
-_LISTS = "ul, ol, dl, table, div, td, p"
+_LISTS = "ul, ol, dl, div, td"
 
 
 class Page:
@@ -114,9 +114,14 @@ def _words(node) -> str:
 
 
 def _is_menu(node) -> bool:
-    """Tell whether nearly all that an element says are links, several of them."""
-    links = node.css("a")
-    return len(links) > 3 and sum(len(_words(link)) for link in links) > 0.8 * len(_words(node))
+    """Tell whether nearly all that an element says are links, several of them.
+
+    Anchors without an address are no links, though their text is: `<a id="x"/>` holds all that follows it.
+    """
+    links = node.css("a[href]")
+    few = 8 if node.tag == "td" else 4  # a cell of links is a column of the page, or one of a table's
+    return (len(links) >= few and node.css_first("h1, h2, h3, h4, h5, h6, pre, th") is None
+            and sum(len(_words(link)) for link in links) > 0.8 * len(_words(node)))
 
 
 def _remove(nodes: list) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
@@ -30,7 +30,7 @@ class Crawl(msgspec.Struct):
     id: str
     state: Literal["waiting", "running", "completed", "failed", "stopped"]
     error: str | None
-    options: dict[str, Any]
+    options: crawl.CrawlOptions
     pages: list[CrawlPage]
     skipped: list[str]
     skipped_total: int
@@ -44,7 +44,7 @@ class PageText(msgspec.Struct):
 
 
 @console.post("/datasets/<dataset_id>/crawls", status=201)
-def begin_crawl(dataset_id: str, body: crawl.Options) -> Crawl:
+def begin_crawl(dataset_id: str, body: crawl.CrawlOptions) -> Crawl:
     """Begin to crawl a web site."""
     return _crawl(dataset_id, crawl.begin(dataset_id, body))
 

@@ -2796,13 +2796,35 @@ export interface components {
         Crawl: {
             error: string | null;
             id: string;
-            options: Record<string, unknown>;
+            options: components["schemas"]["CrawlOptions"];
             pages: components["schemas"]["CrawlPage"][];
             skipped: string[];
             skipped_total: number;
             /** @enum {unknown} */
             state: "completed" | "failed" | "running" | "stopped" | "waiting";
             waiting: number;
+        };
+        /**
+         * CrawlOptions
+         * @description What to crawl: from `url` on, up to `limit` pages that are at most `max_depth` links away.
+         *
+         *         Paths are begins of paths, or patterns with `*`. Without `whole_site` only what is below the first address is read;
+         *         `only_main_content` leaves menus, banners and the like out of each page.
+         */
+        CrawlOptions: {
+            /** @default [] */
+            exclude_paths: string[];
+            /** @default [] */
+            include_paths: string[];
+            /** @default 10 */
+            limit: number;
+            /** @default 3 */
+            max_depth: number;
+            /** @default true */
+            only_main_content: boolean;
+            url: string;
+            /** @default false */
+            whole_site: boolean;
         };
         /**
          * CrawlPage
@@ -4030,28 +4052,6 @@ export interface components {
          */
         Offset: {
             offset: number;
-        };
-        /**
-         * Options
-         * @description What to crawl: from `url` on, up to `limit` pages that are at most `max_depth` links away.
-         *
-         *         Paths are begins of paths, or patterns with `*`. Without `whole_site` only what is below the first address is read;
-         *         `only_main_content` leaves menus, banners and the like out of each page.
-         */
-        Options: {
-            /** @default [] */
-            exclude_paths: string[];
-            /** @default [] */
-            include_paths: string[];
-            /** @default 10 */
-            limit: number;
-            /** @default 3 */
-            max_depth: number;
-            /** @default true */
-            only_main_content: boolean;
-            url: string;
-            /** @default false */
-            whole_site: boolean;
         };
         /**
          * OutboundRules
@@ -7412,7 +7412,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Options"];
+                "application/json": components["schemas"]["CrawlOptions"];
             };
         };
         responses: {

@@ -34,6 +34,9 @@ export type VersionDiff = Schemas['Diff'];
 export type Dataset = Schemas['Dataset'];
 export type ExportSize = Schemas['ExportSize'];
 export type ImportEstimate = Schemas['ImportEstimate'];
+export type Crawl = Schemas['Crawl'];
+export type CrawlOptions = Schemas['CrawlOptions'];
+export type CrawlPage = Schemas['CrawlPage'];
 export type KnowledgeSettings = Schemas['KnowledgeSettings'];
 export type Around = Schemas['Around'];
 
@@ -156,6 +159,7 @@ export interface Doc {
   enabled: boolean;
   archived: boolean;
   data_source_type?: string;
+  data_source_info?: { url?: string } | null;
   mime_type?: string | null;
   size?: number | null;
   notices?: { code: string; message: string; pages?: number[]; total?: number }[] | null;

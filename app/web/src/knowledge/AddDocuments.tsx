@@ -20,6 +20,7 @@ import { filesOf } from './drop';
 import css from './Knowledge.module.css';
 import { Room, useForecast } from './Room';
 import { BoxSource, TextSource, WebSource, type Found } from './Sources';
+import { useCrawlParam } from './Site';
 import { docForm, fromRule, toRule, type Chunking } from './rules';
 
 interface Item {
@@ -74,7 +75,7 @@ export default function AddDocuments() {
   const client = useQueryClient();
   const navigate = useNavigate();
   const [items, setItems] = useState<Item[]>([]);
-  const [source, setSource] = useState<(typeof SOURCES)[number]>('files');
+  const [source, setSource] = useState<(typeof SOURCES)[number]>(useCrawlParam() ? 'web' : 'files');
   const [over, setOver] = useState(false);
   const [chunking, setChunking] = useState<Chunking>(() => ({ ...fromRule(dataset.process_rule as ProcessRule | null, dataset.doc_form), language: currentLanguage() === 'zh' ? 'Chinese' : 'English' }));
   const files = useRef<HTMLInputElement>(null);
@@ -96,7 +97,7 @@ export default function AddDocuments() {
       ...all,
       ...list
         .filter((found) => !all.some((i) => i.from && i.from.url === found.url && i.from.place === found.place && i.from.path === found.path))
-        .map((found) => ({ key: newKey(), name: found.name, size: found.size, from: found, share: 0 })),
+        .map((found) => ({ key: newKey(), name: found.name, size: found.size, from: found, share: 0, ...(found.id ? { id: found.id, url: found.url } : {}) })),
     ]);
 
   // A few files travel at a time; each begins when it has a place. What has begun stays in `aborts`: this effect may
@@ -148,7 +149,7 @@ export default function AddDocuments() {
           />
         </div>
         {source === 'text' ? <TextSource add={(list) => void add(list)} /> : null}
-        {source === 'web' ? <WebSource add={addFound} /> : null}
+        {source === 'web' ? <WebSource datasetId={dataset.id} add={addFound} /> : null}
         {source === 'box' ? <BoxSource add={addFound} /> : null}
         {source === 'files' ? <div
           className={css.drop}

@@ -1,4 +1,4 @@
-import { ActionIcon, Box, Button, Checkbox, Group, Select, Stack, Table, Text, Tooltip } from '@mantine/core';
+import { ActionIcon, Anchor, Box, Button, Checkbox, Group, Select, Stack, Table, Text, Tooltip } from '@mantine/core';
 import { useMediaQuery } from '@mantine/hooks';
 import { IconPlayerPause, IconPlayerPlay, IconPlus, IconRefresh, IconTags, IconWorldDownload } from '@tabler/icons-react';
 import { keepPreviousData, useQuery, useQueryClient } from '@tanstack/react-query';
@@ -11,6 +11,7 @@ import type { Doc } from '@/api/types';
 import { useConfirm } from '@/ui/confirm';
 import { ago, bytes, count } from '@/ui/format';
 import { Pages, SearchField, useAddress, useListing } from '@/ui/Listing';
+import { done } from '@/ui/notify';
 import { Page } from '@/ui/Page';
 import { Empty, Failed, RowSkeletons } from '@/ui/states';
 import { useAct } from '@/ui/useAct';
@@ -21,6 +22,7 @@ import { useFrameDataset } from './DatasetFrame';
 import { DocumentState, STATES } from './DocumentState';
 import { FieldsDrawer, useValueText, ValuesDialog } from './Metadata';
 import { Rechunk } from './Rechunk';
+import { readable } from './Site';
 
 const SORTS = ['-created_at', 'created_at', 'name', '-hit_count', '-word_count'] as const;
 
@@ -63,7 +65,12 @@ export default function Documents() {
   }, [ended, live.dataUpdatedAt, client, dataset.id]);
 
   const act = useAct((input: { id: string; action: 'pause' | 'resume' | 'cancel' | 'retry' }) => knowledgeApi.act(dataset.id, input.id, input.action), { done: refresh });
-  const sync = useAct((id: string) => knowledgeApi.sync(dataset.id, id), { done: refresh });
+  const sync = useAct((id: string) => knowledgeApi.sync(dataset.id, id), {
+    done: async (doc) => {
+      if (!isWorking(doc)) done(t('knowledge:unchanged'));
+      await refresh();
+    },
+  });
   const [chosen, setChosen] = useState<string[]>([]);
   const [renaming, setRenaming] = useState<Doc | null>(null);
   const [values, setValues] = useState<Doc[] | null>(null);
@@ -138,6 +145,7 @@ export default function Documents() {
                       <Text fz="xs" c="dimmed">
                         {[doc.size ? bytes(doc.size) : '', ...(doc.doc_metadata ?? []).filter((entry) => entry.id !== 'built-in').map((entry) => `${entry.name}: ${valueText(entry.name, entry.type, entry.value)}`)].filter(Boolean).join(' · ')}
                       </Text>
+                      {doc.data_source_info?.url ? <Anchor href={doc.data_source_info.url} target="_blank" rel="noreferrer" fz="xs" c="dimmed" truncate display="block" title={t('knowledge:site.open')}>{readable(doc.data_source_info.url)}</Anchor> : null}
                       {phone ? <Box mt={6}><DocumentState doc={doc} /></Box> : null}
                     </Table.Td>
                     {phone ? null : <Table.Td><DocumentState doc={doc} /></Table.Td>}

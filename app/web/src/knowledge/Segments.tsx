@@ -1,5 +1,5 @@
 import { ActionIcon, Badge, Button, Checkbox, Drawer, FileButton, Group, Stack, Switch, Text, Tooltip } from '@mantine/core';
-import { IconBook, IconDownload, IconFileImport, IconPencil, IconPlus, IconTrash } from '@tabler/icons-react';
+import { IconBook, IconDownload, IconExternalLink, IconFileImport, IconPencil, IconPlus, IconTrash } from '@tabler/icons-react';
 import { keepPreviousData, useQuery, useQueryClient } from '@tanstack/react-query';
 import { lazy, Suspense, useEffect, useRef, useState } from 'react';
 import { useTranslation } from '@/i18n';
@@ -27,6 +27,7 @@ import { Place } from './Place';
 import { Reader } from './Reader';
 import { SegmentBulk } from './SegmentBulk';
 import { SegmentEditor } from './SegmentEditor';
+import { readable } from './Site';
 
 const Found = lazy(() => import('./Found'));
 
@@ -102,6 +103,7 @@ export default function Segments() {
             </>
           ) : null}
           {doc.data?.segment_count ? <Button variant="default" leftSection={<IconBook size={18} />} onClick={() => setReading(true)}>{t('knowledge:segments.read')}</Button> : null}
+          {doc.data?.data_source_info?.url ? <Button component="a" href={doc.data.data_source_info.url} target="_blank" rel="noreferrer" title={readable(doc.data.data_source_info.url)} variant="default" leftSection={<IconExternalLink size={18} />}>{t('knowledge:site.open')}</Button> : null}
           <Button component="a" href={url(`/datasets/${dataset.id}/documents/${documentId}/download`)} download variant="default" leftSection={<IconDownload size={18} />}>
             {t('knowledge:original')}
           </Button>

@@ -1,4 +1,4 @@
-import { ActionIcon, Anchor, Breadcrumbs, Button, Group, Paper, Select, Stack, Text, Textarea, TextInput } from '@mantine/core';
+import { ActionIcon, Anchor, Breadcrumbs, Button, Group, Paper, SegmentedControl, Select, Stack, Text, Textarea, TextInput } from '@mantine/core';
 import { IconArrowUp, IconFile, IconFolder, IconPlus, IconUsb } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
@@ -9,6 +9,7 @@ import { Failed, RowSkeletons } from '@/ui/states';
 import { useAct } from '@/ui/useAct';
 
 import { knowledgeApi } from './api';
+import { SiteSource, useCrawlParam } from './Site';
 
 export interface Found {
   name: string;
@@ -16,6 +17,8 @@ export interface Found {
   place?: string;
   path?: string;
   url?: string;
+  /** The file, where the box has it already. */
+  id?: string;
 }
 
 /** Text typed or pasted: becomes a small file like any other. */
@@ -44,8 +47,27 @@ export function TextSource({ add }: { add: (files: File[]) => void }) {
   );
 }
 
+/** Pages by their addresses, or those that are found on a site. */
+export function WebSource({ datasetId, add }: { datasetId: string; add: (found: Found[]) => void }) {
+  const { t } = useTranslation();
+  const [kind, setKind] = useState<'pages' | 'site'>(useCrawlParam() ? 'site' : 'pages');
+  return (
+    <Stack>
+      <SegmentedControl
+        aria-label={t('knowledge:site.kind')}
+        size="xs"
+        w="fit-content"
+        value={kind}
+        onChange={setKind}
+        data={[{ value: 'pages' as const, label: t('knowledge:site.single') }, { value: 'site' as const, label: t('knowledge:site.many') }]}
+      />
+      {kind === 'site' ? <SiteSource datasetId={datasetId} add={add} /> : <PagesSource add={add} />}
+    </Stack>
+  );
+}
+
 /** Addresses, one a line. */
-export function WebSource({ add }: { add: (found: Found[]) => void }) {
+function PagesSource({ add }: { add: (found: Found[]) => void }) {
   const { t } = useTranslation();
   const [text, setText] = useState('');
   const urls = text.split(/\s+/).filter((line) => /^https?:\/\/./.test(line));

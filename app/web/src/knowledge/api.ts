@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 
 import { http, upload } from '@/api/http';
-import type { Dataset, DatasetMetadata, Doc, Estimate, ExportSize, ExternalServer, HitTest, ImportEstimate, KnowledgeSettings, Memory, Page, ProcessRule, Reindex, RetrievalModel, Segment, Statistics, TextPiece, UploadedFile } from '@/api/types';
+import type { Crawl, CrawlOptions, Dataset, DatasetMetadata, Doc, Estimate, ExportSize, ExternalServer, HitTest, ImportEstimate, KnowledgeSettings, Memory, Page, ProcessRule, Reindex, RetrievalModel, Segment, Statistics, TextPiece, UploadedFile } from '@/api/types';
 
 import { uploadInPieces } from './pieces';
 
@@ -58,6 +58,10 @@ export const knowledgeApi = {
     file.size > IN_PIECES ? uploadInPieces(file, onProgress, signal) : upload<UploadedFile>('/files/upload', file, onProgress, signal),
   uploadImage: (file: File, onProgress: (share: number) => void, signal: AbortSignal) => upload<UploadedFile>('/datasets/attachments', file, onProgress, signal),
   fromUrl: (address: string) => http.post<{ file: UploadedFile; url: string; title: string }>('/files/from-url', { url: address }),
+  crawl: (id: string, options: CrawlOptions) => http.post<Crawl>(`${at(id)}/crawls`, options),
+  crawlState: (id: string, crawl: string) => http.get<Crawl>(`${at(id)}/crawls/${crawl}`),
+  stopCrawl: (id: string, crawl: string) => http.delete(`${at(id)}/crawls/${crawl}`),
+  crawlText: (id: string, crawl: string, page: string) => http.get<{ text: string }>(`${at(id)}/crawls/${crawl}/pages/${page}`),
   places: () => http.get<{ data: Place[] }>('/places'),
   browse: (place: string, path: string, deep = false) => http.get<{ data: Entry[] }>(`/places/${encodeURIComponent(place)}`, { path, ...(deep ? { deep } : {}) }),
   take: (place: string, path: string) => http.post<UploadedFile>(`/places/${encodeURIComponent(place)}/take`, { path }),
