@@ -142,10 +142,17 @@ class AdminClient:
 
 
 def free_port() -> int:
-    """Return a TCP port of the loopback that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Return a TCP port of the loopback that was free a moment ago, and was not returned before."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        if port not in _given:
+            _given.add(port)
+            return port
+
+
+_given: set[int] = set()
 
 
 def need(*programs: str) -> None:

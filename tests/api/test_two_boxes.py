@@ -55,7 +55,7 @@ def test_a_chat_cites_what_another_box_knows(boxes):
         "name": "manual.txt", "text": TEXT, "indexing_technique": "economy",
         "process_rule": {"mode": "automatic"}})
     until(lambda: answers.json("GET", f"/datasets/{there}/documents")["data"][0]["display_status"] == "available",
-          "indexed", 60)
+          "indexed", 180)
 
     server = {"name": "Other box", "endpoint": f"http://127.0.0.1:{answers.stack.port}/v1", "api_key": key}
     status, _, refused = asks.call("POST", "/console/api/datasets/external-knowledge-api", server)
@@ -95,7 +95,7 @@ def test_a_chat_cites_what_another_box_knows(boxes):
         asks.json("POST", f"/datasets/{own}/documents/text", {
             "name": "own.txt", "text": "The valve of the pump P-7 opens at 5 bar.", "indexing_technique": "economy"})
         until(lambda: asks.json("GET", f"/datasets/{own}/documents")["data"][0]["display_status"] == "available",
-              "indexed", 60)
+              "indexed", 180)
         config = asks.json("GET", f"/apps/{app}/model-config")
         config["dataset_configs"]["datasets"]["datasets"] = [
             {"dataset": {"enabled": True, "id": one}} for one in (base, own)]

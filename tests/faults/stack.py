@@ -6,7 +6,6 @@ import http.client
 import json
 import os
 import signal
-import socket
 import ssl
 import subprocess
 import sys
@@ -16,15 +15,7 @@ from pathlib import Path
 
 from sparrow.box import supervisor
 from sparrow.cli import place
-
-PASSWORD = "sparrow-test-1"
-
-
-def free_port() -> int:
-    """Return a TCP port nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+from tests.conftest import PASSWORD, free_port
 
 
 def environment(**extra: str) -> dict[str, str]:

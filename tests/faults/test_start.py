@@ -14,7 +14,8 @@ import pytest
 from sparrow import settings
 from sparrow.box import health
 from sparrow.cli import place
-from tests.faults.stack import PASSWORD, Stack, environment, free_port, until
+from tests.conftest import free_port
+from tests.faults.stack import PASSWORD, Stack, environment, until
 
 
 def _start(data: object, *arguments: str, **extra: str) -> subprocess.CompletedProcess:

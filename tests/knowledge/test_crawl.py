@@ -160,9 +160,9 @@ def test_rules_of_robots(rules, path, allowed):
 
 
 def test_rules_full_of_stars_take_no_time():
-    begun = time.monotonic()
+    begun = time.process_time()
     assert Robots("User-agent: *\nDisallow: /" + "*a" * 5000 + "b$", "sparrow").allows("https://a.b/" + "a" * 5000)
-    assert time.monotonic() - begun < 1
+    assert time.process_time() - begun < 1
 
 
 def test_site_maps_lead_to_pages_without_links(base, site):

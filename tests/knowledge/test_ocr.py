@@ -190,7 +190,7 @@ def test_a_page_takes_only_so_long(base, fake, monkeypatch):
     fake.answers["(page 1 of"] = "<<fault:hang:60>>"
     began = time.monotonic()
     row = ended(base, put(base, ("scan.pdf", scan(["x", "y"])))[0])
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 50
     told = {notice["code"]: notice for notice in row["notices"]}
     assert (told["pages_transcribed"]["pages"], told["pages_not_transcribed"]["pages"]) == ([2], [1])
     assert "did not finish" in told["pages_not_transcribed"]["message"]
@@ -210,7 +210,7 @@ def test_pause_ends_the_reading_and_keeps_what_is_read(base, fake):
     else:
         pytest.fail(f"no progress was seen: {row['stage']} {row['done']}/{row['total']}")
     documents.pause(base, document_id)
-    runner.join(10)
+    runner.join(50)
     assert not runner.is_alive()
     assert documents.get(base, document_id)["indexing_status"] == "paused"
     fake.answers["(page 3 of"] = "The third."

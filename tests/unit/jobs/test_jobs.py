@@ -84,7 +84,7 @@ def redis(sqlite_database, known_kinds):
         worker._connect().close()
         return started[-1]
 
-    start.kill = lambda: started[-1].kill()
+    start.kill = lambda: (started[-1].kill(), started[-1].wait())
     start()
     yield start
     for process in started:
@@ -195,7 +195,7 @@ def test_a_job_or_key_is_claimed_by_one_of_two_at_once(database, known_kinds, ke
             assert run._claim(first)
             other = pool.submit(run._claim, second)
             time.sleep(0.3)
-        assert other.result(20) is None
+        assert other.result(60) is None
 
 
 def test_a_worker_tidies_up(redis, start_worker):
@@ -214,10 +214,11 @@ def test_many_rings_are_heard_at_once(redis, start_worker):
     job_id = queue.submit("note", {"name": "a"})
     for _ in range(300):
         queue.ring(job_id)
+    connection, seen = worker._connect(), set()
     start_worker()
+    wait_for(lambda: seen.add(connection.llen(queue.BELL)) or 0 in seen)
+    assert not any(20 < length < 290 for length in seen)  # not one by one, with a look at the table for each
     wait_for(lambda: state(job_id) == "succeeded")
-    connection = worker._connect()
-    wait_for(lambda: connection.llen(queue.BELL) == 0, 1)
 
 
 def test_cancel_stops_a_running_job(redis, start_worker):
@@ -225,7 +226,9 @@ def test_cancel_stops_a_running_job(redis, start_worker):
     job_id = queue.submit("slow", {"name": "x"}, key="document:1")
     wait_for(lambda: state(job_id) == "running")
     assert queue.cancel("document:1") == 1
-    wait_for(lambda: queue.submit("note", {"name": "next"}) and state(job_id) == "cancelled", 5)
+    following = queue.submit("note", {"name": "next"})
+    wait_for(lambda: state(following) == "succeeded")  # the worker has no other child
+    assert state(job_id) == "cancelled"
 
 
 def test_a_job_inherits_no_open_database(redis, start_worker):
@@ -343,7 +346,6 @@ def test_a_worker_elsewhere_keeps_its_jobs_while_it_renews_them(sqlite_database,
 def test_a_lost_redis_loses_no_job(redis, start_worker):
     job_id = queue.submit("note", {"name": "a"})
     redis.kill()
-    time.sleep(0.2)
     second = queue.submit("note", {"name": "b"})  # nobody hears the bell
     redis()
     start_worker()
