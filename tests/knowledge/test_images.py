@@ -24,6 +24,7 @@ from tests.knowledge.test_photo import photo
 from tests.knowledge.test_transfer import add, packed, picture_docx
 
 PROVIDER = "openai_api_compatible"
+MODEL = {"provider": PROVIDER, "name": "fake-vision", "mode": "chat", "completion_params": {}}
 FIELDS = ["extension", "id", "mime_type", "name", "size", "source_url"]
 
 
@@ -108,17 +109,47 @@ def test_images_in_the_text_are_its_attachments(base, call, app, admin):
     assert opens(app, record["files"][0]["source_url"]).startswith(b"\x89PNG")
 
 
-def test_a_chat_gets_the_images_of_what_it_cites(base, app, admin, fake):
+def chat_app(admin, base: str) -> str:
+    """Make a chat app over a base; return its id."""
+    made = admin.post("/apps", json={"name": "Chat", "mode": "chat"}).json["id"]
+    saved = admin.post(f"/apps/{made}/model-config", json={
+        "model": MODEL, "retriever_resource": {"enabled": True},
+        "dataset_configs": {"retrieval_model": "multiple", "top_k": 4, "datasets": {"datasets": [
+            {"dataset": {"enabled": True, "id": base}}]}}})
+    assert saved.status_code == 200, saved.text
+    return made
+
+
+def flow_app(admin, base: str) -> str:
+    """Make and publish a chatflow over a base; return its id."""
+    made = admin.post("/apps", json={"name": "Flow", "mode": "advanced-chat"}).json["id"]
+    nodes = [
+        {"id": "s", "type": "start", "variables": []},
+        {"id": "k", "type": "knowledge-retrieval", "dataset_ids": [base], "query_variable_selector": ["sys", "query"],
+         "retrieval_mode": "multiple", "multiple_retrieval_config": {"top_k": 4}},
+        {"id": "m", "type": "llm", "model": MODEL, "vision": {"enabled": False},
+         "context": {"enabled": True, "variable_selector": ["k", "result"]},
+         "prompt_template": [{"role": "user", "text": "{{#context#}} {{#sys.query#}}"}]},
+        {"id": "a", "type": "answer", "answer": "{{#m.text#}}"}]
+    saved = admin.post(f"/apps/{made}/workflows/draft", json={
+        "hash": admin.get(f"/apps/{made}/workflows/draft").json.get("hash"), "environment_variables": [],
+        "conversation_variables": [], "features": {"retriever_resource": {"enabled": True}}, "graph": {
+            "nodes": [{"id": node["id"], "type": "custom", "position": {"x": 0, "y": 0},
+                       "data": {"title": node["id"], **node}} for node in nodes],
+            "edges": [{"id": one + other, "source": one, "sourceHandle": "source", "target": other,
+                       "targetHandle": "target", "type": "custom", "data": {}} for one, other in ("sk", "km", "ma")],
+            "viewport": {"x": 0, "y": 0, "zoom": 1}}})
+    assert saved.status_code == 200, saved.text
+    published = admin.post(f"/apps/{made}/workflows/publish", json={})
+    assert published.status_code == 200, published.text
+    return made
+
+
+@pytest.mark.parametrize("make", [chat_app, flow_app])
+def test_a_chat_gets_the_images_of_what_it_cites(base, app, admin, fake, make):
     add(base, "valve.docx", picture_docx())
     add(base, "plain.md", b"# Plain\n\nNo picture of the valve here.")
-    made = admin.post("/apps", json={"name": "Chat", "mode": "chat"}).json["id"]
-    config = {"model": {"provider": PROVIDER, "name": "fake-vision", "mode": "chat", "completion_params": {}},
-              "retriever_resource": {"enabled": True},
-              "dataset_configs": {"retrieval_model": "multiple", "top_k": 4, "datasets": {"datasets": [
-                  {"dataset": {"enabled": True, "id": base}}]}}}
-    saved = admin.post(f"/apps/{made}/model-config", json=config)
-    assert saved.status_code == 200, saved.text
-    token = admin.post(f"/apps/{made}/api-keys", json={}).json["token"]
+    token = admin.post(f"/apps/{make(admin, base)}/api-keys", json={}).json["token"]
     client, headers = app.test_client(), {"Authorization": f"Bearer {token}"}
     reply = client.post("/v1/chat-messages", headers=headers, json={
         "query": "drawing of the valve", "inputs": {}, "user": "u", "response_mode": "blocking"})
@@ -351,3 +382,11 @@ def test_no_row_of_a_passage_names_an_image_of_before(base):
     segments.update(datasets.get(base), document, row, attachment_ids=[])
     with db.read() as tx:
         assert tx.execute(sa.select(sa.func.count()).where(t.segments.c.attachments.is_not(None))).scalar() == 0
+
+
+def test_who_reads_a_document_sees_what_is_bound_to_its_passages(base, admin):
+    document = add(base, "valve.docx", picture_docx())
+    row = segments.search(document["id"])[0][0]
+    segments.update(datasets.get(base), document, row, attachment_ids=[upload("bound.png")])
+    piece = admin.get(f"/datasets/{base}/documents/{document['id']}/text").json["pieces"][0]
+    assert [image["name"] for image in piece["images"]] == ["bound.png"], "the picture of the text stands in it"

@@ -9,6 +9,8 @@ import sqlalchemy as sa
 from sparrow.storage import db
 from sparrow.storage.tables import knowledge as t
 
+from . import attachments
+
 PIECES = 40
 _OVERLAP = 2000  # characters: more than any two passages share
 
@@ -19,7 +21,7 @@ def pieces(document_id: str, *, start: int | None = None, around: int | None = N
 
     Counted from 0: `start` is the first passage's place in the document, or the page that holds the passage at
     position `around` is returned. What a passage repeats of the one before it (the overlap of the cut) is left out
-    of its `text`.
+    of its `text`. Its `images` are those that are bound to it: the others stand in the text.
     """
     s = t.segments.c
     mine = s.document_id == document_id
@@ -33,12 +35,14 @@ def pieces(document_id: str, *, start: int | None = None, around: int | None = N
         rows = tx.execute(t.segments.select().where(mine).order_by(s.position)
                           .offset(max(0, start - 1)).limit(limit + (1 if start else 0))).mappings().all()
     previous = rows[0]["content"] if start and rows else ""
+    images = attachments.images({row["id"]: row["attachments"] or [] for row in rows})
     found = []
     for row in rows[1:] if start else rows:
         found.append({
             "segment_id": row["id"], "position": row["position"], "text": row["content"][_shared(
                 previous, row["content"]):], "content": row["content"], "answer": row["answer"], "kind": row["kind"],
-            "heading": row["heading"] or [], "place_kind": row["place_kind"], "place": row["place"]})
+            "heading": row["heading"] or [], "place_kind": row["place_kind"], "place": row["place"],
+            "images": [{"id": image.id, "name": image.name} for image in images[row["id"]]]})
         previous = row["content"]
     return {"pieces": found, "start": start, "total": total}
 

@@ -330,6 +330,7 @@ export interface TextPiece {
   heading: string[];
   place_kind: string;
   place: string;
+  images: Pick<Attachment, 'id' | 'name'>[];
 }
 
 export type Extension = Schemas['Extension'];

@@ -91,7 +91,6 @@ export default function SourceDrawer({
             </Anchor>
           </Group>
         ) : null}
-        <Images images={beside(own?.attachments ?? citation.files, own?.content ?? citation.content, own?.answer)} />
         {passage.isLoading ? (
           <Skeleton h={180} />
         ) : own ? (
@@ -99,6 +98,7 @@ export default function SourceDrawer({
         ) : (
           <div className={css.hit} aria-label={t('chat:source.passage')} role="region">
             <Found key={citation.content} text={citation.content} query={query} />
+            <Images images={beside(citation.files, citation.content)} />
           </div>
         )}
         {passage.error ? <Alert color="sparrow">{t('chat:source.gone')}</Alert> : null}

@@ -8,6 +8,7 @@ import Markdown from '@/chat/Markdown';
 import { Failed, RowSkeletons } from '@/ui/states';
 
 import { knowledgeApi } from './api';
+import { beside, Images } from './Images';
 import css from './Reader.module.css';
 import { useMarks } from './marks';
 import { usePlaceText } from './places';
@@ -26,6 +27,7 @@ function Passage({ piece, here, query }: { piece: TextPiece; here: boolean; quer
     <>
       <Markdown text={text} />
       {piece.answer ? <Markdown text={piece.answer} /> : null}
+      <Images images={beside(piece.images, piece.content, piece.answer)} />
     </>
   );
   return here ? (
