@@ -200,7 +200,7 @@ def test_an_upload_that_would_fill_the_disk_is_refused(admin, sqlite_database, m
 
 
 def test_embeddings_of_a_busy_provider_are_waited_for(sqlite_database, monkeypatch):
-    from sparrow.knowledge import embed
+    from sparrow.knowledge import patience
     from sparrow.messages import ModelAuthorizationError, ModelRateLimitError, ModelServerUnavailableError
     from sparrow.providers import vectors
 
@@ -220,11 +220,11 @@ def test_embeddings_of_a_busy_provider_are_waited_for(sqlite_database, monkeypat
     first, second, third = put(base, *((f"{name}.md", name.encode()) for name in ("one", "two", "three")))
     indexing.run(first)
     assert documents.get(base, first)["indexing_status"] == "completed"
-    assert (tries, rested) == ([1] * 4, [20, 3, embed._LONGEST])
+    assert (tries, rested) == ([1] * 4, [20, 3, patience.LONGEST])
     replies += [ModelRateLimitError("429")] * 9
     indexing.run(second)
     assert "429" in documents.get(base, second)["error"]
-    assert rested[3:] == list(embed._PAUSES)
+    assert rested[3:] == list(patience.PAUSES)
     replies[:] = [ModelAuthorizationError("wrong key")]
     indexing.run(third)
     assert "failed: wrong key. Check the provider on the Models page." in documents.get(base, third)["error"]

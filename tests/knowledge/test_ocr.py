@@ -312,10 +312,10 @@ def test_a_wait_that_the_provider_asks_for_is_kept(monkeypatch):
     waits = []
     reader = ocr._Reader({"provider": "p", "model": "m"}, 1)
 
-    def ask(question, until):
+    def ask(question, until, longest):
         raise ModelRateLimitError("busy", retry_after=7)
 
-    monkeypatch.setattr(reader, "_ask", ask)
+    monkeypatch.setattr(reader, "ask", ask)
     monkeypatch.setattr(reader._stopped, "wait", waits.append)
     with pytest.raises(ModelRateLimitError):
         reader.page(parse.Image(1, __file__, "page"))

@@ -36,6 +36,7 @@ from sparrow.storage import providers as settings
 from sparrow.storage.tables import knowledge as t
 
 from . import parse
+from .asking import AnswerError, Asker, plain
 
 SETTING = "ocr_model"
 AT_ONCE = 3  # pages the model reads at the same time
@@ -55,18 +56,13 @@ Markdown headings, lists become lists, tables become Markdown tables with a head
 numbers and ornaments; say in one short line in square brackets what a figure shows. Answer with the Markdown only. \
 If nothing is written on the page, answer {NOTHING}"""
 
-_THOUGHT = re.compile(r"\A\s*<think>.*?</think>", re.S)
 _FENCED = re.compile(r"\A\s*```(?:markdown|md)?[^\S\n]*\n(.*?)\n?```\s*\Z", re.S)
 
 
-class OcrError(BadRequest):
+class OcrError(AnswerError):
     """The model's answer for a page is of no use; the message says why."""
 
     code = "ocr_failed"
-
-
-class _Stopped(Exception):
-    """The run was paused or ended while a page was being read."""
 
 
 class Outcome(msgspec.Struct):
@@ -151,7 +147,7 @@ def read(file_id: str, path: Path, pages: list[int], total: int, folder: str,
                 os.unlink(picture.path)
                 try:
                     text, whole = future.result()
-                except (ModelError, OcrError) as error:
+                except (ModelError, AnswerError) as error:
                     outcome.failed[picture.number] = str(error)[:300]
                     failures += 1
                     if failures >= GIVE_UP or isinstance(error, ModelAuthorizationError | ModelNotConfiguredError):
@@ -240,23 +236,15 @@ def _pictures(path: Path, pages: list[int], folder: str, outcome: Outcome) -> It
         left = left[len(batch):]
 
 
-class _Reader:
-    """Asks the model for the text of pages, in several threads."""
+class _Reader(Asker):
+    """Asks the model for the text of pages."""
 
     def __init__(self, chosen: dict[str, str], total: int):
-        self._ref, self._total = ModelRef(chosen["provider"], chosen["model"]), total
-        self.key = f"{chosen['provider']}/{chosen['model']}"[:255]
-        self._stopped = threading.Event()
-        self._streams: set[Any] = set()
-
-    def stop(self) -> None:
-        """End all requests at once."""
-        self._stopped.set()
-        for stream in list(self._streams):
-            stream.close()
+        super().__init__(ModelRef(chosen["provider"], chosen["model"]))
+        self._total = total
 
     def page(self, picture: parse.Image) -> tuple[str, bool]:
-        """Return a page's Markdown and whether it is whole; raise ModelError or OcrError after some tries."""
+        """Return a page's Markdown and whether it is whole; raise ModelError or AnswerError after some tries."""
         kind = mimetypes.guess_type(picture.path)[0] or "image/png"
         url = f"data:{kind};base64," + base64.b64encode(Path(picture.path).read_bytes()).decode()
         question = [Message("user", [Part("text", PROMPT.format(page=picture.number, total=self._total)),
@@ -265,51 +253,24 @@ class _Reader:
         pause = PAUSE
         for left in reversed(range(TRIES)):
             try:
-                text, whole = self._ask(question, until)
+                text, whole = self.ask(question, until, PAGE_CHARACTERS)
                 return cleaned(text), whole
             except (ModelAuthorizationError, ModelNotConfiguredError):
                 raise
-            except (ModelError, OcrError) as error:
+            except (ModelError, AnswerError) as error:
                 longer = min(max(pause, getattr(error, "retry_after", None) or 0), LONGEST_PAUSE)
                 if not left or clock.monotonic() + longer > until:
                     raise
-            if self._stopped.wait(longer):
-                raise _Stopped
+            self.rest(longer)
             pause *= 2
         raise AssertionError  # the last try returns or raises
-
-    def _ask(self, question: list[Message], until: float) -> tuple[str, bool]:
-        from sparrow.providers.store import hub
-
-        stream = hub().chat(self._ref, question, parameters={"temperature": 0})
-        self._streams.add(stream)
-        late = threading.Timer(max(until - clock.monotonic(), 0.1), stream.close)
-        late.daemon = True
-        late.start()
-        pieces, length, finish = [], 0, None
-        try:
-            for chunk in () if self._stopped.is_set() else stream:
-                pieces.append(chunk.text)
-                length += len(chunk.text)
-                finish = chunk.finish_reason or finish
-                if length > PAGE_CHARACTERS:
-                    raise OcrError("The model wrote more than a page can hold.")
-        finally:
-            late.cancel()
-            self._streams.discard(stream)
-            stream.close()
-        if self._stopped.is_set():
-            raise _Stopped
-        if clock.monotonic() >= until:
-            raise OcrError(f"The model did not finish the page within {PAGE_SECONDS:.0f} seconds.")
-        return "".join(pieces), finish != "length"
 
 
 def cleaned(text: str) -> str:
     """Return the Markdown of an answer, "" for a page without text; raise OcrError for what is none."""
-    text = _THOUGHT.sub("", text)
+    text = plain(text)
     fenced = _FENCED.match(text)
-    text = (fenced[1] if fenced else text).strip().replace("\x00", "").encode("utf-8", "replace").decode()
+    text = (fenced[1] if fenced else text).strip()
     if not text:
         raise OcrError("The model answered nothing.")
     if text.strip("[]. ").lower() == NOTHING.strip("[]"):

@@ -9,6 +9,7 @@ import msgspec
 
 from sparrow.errors import BadRequest
 
+from .. import patience
 from ..chunk import TITLE_END
 from . import builtin
 
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     import numpy as np
 
 Kind = Literal["document", "query"]
-_PAUSES = (1.0, 3.0, 10.0, 30.0)  # seconds between the tries of a job whose provider is busy
-_LONGEST = 60.0
 _BUILTIN_NAMES = ("", builtin.PROVIDER, "local", "builtin")
 
 
@@ -70,23 +69,10 @@ class Embedder(msgspec.Struct, frozen=True):
 
     def encode_patiently(self, texts: list[str], rest: Callable[[float], None]) -> np.ndarray:
         """Do as `encode` for a job, which has time: where the provider is busy, `rest` some seconds and try again."""
-        for pause in _PAUSES:
-            try:
-                return self.encode(texts)
-            except EmbedderError as error:
-                if error.busy is None:
-                    raise
-                rest(min(max(error.busy, pause), _LONGEST))
-        return self.encode(texts)
+        return patience.patiently(lambda: self.encode(texts), rest)
 
     def _remote(self, texts: list[str], kind: Kind) -> list[list[float]]:
-        from sparrow.messages import (
-            ModelError,
-            ModelNotConfiguredError,
-            ModelRateLimitError,
-            ModelRef,
-            ModelServerUnavailableError,
-        )
+        from sparrow.messages import ModelError, ModelNotConfiguredError, ModelRef
         from sparrow.providers import vectors
         from sparrow.providers.store import hub
 
@@ -97,8 +83,7 @@ class Embedder(msgspec.Struct, frozen=True):
                 f"The embedding model {self.model} of {self.provider} failed: {str(error).rstrip('.')}. "
                 "Check the provider on the Models page.",
                 code="provider_not_initialize" if isinstance(error, ModelNotConfiguredError) else None)
-            if isinstance(error, ModelRateLimitError | ModelServerUnavailableError):
-                failed.busy = error.retry_after or 0.0
+            failed.busy = patience.busy(error)
             raise failed from error
 
 
