@@ -9,7 +9,7 @@ import msgspec
 from sparrow.api.web import base_url
 from sparrow.apps import filebox
 from sparrow.box import account
-from sparrow.knowledge import attachments, datasets, documents, external
+from sparrow.knowledge import attachments, datasets, documents, external, summaries
 from sparrow.knowledge.retrieve import Passage, forms
 from sparrow.knowledge.retrieve.filters import BUILT_IN
 from sparrow.storage import db
@@ -61,7 +61,8 @@ class Dataset(msgspec.Struct, kw_only=True):
 
 
 class Document(msgspec.Struct, kw_only=True):
-    """A document with the state of its indexing."""
+    """A document with the state of its indexing, and of the writing of its summaries (`summary_state` is empty,
+    waiting, paused or error)."""
 
     id: str
     position: int
@@ -88,6 +89,10 @@ class Document(msgspec.Struct, kw_only=True):
     doc_metadata: list[dict[str, Any]] | None
     summary_index_status: str | None = None
     need_summary: bool = False
+    summary_state: str = ""
+    summary_error: str | None = None
+    summary_done: int = 0
+    summary_total: int = 0
     stage: str
     done: int
     total: int
@@ -153,6 +158,7 @@ class Segment(msgspec.Struct, kw_only=True):
     child_chunks: list[Child] = []
     attachments: list[Attachment] = []
     summary: str | None = None
+    summary_due: bool = False
     heading: list[str] = []
     place_kind: str = ""
     place: str = ""
@@ -200,8 +206,10 @@ def document_list(rows: list[dict[str, Any]]) -> list[Document]:
     with db.read() as tx:
         known = {file["id"]: file for file in tx.execute(
             file_table.select().where(file_table.c.id.in_(wanted))).mappings()} if wanted else {}
-    fields = _fields({row["dataset_id"] for row in rows})
-    return [_document(row, counts.get(row["id"], (0, 0)), known.get(row["file_id"]), fields) for row in rows]
+    bases = {row["dataset_id"] for row in rows}
+    fields, wanting = _fields(bases), {base for base in bases if summaries.wanted(datasets.get(base), "")}
+    return [_document(row, counts.get(row["id"], (0, 0)), known.get(row["file_id"]), fields,
+                      summed=row["dataset_id"] in wanting) for row in rows]
 
 
 def document(row: dict[str, Any]) -> Document:
@@ -209,7 +217,7 @@ def document(row: dict[str, Any]) -> Document:
     return document_list([row])[0]
 
 
-def _document(row, count: tuple[int, int], file, fields: dict[str, dict[str, Any]]) -> Document:
+def _document(row, count: tuple[int, int], file, fields: dict[str, dict[str, Any]], *, summed: bool) -> Document:
     upload = None
     if file is not None:
         upload = {"upload_file": {"id": file["id"], "name": file["name"], "size": file["size"],
@@ -226,7 +234,10 @@ def _document(row, count: tuple[int, int], file, fields: dict[str, dict[str, Any
         doc_form=row["doc_form"], doc_metadata=metadata_of(row, fields), stage=row["stage"], done=row["done"],
         total=row["total"], speed=row["speed"], notices=row["notices"], segment_count=count[0],
         mime_type=file["mime_type"] if file else "", size=file["size"] if file else 0,
-        updated_at=int(row["updated_at"]))
+        updated_at=int(row["updated_at"]), need_summary=summed and row["doc_form"] != "qa_model",
+        summary_index_status="SUMMARIZING" if row["summary_state"] == "waiting" else None,
+        summary_state=row["summary_state"], summary_error=row["summary_error"], summary_done=row["summary_done"],
+        summary_total=row["summary_total"])
 
 
 def metadata_of(row: dict[str, Any], fields: dict[str, dict[str, Any]]) -> list[dict[str, Any]] | None:
@@ -281,7 +292,7 @@ def _segment(row: dict[str, Any], children: list[dict[str, Any]], images: list[a
         indexing_at=_int(row["indexing_at"]), completed_at=_int(row["completed_at"]), error=row["error"],
         child_chunks=[child(entry) for entry in children], attachments=[Attachment(
             image.id, image.name, image.size, image.extension, image.mime_type, _address(image.id))
-            for image in images], heading=row["heading"] or [],
+            for image in images], summary=row["summary"], summary_due=row["summary_due"], heading=row["heading"] or [],
         place_kind=row["place_kind"], place=row["place"])
 
 
@@ -307,8 +318,8 @@ def record(passage: Passage) -> dict[str, Any]:
             "document": {"id": passage.document_id, "data_source_type": passage.data_source_type,
                          "name": passage.document_name, "doc_type": None, "doc_metadata": passage.doc_metadata}},
         "child_chunks": passage.children, "score": passage.score, "scores": passage.scores,
-        "tsne_position": None,
-        "files": [attachments.entry(image, _address(image.id)) for image in passage.images], "summary": None,
+        "tsne_position": None, "summary": passage.summary, "by_summary": passage.by_summary,
+        "files": [attachments.entry(image, _address(image.id)) for image in passage.images],
         "highlights": passage.highlights}
 
 

@@ -35,6 +35,7 @@ KINDS: dict[str, tuple[str, str, int]] = {
     "run_schedule": ("sparrow.apps.schedule", "run_schedule", 1800),
     "expire_forms": ("sparrow.apps.schedule", "expire_forms", 1800),
     "index_document": ("sparrow.knowledge.indexing", "run_job", 6 * 3600),
+    "write_summaries": ("sparrow.knowledge.summaries", "run_job", 6 * 3600),
     "sync_dataset": ("sparrow.knowledge.syncing", "run_job", 3600),
     "check_knowledge": ("sparrow.knowledge.documents", "check_job", 3600),
     "reindex_dataset": ("sparrow.knowledge.reindex", "run_job", 6 * 3600),
@@ -46,7 +47,8 @@ KINDS: dict[str, tuple[str, str, int]] = {
 # kind: (module, function of the payload) that says where it is looked for that a job of this kind was given up, because
 # its process died again and again.
 GIVEN_UP: dict[str, tuple[str, str]] = {"index_document": ("sparrow.knowledge.indexing", "given_up"),
-                                       "crawl_site": ("sparrow.knowledge.crawl", "given_up")}
+                                        "crawl_site": ("sparrow.knowledge.crawl", "given_up"),
+                                        "write_summaries": ("sparrow.knowledge.summaries", "given_up")}
 # Kinds of which one process runs several: many files are added at once, and each takes a moment.
 IN_TURN = frozenset(("index_document",))
 # Kinds that a stop of the worker waits for: what a workflow has done outside cannot be done again. All others go on, or

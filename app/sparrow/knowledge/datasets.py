@@ -12,7 +12,7 @@ from sparrow.errors import BadRequest, Conflict, Forbidden, NotFound
 from sparrow.storage import db
 from sparrow.storage.tables import knowledge as t
 
-from . import attachments, chroma, chunk, external, indexing, mending, ocr, units, vectors
+from . import attachments, chroma, chunk, external, indexing, mending, ocr, summaries, units, vectors
 from .embed import builtin, embedder
 
 TECHNIQUES = ("high_quality", "economy")
@@ -46,6 +46,7 @@ def create(name: str, *, description: str = "", indexing_technique: str | None =
     retrieval_model = fitted("retrieval_model", retrieval_model)
     external_retrieval_model = fitted("external_retrieval_model", external_retrieval_model)
     summary_index_setting = fitted("summary_index_setting", summary_index_setting)
+    summaries.check(summary_index_setting)
     if len(description) > MAX_DESCRIPTION:
         raise BadRequest(f"Description cannot exceed {MAX_DESCRIPTION} characters.", params="description")
     if provider == "external":
@@ -126,6 +127,8 @@ def update(dataset_id: str, changes: dict[str, Any]) -> dict[str, Any]:
             values[key] = value
         elif key in ("retrieval_model", "external_retrieval_model", "summary_index_setting"):
             values[key] = fitted(key, value)
+            if key == "summary_index_setting" and values[key] != row[key]:
+                summaries.check(values[key])
         elif key == "process_rule":
             chunk.rules.parse(value, row["doc_form"] or "text_model")
             values[key] = value
@@ -181,6 +184,7 @@ def delete(dataset_id: str) -> None:
         held = files_of(tx, t.documents.c.dataset_id == dataset_id)
         document_ids = list(tx.execute(sa.select(t.documents.c.id).where(
             t.documents.c.dataset_id == dataset_id)).scalars())
+        summaries.forget(tx, sa.select(t.documents.c.id).where(t.documents.c.dataset_id == dataset_id))
         tx.execute(t.documents.delete().where(t.documents.c.dataset_id == dataset_id))
         units.remove(tx, t.units.c.dataset_id == dataset_id)
         tx.execute(t.vector_removals.delete().where(t.vector_removals.c.dataset_id == dataset_id))

@@ -14,7 +14,7 @@ from sparrow.errors import BadRequest, Forbidden, NotFound
 from sparrow.storage import db, files
 from sparrow.storage.tables import knowledge as t
 
-from . import attachments, chunk, datasets, indexing, mending, ocr, parse, syncing, units, vectors
+from . import attachments, chunk, datasets, indexing, mending, ocr, parse, summaries, syncing, units, vectors
 
 UNFINISHED = ("waiting", "parsing", "cleaning", "splitting", "indexing")
 MAX_NAME = 255
@@ -173,6 +173,8 @@ def set_status(dataset_id: str, document_ids: list[str], action: str) -> None:
             if action in ("enable", "disable"):
                 check_editable(row)
             tx.execute(t.documents.update().where(t.documents.c.id == document_id).values(**values, updated_at=now))
+            if action == "un_archive" and row["summary_state"] == "waiting":
+                summaries.submit(document_id)
 
 
 @mending.healing
@@ -184,6 +186,7 @@ def delete(dataset_id: str, document_ids: list[str]) -> None:
         units.forget(tx)
         chosen = t.documents.c.id.in_(document_ids)
         held = datasets.files_of(tx, chosen)
+        summaries.forget(tx, document_ids)
         tx.execute(t.documents.delete().where(chosen))
         units.remove_segments(tx, t.segments.c.document_id.in_(document_ids))
         units.remove(tx, t.units.c.document_id.in_(document_ids))
@@ -282,6 +285,7 @@ def reindex(dataset_id: str, document_id: str, *, process_rule: dict | None = No
         info = row["data_source_info"] or {}
         held = set(datasets.files_of(tx, t.documents.c.id == document_id))
         units.forget(tx)
+        summaries.keep(tx, document_id)
         units.remove_segments(tx, t.segments.c.document_id == document_id)
         values: dict[str, Any] = {"name": clean_name(name)} if name else {}
         values["data_source_info"] = {key: value for key, value in info.items() if key != "images"} | (
@@ -312,6 +316,7 @@ def check_job(payload: dict[str, Any], context: Any) -> None:
     `damaged` when a question found the keyword index so."""
     mending.check(thoroughly=bool(payload.get("damaged")))
     sweep()
+    summaries.sweep()
     syncing.check_all()
 
 

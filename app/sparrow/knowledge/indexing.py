@@ -26,7 +26,7 @@ from sparrow.errors import SparrowError
 from sparrow.storage import db, files, queue
 from sparrow.storage.tables import knowledge as t
 
-from . import capacity, chroma, chunk, mending, ocr, parse, syncing, units
+from . import capacity, chroma, chunk, mending, ocr, parse, summaries, syncing, units
 from .embed import Embedder, EmbedderError, embedder
 
 log = logging.getLogger(__name__)
@@ -326,7 +326,7 @@ class _Work:
         if self.embedder is not None:
             capacity.check(self.dataset, vectors)
         self._note(indexing_status="indexing", stage="indexing", done=start, total=total)
-        began, position = clock.monotonic(), 0
+        began, position, kept = clock.monotonic(), 0, summaries.kept(self.id)
         batch: list[units.Draft] = []
         with open(spool, "rb") as lines:
             for line in lines:
@@ -334,6 +334,7 @@ class _Work:
                 if position <= start:
                     continue
                 batch.append(units.draft(self.dataset["id"], decoder.decode(line), position))
+                units.summarise(batch[-1], kept.get(batch[-1].hash))
                 if len(batch) >= BATCH:
                     self._store(batch, position, start, began)
                     batch = []
@@ -408,6 +409,7 @@ class _Work:
             tx.execute(t.documents.update().where(t.documents.c.id == self.id).values(
                 indexing_status="completed", stage="done", error=None, error_code=None, completed_at=now,
                 updated_at=now))
+            summaries.after_indexing(tx, self.document)
         remove_spool(self.id, pictures=False)
 
     def fail(self, code: str, message: str) -> None:

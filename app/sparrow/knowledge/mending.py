@@ -101,13 +101,16 @@ def _fill(tx: Connection) -> None:
     u, s = t.units.c, t.segments.c
     after = -1
     while rows := tx.execute(
-            sa.select(u.serial, s.dataset_id, s.heading, s.content, s.answer, s.keywords)
+            sa.select(u.serial, u.summary.label("of_summary"), s.dataset_id, s.heading, s.content, s.answer, s.keywords,
+                      s.summary)
             .join(t.segments, s.id == u.segment_id)
             .where(u.serial > after, u.uses.contains("k")).order_by(u.serial).limit(_BATCH)).all():
         after = rows[-1].serial
         for base in {row.dataset_id for row in rows}:
             keyword.add(tx, base, [
-                (row.serial, keyword.prepare(indexed(row.heading or [], row.content, row.answer, row.keywords)))
+                (row.serial, keyword.prepare(
+                    indexed(row.heading or [], row.summary or "", None, None) if row.of_summary
+                    else indexed(row.heading or [], row.content, row.answer, row.keywords)))
                 for row in rows if row.dataset_id == base])
 
 

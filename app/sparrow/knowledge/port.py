@@ -108,7 +108,7 @@ def rerank(provider: str, model: str, query: str, texts: list[str]) -> list[floa
 
 def _entry(position: int, passage: Passage, address: Callable[[str], str]) -> dict[str, Any]:
     return {
-        "content": passage.text, "title": passage.document_name, "summary": None,
+        "content": passage.text, "title": passage.document_name, "summary": passage.summary,
         "files": [attachments.entry(image, address(image.id)) for image in passage.images],
         "metadata": {
             "_source": "knowledge", "position": position, "dataset_id": passage.dataset_id,

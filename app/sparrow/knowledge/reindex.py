@@ -96,7 +96,7 @@ def _lacking(tx: Any, dataset_id: str, key: str) -> dict[str, str]:
     """Return {hash: text} of the next units without a vector of a model."""
     u, s, c = t.units.c, t.segments.c, t.child_chunks.c
     rows = tx.execute(
-        sa.select(u.hash, s.heading, s.content, c.content)
+        sa.select(u.hash, s.heading, sa.case((u.summary.is_(True), s.summary), else_=s.content), c.content)
         .join(t.segments, s.id == u.segment_id).outerjoin(t.child_chunks, c.id == u.child_id)
         .outerjoin(t.embeddings, sa.and_(t.embeddings.c.hash == u.hash, t.embeddings.c.model == key))
         .where(u.dataset_id == dataset_id, t.embeddings.c.hash.is_(None)).order_by(u.serial)

@@ -14,7 +14,7 @@ from sparrow.errors import BadRequest, NotFound
 from sparrow.storage import db
 from sparrow.storage.tables import knowledge as t
 
-from . import attachments, chunk, documents, indexing, mending, syncing, units
+from . import attachments, chunk, documents, indexing, mending, summaries, syncing, units
 from .embed import embedder
 
 MAX_CHARS = 40_000
@@ -31,6 +31,7 @@ class NewSegment(msgspec.Struct, kw_only=True):
     answer: str | None = None
     keywords: list[str] | None = None
     attachment_ids: list[str] | None = None
+    summary: str | None = None
 
 
 def get(dataset_id: str, segment_id: str, document_id: str | None = None) -> dict[str, Any]:
@@ -91,6 +92,7 @@ def add(dataset: dict[str, Any], document: dict[str, Any], entries: list[NewSegm
         drafts.append(units.draft(dataset["id"], chunk.Chunk(
             content, answer=answer, keywords=entry.keywords or [], children=_children(document, content)), 0,
             origin="user"))
+        units.summarise(drafts[-1], summaries.clean(entry.summary))
 
     def chosen(tx, *, hold: bool = False) -> list[list[str]]:
         return [attachments.check(tx, entry.attachment_ids or [], hold=hold, standing=attachments.ids_of(
@@ -109,6 +111,9 @@ def add(dataset: dict[str, Any], document: dict[str, Any], entries: list[NewSegm
         units.store_vectors(tx, _key(dataset), vectors)
         rows = units.store(tx, dataset["id"], document["id"], drafts, vectors=_has_vectors(dataset))
         _count_words(tx, document["id"])
+        lacking = [row["id"] for row in rows if not row["summary"]]
+        if lacking and summaries.wanted(dataset, document["doc_form"]):
+            summaries.mark(tx, document, t.segments.c.id.in_(lacking))
     syncing.submit(dataset["id"])
     return [get(dataset["id"], row["id"]) for row in rows]
 
@@ -162,10 +167,12 @@ def add_csv(dataset: dict[str, Any], document: dict[str, Any], data: bytes) -> i
 @mending.healing
 def update(dataset: dict[str, Any], document: dict[str, Any], row: dict[str, Any], *, content: str | None = None,
            answer: str | None = None, keywords: list[str] | None = None, enabled: bool | None = None,
-           regenerate: bool | None = None, attachment_ids: list[str] | None = None) -> dict[str, Any]:
+           regenerate: bool | None = None, attachment_ids: list[str] | None = None,
+           summary: str | msgspec.UnsetType | None = msgspec.UNSET) -> dict[str, Any]:
     """Change a passage; a changed text is embedded and indexed anew, `attachment_ids` are bound in place of others.
 
-    Its children are made again if `regenerate`, else kept; where it is left open, they follow a changed text.
+    Its children are made again if `regenerate`, else kept; where it is left open, they follow a changed text. So does
+    its summary, which a model writes anew where the base wants summaries; an empty `summary` takes it away.
     """
     documents.check_editable(document)
     if attachment_ids is not None:
@@ -173,6 +180,12 @@ def update(dataset: dict[str, Any], document: dict[str, Any], row: dict[str, Any
             standing = attachments.ids_of(row["content"] if content is None else content,
                                           row["answer"] if answer is None else answer, None)
             attachments.check(tx, attachment_ids, standing=standing)
+    given = summary is not msgspec.UNSET
+    wished = summaries.clean(summary) if given else None
+    known = {}
+    if wished:
+        text, name, _ = units.of_summary(row["heading"], wished)
+        known = _vectors(dataset, {name: text})
     if enabled is not None and enabled != row["enabled"]:
         enable(document, [row["id"]], enabled)
     changes = (content is not None and content != row["content"]) or (answer is not None and answer != row["answer"]) \
@@ -194,15 +207,29 @@ def update(dataset: dict[str, Any], document: dict[str, Any], row: dict[str, Any
             draft.row = {"enabled": held["enabled"], "attachments": held["attachments"]}
             units.forget(tx)
             units.remove_segments(tx, t.segments.c.id == row["id"])
-            units.store_vectors(tx, _key(dataset), vectors)
+            units.store_vectors(tx, _key(dataset), vectors | known)
             made = units.store(tx, dataset["id"], document["id"], [draft], vectors=_has_vectors(dataset))[0]
             # The passage keeps its identity.
             for table in (t.units, t.child_chunks):
                 tx.execute(table.update().where(table.c.segment_id == made["id"]).values(segment_id=row["id"]))
             tx.execute(t.segments.update().where(t.segments.c.id == made["id"]).values(
                 id=row["id"], created_at=row["created_at"], hit_count=row["hit_count"]))
+            units.set_summary(tx, row, wished if given else held["summary"], vectors=_has_vectors(dataset))
+            due = not given and (held["summary_due"] or (
+                text != row["content"] and summaries.wanted(dataset, document["doc_form"])))
             units.collect_vectors(tx)
             _count_words(tx, document["id"])
+            if due:
+                summaries.mark(tx, document, t.segments.c.id == row["id"])
+        syncing.submit(dataset["id"])
+    elif given:
+        with db.write() as tx:
+            held = _hold(tx, row)
+            if wished != held["summary"] or held["summary_due"]:
+                units.forget(tx)
+                units.store_vectors(tx, _key(dataset), known)
+                units.set_summary(tx, held, wished, vectors=_has_vectors(dataset))
+                units.collect_vectors(tx)
         syncing.submit(dataset["id"])
     if attachment_ids is not None:
         with db.write() as tx:

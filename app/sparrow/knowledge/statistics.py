@@ -39,8 +39,10 @@ def of(dataset_id: str) -> dict[str, Any]:
                                       q.created_at > clock.now() - RECENT),
             "hits": number(sa.func.sum(s.hit_count), s.dataset_id == dataset_id),
             "failed": number(sa.func.count(), d.dataset_id == dataset_id, d.indexing_status == "error"),
-            "bytes_text": number(sa.func.sum(sa.func.octet_length(s.content)),
-                                 s.dataset_id == dataset_id),
+            "summaries": number(sa.func.count(s.summary), s.dataset_id == dataset_id),
+            "bytes_text": number(sa.func.sum(
+                sa.func.octet_length(s.content) + sa.func.coalesce(sa.func.octet_length(s.summary), 0)),
+                s.dataset_id == dataset_id),
             "bytes_files": sum(number(sa.func.sum(files.c.size), files.c.id.in_(held[at:at + 500]))
                                for at in range(0, len(held), 500))}
         found = sa.func.sum(s.hit_count)

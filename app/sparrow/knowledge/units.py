@@ -27,11 +27,13 @@ class Draft(msgspec.Struct):
     chunk: Chunk
     position: int
     origin: str
-    texts: list[str]  # what is embedded: the passage, or its children
+    texts: list[str]  # what is embedded: the passage, or its children; last its summary, if it has one
     hashes: list[str]  # of `texts`
     hash: str
     prepared: object  # what the keyword index stores
     keywords: list[str] | None = None
+    summary: str | None = None
+    prepared_summary: object = None
     row: dict[str, Any] = {}  # columns of the passage that are known already (an import keeps its identity)
     child_rows: list[dict[str, Any]] = []  # the same for its children, in order
 
@@ -43,6 +45,21 @@ def draft(dataset_id: str, chunk: Chunk, position: int, *, origin: str = "file")
     indexed = mending.indexed(chunk.heading, chunk.content, chunk.answer, chunk.keywords)
     return Draft(chunk, position, origin, texts, [text_hash(text) for text in texts], text_hash(whole),
                  keyword.prepare(indexed), chunk.keywords or None)
+
+
+def summarise(item: Draft, summary: str | None) -> None:
+    """Give a passage that is ready to be stored its summary, if there is one."""
+    if summary:
+        text, name, item.prepared_summary = of_summary(item.chunk.heading, summary)
+        item.summary = summary
+        item.texts.append(text)
+        item.hashes.append(name)
+
+
+def of_summary(heading: list[str] | None, summary: str) -> tuple[str, str, object]:
+    """Return what is embedded of a passage's summary, that text's hash, and what the keyword index stores of it."""
+    text = context(heading or [], summary)
+    return text, text_hash(text), keyword.prepare(mending.indexed(heading or [], summary, None, None))
 
 
 def text_hash(text: str) -> str:
@@ -74,7 +91,7 @@ def store(tx: Connection, dataset_id: str, document_id: str, drafts: list[Draft]
         return []
     now = clock.now()
     rows, children, units, terms = [], [], [], []
-    count = sum(1 + len(item.chunk.children) for item in drafts)
+    count = sum(1 + len(item.chunk.children) + bool(item.summary) for item in drafts)
     serials = iter(_serials(tx, count))
     for item in drafts:
         chunk = item.chunk
@@ -85,12 +102,12 @@ def store(tx: Connection, dataset_id: str, document_id: str, drafts: list[Draft]
             "origin": item.origin, "content": chunk.content, "answer": chunk.answer, "heading": chunk.heading,
             "place_kind": chunk.place_kind, "place": chunk.place, "kind": chunk.kind, "hash": item.hash,
             "word_count": length, "tokens": estimate(chunk.content) + estimate(chunk.answer or ""),
-            "keywords": item.keywords, "enabled": True, "status": "completed", "hit_count": 0,
+            "keywords": item.keywords, "summary": item.summary, "enabled": True, "status": "completed", "hit_count": 0,
             "indexing_at": now, "completed_at": now, "created_at": now, "updated_at": now,
             **item.row})
         serial = next(serials)
         of_passage = {"dataset_id": dataset_id, "document_id": document_id, "segment_id": segment_id,
-                      "heading": chunk.heading, "enabled": rows[-1]["enabled"]}
+                      "heading": chunk.heading, "enabled": rows[-1]["enabled"], "summary": False}
         uses = "vk" if vectors and not chunk.children else "k"
         units.append({**of_passage, "serial": serial, "child_id": None, "hash": item.hash, "uses": uses,
                       "synced": "v" not in uses})
@@ -104,6 +121,11 @@ def store(tx: Connection, dataset_id: str, document_id: str, drafts: list[Draft]
                              **known})
             units.append({**of_passage, "serial": next(serials), "child_id": child_id, "hash": name,
                           "uses": "v" if vectors else "", "synced": not vectors})
+        if item.summary:
+            serial = next(serials)
+            units.append({**of_passage, "serial": serial, "child_id": None, "hash": item.hashes[-1],
+                          "uses": "vk" if vectors else "k", "synced": not vectors, "summary": True})
+            terms.append((serial, item.prepared_summary))
     tx.execute(t.segments.insert(), rows)
     if children:
         tx.execute(t.child_chunks.insert(), children)
@@ -122,6 +144,23 @@ def add_child(tx: Connection, segment: Any, child: dict[str, Any], name: str, *,
             serial=_serials(tx, 1)[0], dataset_id=segment["dataset_id"], document_id=segment["document_id"],
             segment_id=segment["id"], child_id=child["id"], hash=name, uses="v", synced=False,
             heading=segment["heading"], enabled=enabled))
+
+
+def set_summary(tx: Connection, segment: Any, summary: str | None, *, vectors: bool) -> None:
+    """Give a stored passage another summary, with its unit and keyword row, or none."""
+    u, s = t.units.c, t.segments.c
+    remove(tx, sa.and_(u.segment_id == segment["id"], u.summary.is_(True)))
+    tx.execute(t.segments.update().where(s.id == segment["id"]).values(
+        summary=summary, summary_due=False, updated_at=clock.now()))
+    if not summary:
+        return
+    _, name, prepared = of_summary(segment["heading"], summary)
+    serial = _serials(tx, 1)[0]
+    tx.execute(t.units.insert().values(
+        serial=serial, dataset_id=segment["dataset_id"], document_id=segment["document_id"], segment_id=segment["id"],
+        child_id=None, hash=name, uses="vk" if vectors else "k", synced=not vectors, heading=segment["heading"],
+        enabled=sa.select(s.enabled).where(s.id == segment["id"]).scalar_subquery(), summary=True))
+    keyword.add(tx, segment["dataset_id"], [(serial, prepared)])
 
 
 def remove(tx: Connection, condition) -> None:

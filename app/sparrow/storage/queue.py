@@ -63,6 +63,13 @@ def queued(key: str) -> list[str]:
         return list(tx.execute(sa.select(jobs.c.id).where(jobs.c.key == key, jobs.c.state == "queued")).scalars())
 
 
+def others_wait(key: str) -> bool:
+    """Tell whether a job of another key waits."""
+    with db.read() as tx:
+        return tx.execute(sa.select(jobs.c.id).where(
+            jobs.c.state == "queued", jobs.c.key != key).limit(1)).first() is not None
+
+
 def cancel(key: str) -> int:
     """Cancel the live jobs of a key and return how many; a running one notices at its next step."""
     with db.write() as tx:

@@ -51,6 +51,7 @@ class NewDataset(msgspec.Struct, kw_only=True):
     permission: str = "only_me"
     retrieval_model: dict[str, Any] | None = None
     doc_form: str | None = None
+    summary_index_setting: dict[str, Any] | None = None
 
 
 class DatasetChange(msgspec.Struct, kw_only=True):
@@ -64,6 +65,7 @@ class DatasetChange(msgspec.Struct, kw_only=True):
     permission: str | None = None
     retrieval_model: dict[str, Any] | None = None
     process_rule: dict[str, Any] | None = None
+    summary_index_setting: dict[str, Any] | None = None
     enable_api: bool | None = None
     external_knowledge_api_id: str | None = None
     external_knowledge_id: str | None = None

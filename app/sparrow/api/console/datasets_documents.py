@@ -11,9 +11,22 @@ from flask import Response, send_file
 from sparrow.api import knowledge_shapes as shapes
 from sparrow.api.console import console
 from sparrow.api.console.datasets import Keyword
+from sparrow.api.console.models import Chosen
 from sparrow.api.web import OK, Result
 from sparrow.errors import BadRequest, NotFound
-from sparrow.knowledge import capacity, chunk, crawl, datasets, documents, forecast, indexing, ocr, parse, web
+from sparrow.knowledge import (
+    capacity,
+    chunk,
+    crawl,
+    datasets,
+    documents,
+    forecast,
+    indexing,
+    ocr,
+    parse,
+    summaries,
+    web,
+)
 from sparrow.messages import ModelError
 from sparrow.storage import files
 from sparrow.tools.outbound import Client
@@ -85,6 +98,23 @@ class Rechunk(msgspec.Struct):
 
     document_ids: list[str]
     process_rule: dict[str, Any]
+
+
+class Summarise(msgspec.Struct, kw_only=True):
+    """Documents whose passages get summaries; `again`: also those that have one."""
+
+    document_list: list[str]
+    again: bool = False
+
+
+class SummaryEstimate(msgspec.Struct):
+    """What it concerns: passages without a summary and with one, their characters, and the model."""
+
+    passages: int
+    characters: int
+    written: int
+    written_characters: int
+    model: Chosen
 
 
 class EstimateRequest(msgspec.Struct, kw_only=True):
@@ -175,12 +205,13 @@ def import_estimate(body: ImportRequest) -> ImportEstimate:
 
     Takes up to ten seconds: long files are judged by a part of them, and many by some.
     """
-    dimension, technique = 512, body.indexing_technique
+    dimension, technique, summed = 512, body.indexing_technique, False
     if body.dataset_id:
         row = datasets.get(body.dataset_id)
         dimension, technique = row["embedding_dimension"] or 512, row["indexing_technique"] or technique
+        summed = summaries.wanted(row, body.doc_form)
     found = forecast.of_files(body.file_ids, body.process_rule, body.doc_form)
-    vectors = 0 if technique == "economy" else sum(one.vectors for one in found)
+    vectors = 0 if technique == "economy" else sum(one.vectors + one.passages * summed for one in found)
     facts = capacity.estimate(vectors, dimension)
     error = capacity.refusal(facts, vectors) if vectors else None
     return ImportEstimate(found, sum(one.passages for one in found), vectors, all(one.exact for one in found),
@@ -242,6 +273,31 @@ def retry_failed(dataset_id: str) -> dict[str, int]:
     """Try all failed documents of a base again."""
     datasets.get(dataset_id)
     return {"retried": documents.retry_failed(dataset_id)}
+
+
+@console.post("/datasets/<dataset_id>/documents/summary-estimate")
+def summary_estimate(dataset_id: str, body: Summarise) -> SummaryEstimate:
+    """Tell how many passages the writing of summaries concerns, before it begins."""
+    datasets.get(dataset_id)
+    return msgspec.convert(summaries.estimate(dataset_id, body.document_list), SummaryEstimate)
+
+
+@console.post("/datasets/<dataset_id>/documents/generate-summary")
+def generate_summary(dataset_id: str, body: Summarise) -> Result:
+    """Have a model write the summaries of documents in the background.
+
+    400 `provider_not_initialize` where no chat model is set up.
+    """
+    datasets.get(dataset_id)
+    summaries.write(dataset_id, body.document_list, again=body.again)
+    return OK
+
+
+@console.post("/datasets/<dataset_id>/documents/<document_id>/summary/<action>")
+def control_summaries(dataset_id: str, document_id: str, action: str) -> Result:
+    """Pause, resume, cancel or retry the writing of a document's summaries."""
+    summaries.control(dataset_id, document_id, action)
+    return OK
 
 
 @console.post("/datasets/<dataset_id>/documents/delete")

@@ -33,7 +33,7 @@ class NewSegments(msgspec.Struct):
 
 
 class SegmentChange(msgspec.Struct, kw_only=True):
-    """What of a passage may be changed."""
+    """What of a passage may be changed; null takes its summary away."""
 
     content: str | None = None
     answer: str | None = None
@@ -41,6 +41,7 @@ class SegmentChange(msgspec.Struct, kw_only=True):
     enabled: bool | None = None
     regenerate_child_chunks: bool | None = None
     attachment_ids: list[str] | None = None
+    summary: str | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class ChosenSegments(msgspec.Struct):
@@ -132,7 +133,7 @@ def change_segment(dataset_id: str, document_id: str, segment_id: str, body: Seg
         datasets.get(dataset_id), documents.get(dataset_id, document_id),
         segments.get(dataset_id, segment_id, document_id), content=body.content, answer=body.answer,
         keywords=body.keywords, enabled=body.enabled, regenerate=body.regenerate_child_chunks,
-        attachment_ids=body.attachment_ids)
+        attachment_ids=body.attachment_ids, summary=body.summary)
     return shapes.segment(row, segments.children_of([segment_id])[segment_id])
 
 

@@ -21,7 +21,7 @@ class SegmentsBody(msgspec.Struct):
 
 
 class SegmentFields(msgspec.Struct, kw_only=True):
-    """What of a passage changes."""
+    """What of a passage changes; null takes its summary away."""
 
     content: str | None = None
     answer: str | None = None
@@ -29,7 +29,7 @@ class SegmentFields(msgspec.Struct, kw_only=True):
     enabled: bool | None = None
     regenerate_child_chunks: bool = False
     attachment_ids: list[str] | None = None
-    summary: str | None = None
+    summary: str | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class SegmentBody(msgspec.Struct):
@@ -77,7 +77,8 @@ def change_segment(dataset_id: str, document_id: str, segment_id: str, body: Seg
     change = body.segment
     row = segments.update(dataset, document, row, content=change.content, answer=change.answer,
                           keywords=change.keywords, enabled=change.enabled,
-                          regenerate=change.regenerate_child_chunks or None, attachment_ids=change.attachment_ids)
+                          regenerate=change.regenerate_child_chunks or None, attachment_ids=change.attachment_ids,
+                          summary=change.summary)
     return {"data": _segments([row])[0], "doc_form": document["doc_form"]}
 
 

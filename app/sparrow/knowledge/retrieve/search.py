@@ -94,6 +94,8 @@ class Passage(msgspec.Struct):
     scores: dict[str, float] = {}  # what each method alone says of it
     bound: list[str] | None = None  # ids of the images bound to it by hand
     images: list[attachments.Image] = []  # those and the ones in its text
+    summary: str | None = None
+    by_summary: bool = False  # its summary is what the question matched best
 
     @property
     def text(self) -> str:
@@ -114,6 +116,7 @@ class _Hit(msgspec.Struct):
     dataset_id: str
     section: str  # document and headings
     heading: Any = None  # JSON in SQLite, a list in PostgreSQL
+    summary: bool = False  # the text is its passage's summary
     cosine: float | None = None
     bm25: float = 0.0
     translated: float = 0.0  # the keyword score of what the question's words are called otherwise
@@ -343,9 +346,9 @@ def _units(tx, serials: Iterable[int], allowed: set[str] | None) -> dict[int, _H
         return {}
     # Numbers stand in the text of a statement: hundreds of bound values cost more than the search for them.
     rows = db.rows(
-        tx, "SELECT serial, segment_id, child_id, hash, dataset_id, document_id, heading FROM knowledge_units "
+        tx, "SELECT serial, segment_id, child_id, hash, dataset_id, document_id, heading, summary FROM knowledge_units "
         f"WHERE enabled AND serial IN ({', '.join(map(str, serials))})")
-    return {row[0]: _Hit(*row[:5], f"{row[5]} {row[6]}", row[6]) for row in rows
+    return {row[0]: _Hit(*row[:5], f"{row[5]} {row[6]}", row[6], row[7]) for row in rows
             if allowed is None or row[5] in allowed}
 
 
@@ -423,14 +426,18 @@ def _spread(hits: list[_Hit], model: Embedder) -> tuple[float, float]:
 
 
 def _passages(bases: list[dict[str, Any]], hits: list[_Hit], model: Embedder, limit: int) -> list[Passage]:
-    """Resolve units to passages: children to their parent, with the best of their scores."""
+    """Resolve units to passages: children and summaries to theirs, with the best of their scores."""
     scores: dict[str, float] = {}
     apart: dict[str, dict[str, float]] = {}
     children: dict[str, dict[str, float]] = {}
+    by_summary: set[str] = set()
     for hit in hits:
         if hit.segment_id not in scores and len(scores) >= limit:
             continue
-        scores.setdefault(hit.segment_id, hit.score)
+        if hit.segment_id not in scores:
+            scores[hit.segment_id] = hit.score
+            if hit.summary:
+                by_summary.add(hit.segment_id)
         # A passage's words are in one unit, its meaning in those of its children.
         said = apart.setdefault(hit.segment_id, {})
         near = None if hit.cosine is None else _likeness(hit.cosine, model)
@@ -459,5 +466,6 @@ def _passages(bases: list[dict[str, Any]], hits: list[_Hit], model: Embedder, li
             segment_id, row.dataset_id, names.get(row.dataset_id, ""), row.document_id, row.document_name,
             row.content, row.answer, round(min(score, 1.0), 6), row.position, row.heading or [], row.place_kind,
             row.place, [], matched, row.data_source_type, row.word_count, row.tokens, row.hit_count, row.hash,
-            row.keywords, row.doc_metadata, row.file_id, row.created_at, apart[segment_id], row.attachments))
+            row.keywords, row.doc_metadata, row.file_id, row.created_at, apart[segment_id], row.attachments,
+            summary=row.summary, by_summary=segment_id in by_summary))
     return out

@@ -5,9 +5,11 @@
     files.jsonl       originals and pictures; their bytes are files/{number}
     documents.jsonl   in order
     segments.jsonl    passages with their child chunks, in the order of the documents
-    vectors.bin       float32, little endian, one row for each text marked `vector` in segments.jsonl, in its order
+    vectors.bin       float32, little endian, one row for each text marked `vector` in segments.jsonl, in its order: the
+                      passage's own, its children's, its summary's
 
-A reader of version N reads every version up to N. The numbers and dates are those of the rows (Unix seconds).
+A reader of version N reads every version up to N; since 2 passages have summaries. The numbers and dates are those of
+the rows (Unix seconds).
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ import msgspec
 from sparrow.errors import BadRequest
 
 FORMAT = "sparrow-knowledge"
-VERSION = 1
+VERSION = 2
 SUFFIX = ".sparrow-knowledge"
 MAX_MANIFEST = 64 << 20  # bytes
 MAX_LINE = 64 << 20
@@ -173,8 +175,11 @@ class Segment(msgspec.Struct, kw_only=True):
     updated_at: float
     vector: bool
     children: list[Child]
+    summary: str | None = None
+    summary_vector: bool = False
 
 
 def names(struct: type[msgspec.Struct]) -> tuple[str, ...]:
     """Return the columns a record is made of."""
-    return tuple(name for name in struct.__struct_fields__ if name not in ("vector", "children", "fields", "tags"))
+    return tuple(name for name in struct.__struct_fields__ if name not in (
+        "vector", "children", "summary_vector", "fields", "tags"))

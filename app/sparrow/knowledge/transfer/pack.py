@@ -23,6 +23,7 @@ from . import form
 _ROWS = 200  # passages read at once
 _BLOCK = 1 << 20
 _PACKED, _ROW_BYTES = 0.4, 90  # of text, what is left when it is packed; of a passage, what is written beside its text
+_SUMMARY = "summary"  # in the place of a child's id: the unit of a passage's summary
 _encode = msgspec.json.Encoder().encode
 
 
@@ -50,8 +51,9 @@ def size(dataset_id: str) -> dict[str, int]:
     packer = _Packer(base, lambda done, total: None)
     s, u = t.segments.c, t.units.c
     with db.read() as tx:
-        count, text = tx.execute(sa.select(sa.func.count(), sa.func.sum(sa.func.octet_length(s.content)))
-                                 .select_from(packer.passages())).one()
+        count, text = tx.execute(sa.select(sa.func.count(), sa.func.sum(
+            sa.func.octet_length(s.content) + sa.func.coalesce(sa.func.octet_length(s.summary), 0)))
+            .select_from(packer.passages())).one()
         children, inner = tx.execute(sa.select(sa.func.count(), sa.func.sum(sa.func.octet_length(
             t.child_chunks.c.content))).where(t.child_chunks.c.dataset_id == dataset_id)).one()
         vectors = tx.execute(sa.select(sa.func.count()).where(
@@ -202,12 +204,13 @@ class _Packer:
         return out
 
     def _units(self, tx, rows: list[Any], column) -> dict[tuple[str, str | None], Any]:
-        """Return a column of the stored vectors by (passage, child)."""
+        """Return a column of the stored vectors by (passage, child or `_SUMMARY`)."""
         if not self.dimension:
             return {}
         u = t.units.c
-        return {(segment_id, child_id): value for segment_id, child_id, value in tx.execute(
-            sa.select(u.segment_id, u.child_id, column).join(t.embeddings, sa.and_(
+        return {(segment_id, _SUMMARY if summary else child_id): value
+                for segment_id, child_id, summary, value in tx.execute(
+            sa.select(u.segment_id, u.child_id, u.summary, column).join(t.embeddings, sa.and_(
                 t.embeddings.c.hash == u.hash, t.embeddings.c.model == self.key)).where(
                 u.segment_id.in_([row["id"] for row in rows]), u.uses.like("v%"),
                 sa.func.length(t.embeddings.c.vector) == self.dimension * 4))}
@@ -220,6 +223,7 @@ class _Packer:
             for row in rows:
                 yield _encode(form.Segment(
                     **{name: row[name] for name in columns}, vector=(row["id"], None) in known,
+                    summary_vector=(row["id"], _SUMMARY) in known,
                     children=[form.Child(child["id"], child["content"], child["type"],
                                          (row["id"], child["id"]) in known) for child in children[row["id"]]])) + b"\n"
             done += len(rows)
@@ -232,7 +236,7 @@ class _Packer:
             children = self._children(tx, rows)
             known = self._units(tx, rows, t.embeddings.c.vector)
             for row in rows:
-                for child_id in (None, *(child["id"] for child in children[row["id"]])):
+                for child_id in (None, *(child["id"] for child in children[row["id"]]), _SUMMARY):
                     vector = known.get((row["id"], child_id))
                     if vector is not None:
                         yield bytes(vector)

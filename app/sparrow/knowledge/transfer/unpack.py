@@ -265,7 +265,8 @@ class _Loader:
             for record in self._lines("segments.jsonl", form.Segment):
                 if record.document_id not in documents:
                     raise _damaged("a passage belongs to no document")
-                read = [vector(record.vector), *(vector(child.vector) for child in record.children)]
+                read = [vector(record.vector), *(vector(child.vector) for child in record.children),
+                        vector(record.summary_vector)]
                 # A batch is of one document: that is how passages are stored.
                 if batch and (record.document_id != document or len(batch) >= _BATCH):
                     done += self._store(document, batch)
@@ -285,6 +286,7 @@ class _Loader:
                                 record.kind, record.answer, [child.content for child in record.children],
                                 record.keywords or [])
             draft = units.draft(self.id, piece, record.position, origin=record.origin)
+            units.summarise(draft, record.summary)
             draft.row = {
                 "id": self._new(record.id), "enabled": record.enabled,
                 "attachments": [self.files[old] for old in record.attachments or [] if old in self.files] or None,
@@ -292,7 +294,7 @@ class _Loader:
                 "updated_at": record.updated_at}
             draft.child_rows = [{"id": self._new(child.id), "type": child.type} for child in record.children]
             drafts.append(draft)
-            mine = read[1:] if record.children else read[:1]
+            mine = (read[1:-1] if record.children else read[:1]) + (read[-1:] if record.summary else [])
             for name, data in zip(draft.hashes, mine, strict=True):
                 if data is not None and self.reuse:
                     found[name] = data

@@ -13,6 +13,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     event,
+    false,
     true,
 )
 
@@ -62,7 +63,8 @@ external_knowledge_apis = Table(
 
 # stage: waiting, parsing, splitting, indexing, done; done/total count the stage's own unit (pages, then chunks).
 # control: what the user asked of a running job: "" | pause | cancel. revision grows with every change of the
-# text or the rule: a spool or a job of an older one is not used.
+# text or the rule: a spool or a job of an older one is not used. summary_*: how far the writing of its passages'
+# summaries is; summary_state: "" (nothing to do), waiting, paused, error.
 documents = Table(
     "documents", metadata,
     id_column(),
@@ -104,11 +106,16 @@ documents = Table(
     Column("paused_at", Float, nullable=True),
     Column("stopped_at", Float, nullable=True),
     *times(),
+    Column("summary_state", String(8), nullable=False, server_default=""),
+    Column("summary_error", Text, nullable=True),
+    Column("summary_done", Integer, nullable=False, server_default="0"),
+    Column("summary_total", Integer, nullable=False, server_default="0"),
     Index("ix_documents_dataset_id_position", "dataset_id", "position"),
 )
 
 # A passage. `origin` is file (made by the indexer, addressed by position) or user (added by hand): the indexer only
-# ever touches its own. `hash` names the text that is embedded (headings and content).
+# ever touches its own. `hash` names the text that is embedded (headings and content). summary_due: a model is to write
+# its summary, anew if it has one.
 segments = Table(
     "segments", metadata,
     id_column(),
@@ -135,6 +142,8 @@ segments = Table(
     Column("indexing_at", Float, nullable=True),
     Column("completed_at", Float, nullable=True),
     *times(),
+    Column("summary", Text, nullable=True),
+    Column("summary_due", Boolean, nullable=False, server_default=false()),
     UniqueConstraint("document_id", "position"),
     Index("ix_segments_dataset_id", "dataset_id"),
 )
@@ -157,6 +166,7 @@ child_chunks = Table(
 # What the indexes hold: a serial number for each text that can be matched. It is the rowid of the keyword index,
 # the id in Chroma and the row's name in the vector file. uses: v (vector), k (keyword), vk (both).
 # synced: Chroma has it. heading and enabled are the passage's, here for those who rank hundreds of units a question.
+# summary: the text is the passage's summary.
 units = Table(
     "knowledge_units", metadata,
     Column("serial", Integer, primary_key=True, autoincrement=True),
@@ -169,6 +179,7 @@ units = Table(
     Column("synced", Boolean, nullable=False, default=False),
     Column("heading", Json, nullable=True),
     Column("enabled", Boolean, nullable=False, server_default=true()),
+    Column("summary", Boolean, nullable=False, server_default=false()),
     Index("ix_knowledge_units_dataset_id_synced", "dataset_id", "synced"),
     sqlite_autoincrement=True,  # a serial is never used twice, or an index could show a deleted text's number
 )
@@ -223,6 +234,15 @@ crawl_pages = Table(
     Column("hash", String(64), nullable=True),
     Column("file_id", String(36), nullable=True, index=True),
     Index("ix_crawl_pages_crawl_id_position", "crawl_id", "position"),
+)
+
+# Summaries of a document that is being cut anew, by the text (`segments.hash`) they are of: one that comes again keeps
+# its own.
+kept_summaries = Table(
+    "kept_summaries", metadata,
+    reference("document_id", primary_key=True),
+    Column("hash", String(64), primary_key=True),
+    Column("summary", Text, nullable=False),
 )
 
 # Units that are gone from the database and not yet from Chroma.
