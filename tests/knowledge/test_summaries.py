@@ -266,7 +266,7 @@ def test_what_fails_is_told_and_the_rest_goes_on(fake, sqlite_database):
     summaries.run(document_id)
     row = documents.get(made, document_id)
     assert told(made, document_id) == ("error", 5, 7)
-    assert row["summary_error"].startswith("2 summaries could not be written. ")
+    assert row["summary_error"].startswith("Summaries that could not be written: 2. ")
     assert [at for at, text in written(document_id).items() if not text] == [2, 5]
     fake.answers.update({"X-02": "Two.", "X-05": "Five."})
     fake.requests.clear()

@@ -500,7 +500,7 @@ class _Work:
                     summary_state="", summary_error=None, summary_done=0, summary_total=0))
                 return True
         reason = next(self._failed[name] for name in due)
-        raise SummaryError(f"{len(due)} summaries could not be written. {reason}")
+        raise SummaryError(f"Summaries that could not be written: {len(due)}. {reason}")
 
     def _still_wanted(self, tx: Connection, *, hold: bool = False) -> None:
         d = t.documents.c

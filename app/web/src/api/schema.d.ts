@@ -1235,6 +1235,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/console/api/datasets/{dataset_id}/documents/{document_id}/summary/{action}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Pause, resume, cancel or retry the writing of a document's summaries. */
+        post: operations["control_summaries"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/console/api/datasets/{dataset_id}/documents/{document_id}/sync": {
         parameters: {
             query?: never;
@@ -1280,6 +1297,23 @@ export interface paths {
         put?: never;
         /** Delete several documents. */
         post: operations["delete_documents"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/console/api/datasets/{dataset_id}/documents/generate-summary": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Have a model write the summaries of documents in the background. */
+        post: operations["generate_summary"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1348,6 +1382,23 @@ export interface paths {
         put?: never;
         /** Enable, disable, archive or un_archive documents. */
         post: operations["set_status"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/console/api/datasets/{dataset_id}/documents/summary-estimate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Tell how many passages the writing of summaries concerns, before it begins. */
+        post: operations["summary_estimate"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2997,6 +3048,8 @@ export interface components {
             process_rule: Record<string, unknown> | null;
             /** @default null */
             retrieval_model: Record<string, unknown> | null;
+            /** @default null */
+            summary_index_setting: Record<string, unknown> | null;
         };
         /**
          * DatasetQuery
@@ -3102,7 +3155,8 @@ export interface components {
         };
         /**
          * Document
-         * @description A document with the state of its indexing.
+         * @description A document with the state of its indexing, and of the writing of its summaries (`summary_state` is empty,
+         *         waiting, paused or error).
          */
         Document: {
             archived: boolean;
@@ -3142,8 +3196,16 @@ export interface components {
             size: number;
             speed: number;
             stage: string;
+            /** @default 0 */
+            summary_done: number;
+            /** @default null */
+            summary_error: string | null;
             /** @default null */
             summary_index_status: string | null;
+            /** @default  */
+            summary_state: string;
+            /** @default 0 */
+            summary_total: number;
             tokens: number;
             total: number;
             /** @default 0 */
@@ -3853,6 +3915,8 @@ export interface components {
             permission: string;
             /** @default null */
             retrieval_model: Record<string, unknown> | null;
+            /** @default null */
+            summary_index_setting: Record<string, unknown> | null;
         };
         /**
          * NewDocuments
@@ -3965,6 +4029,8 @@ export interface components {
             content: string;
             /** @default null */
             keywords: string[] | null;
+            /** @default null */
+            summary: string | null;
         };
         /**
          * NewSegments
@@ -4490,6 +4556,8 @@ export interface components {
             stopped_at: number | null;
             /** @default null */
             summary: string | null;
+            /** @default false */
+            summary_due: boolean;
             tokens: number;
             updated_at: number;
             updated_by?: string;
@@ -4497,7 +4565,7 @@ export interface components {
         };
         /**
          * SegmentChange
-         * @description What of a passage may be changed.
+         * @description What of a passage may be changed; null takes its summary away.
          */
         SegmentChange: {
             /** @default null */
@@ -4512,6 +4580,7 @@ export interface components {
             keywords: string[] | null;
             /** @default null */
             regenerate_child_chunks: boolean | null;
+            summary?: string | null;
         };
         /**
          * Segments
@@ -4614,6 +4683,26 @@ export interface components {
          */
         Speak: {
             message_id: string;
+        };
+        /**
+         * Summarise
+         * @description Documents whose passages get summaries; `again`: also those that have one.
+         */
+        Summarise: {
+            /** @default false */
+            again: boolean;
+            document_list: string[];
+        };
+        /**
+         * SummaryEstimate
+         * @description What it concerns: passages without a summary and with one, their characters, and the model.
+         */
+        SummaryEstimate: {
+            characters: number;
+            model: components["schemas"]["Chosen"];
+            passages: number;
+            written: number;
+            written_characters: number;
         };
         /**
          * Tags
@@ -8232,6 +8321,39 @@ export interface operations {
             };
         };
     };
+    control_summaries: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                action: string;
+                dataset_id: string;
+                document_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Result"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     sync_document: {
         parameters: {
             query?: never;
@@ -8311,6 +8433,41 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["Bulk"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Result"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    generate_summary: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Summarise"];
             };
         };
         responses: {
@@ -8460,6 +8617,41 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Result"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    summary_estimate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Summarise"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SummaryEstimate"];
                 };
             };
             /** @description The request was refused. */

@@ -125,6 +125,22 @@ export interface RetrievalModel {
   [key: string]: unknown;
 }
 
+/** Dify's `summary_index_setting`: whether and by which model summaries are written. */
+export interface SummarySetting {
+  enable?: boolean | null;
+  model_name?: string | null;
+  model_provider_name?: string | null;
+  summary_prompt?: string | null;
+}
+
+export interface SummaryEstimate {
+  passages: number;
+  characters: number;
+  written: number;
+  written_characters: number;
+  model: { provider: string; model: string };
+}
+
 export interface Segmentation {
   separator: string;
   max_tokens: number;
@@ -166,6 +182,10 @@ export interface Doc {
   segment_count?: number;
   doc_form?: string;
   doc_metadata?: { id: string; name: string; type: string; value: unknown }[] | null;
+  summary_state?: string;
+  summary_error?: string | null;
+  summary_done?: number;
+  summary_total?: number;
 }
 
 /** An image of a passage. */
@@ -194,6 +214,8 @@ export interface Segment {
   child_chunks?: { id: string; content: string; position?: number }[];
   attachments?: Attachment[];
   document?: { id: string; name: string };
+  summary?: string | null;
+  summary_due?: boolean;
 }
 
 export interface Memory {
@@ -215,7 +237,7 @@ export interface Estimate {
 
 export interface HitTest {
   query: { content: string };
-  records: { segment: Segment & { document: { id: string; name: string; doc_metadata?: Record<string, unknown> | null } }; score: number; scores?: { semantic_search?: number; full_text_search?: number }; child_chunks?: { id: string; content: string; score?: number }[] | null; files?: Attachment[] | null }[];
+  records: { segment: Segment & { document: { id: string; name: string; doc_metadata?: Record<string, unknown> | null } }; score: number; scores?: { semantic_search?: number; full_text_search?: number }; child_chunks?: { id: string; content: string; score?: number }[] | null; files?: Attachment[] | null; summary?: string | null; by_summary?: boolean }[];
 }
 
 export interface Citation {
@@ -299,6 +321,7 @@ export interface Statistics {
   tokens: number;
   vectors: number;
   vectors_waiting: number;
+  summaries: number;
   queries_30_days: number;
   hits: number;
   failed: number;

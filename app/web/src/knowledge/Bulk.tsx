@@ -1,5 +1,5 @@
 import { ActionIcon, Button, Group, Menu, Modal, Stack, Text, TextInput } from '@mantine/core';
-import { IconArchive, IconArchiveOff, IconCut, IconDots, IconDownload, IconEye, IconEyeOff, IconPencil, IconPlayerStop, IconTags, IconTrash } from '@tabler/icons-react';
+import { IconArchive, IconArchiveOff, IconBlockquote, IconCut, IconDots, IconDownload, IconEye, IconEyeOff, IconPencil, IconPlayerStop, IconTags, IconTrash } from '@tabler/icons-react';
 import { useState } from 'react';
 import { useTranslation } from '@/i18n';
 
@@ -12,13 +12,19 @@ import css from './Knowledge.module.css';
 
 export type DocumentAction = 'enable' | 'disable' | 'archive' | 'un_archive';
 
+/** Pairs of questions and answers need no summaries. */
+function canBeSummed(doc: Doc): boolean {
+  return doc.indexing_status === 'completed' && !doc.archived && doc.doc_form !== 'qa_model';
+}
+
 /** What can be done with one document beside what its state asks for. */
-export function RowMenu({ doc, original, rename, metadata, rechunk, status, stop, remove }: {
+export function RowMenu({ doc, original, rename, metadata, rechunk, summarise, status, stop, remove }: {
   doc: Doc;
   original: string;
   rename: () => void;
   metadata: () => void;
   rechunk: () => void;
+  summarise: () => void;
   status: (action: DocumentAction) => void;
   stop: () => void;
   remove: () => void;
@@ -34,6 +40,7 @@ export function RowMenu({ doc, original, rename, metadata, rechunk, status, stop
         <Menu.Item leftSection={<IconPencil size={16} />} onClick={rename}>{t('knowledge:rename')}</Menu.Item>
         <Menu.Item leftSection={<IconTags size={16} />} onClick={metadata}>{t('knowledge:metadata.edit')}</Menu.Item>
         {isWorking(doc) || doc.archived ? null : <Menu.Item leftSection={<IconCut size={16} />} onClick={rechunk}>{t('knowledge:rechunk.action')}</Menu.Item>}
+        {canBeSummed(doc) ? <Menu.Item leftSection={<IconBlockquote size={16} />} onClick={summarise}>{t('knowledge:summary.action')}</Menu.Item> : null}
         <Menu.Item leftSection={<IconDownload size={16} />} component="a" href={original} download>{t('knowledge:original')}</Menu.Item>
         {done && !doc.archived ? (
           <Menu.Item leftSection={doc.enabled ? <IconEyeOff size={16} /> : <IconEye size={16} />} onClick={() => status(doc.enabled ? 'disable' : 'enable')}>{t(doc.enabled ? 'knowledge:bulk.disable' : 'knowledge:bulk.enable')}</Menu.Item>
@@ -49,7 +56,7 @@ export function RowMenu({ doc, original, rename, metadata, rechunk, status, stop
 }
 
 /** What can be done with the chosen documents at once. */
-export function Bulk({ datasetId, chosen, clear, refresh, metadata, rechunk }: { datasetId: string; chosen: Doc[]; clear: () => void; refresh: () => unknown; metadata: () => void; rechunk: () => void }) {
+export function Bulk({ datasetId, chosen, clear, refresh, metadata, rechunk, summarise }: { datasetId: string; chosen: Doc[]; clear: () => void; refresh: () => unknown; metadata: () => void; rechunk: () => void; summarise: () => void }) {
   const { t } = useTranslation();
   const confirm = useConfirm();
   const ids = chosen.map((doc) => doc.id);
@@ -76,6 +83,7 @@ export function Bulk({ datasetId, chosen, clear, refresh, metadata, rechunk }: {
       )}
       <Button size="xs" variant="default" onClick={metadata}>{t('knowledge:metadata.edit')}</Button>
       <Button size="xs" variant="default" disabled={archived || busy} onClick={rechunk}>{t('knowledge:rechunk.action')}</Button>
+      <Button size="xs" variant="default" disabled={!chosen.every(canBeSummed)} onClick={summarise}>{t('knowledge:summary.action')}</Button>
       <Button size="xs" variant="light" color="brick" disabled={archived} loading={remove.isPending} onClick={() => void askRemove()}>{t('action.delete')}</Button>
       <Button size="xs" variant="subtle" onClick={clear}>{t('action.cancel')}</Button>
     </Group>

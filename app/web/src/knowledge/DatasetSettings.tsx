@@ -4,7 +4,7 @@ import { useState } from 'react';
 import { useTranslation } from '@/i18n';
 import { useNavigate } from 'react-router';
 
-import type { RetrievalModel } from '@/api/types';
+import type { RetrievalModel, SummarySetting } from '@/api/types';
 import { useConfirm } from '@/ui/confirm';
 import { Copy } from '@/ui/Copy';
 import { useErrorText } from '@/ui/errors';
@@ -20,6 +20,7 @@ import { ExportDataset } from './ExportDataset';
 import { ExternalRetrievalForm, type ExternalRetrieval } from './External';
 import { RetrievalForm, START } from './Retrieval';
 import { ScannedPages } from './ScannedPages';
+import { SummaryForm } from './Summaries';
 import { TagsField } from './Tags';
 import { useApps, UsedBy } from './UsedBy';
 
@@ -33,6 +34,7 @@ export default function DatasetSettings() {
   const [name, setName] = useState(dataset.name);
   const [description, setDescription] = useState(dataset.description);
   const [retrieval, setRetrieval] = useState<RetrievalModel>({ ...START, ...(dataset.retrieval_model_dict) });
+  const [summaries, setSummaries] = useState<SummarySetting>(dataset.summary_index_setting ?? {});
   const external = dataset.provider === 'external';
   const [outside, setOutside] = useState<ExternalRetrieval>({ top_k: 4, score_threshold: 0.5, score_threshold_enabled: false, ...dataset.external_retrieval_model });
   const [outsideId, setOutsideId] = useState(dataset.external_knowledge_info?.external_knowledge_id ?? '');
@@ -42,7 +44,7 @@ export default function DatasetSettings() {
   const save = useAct(async () => {
     const saved = await knowledgeApi.update(dataset.id, {
       name: name.trim(), description: description.trim(), enable_api: enabled,
-      ...(external ? { external_retrieval_model: { ...outside }, external_knowledge_id: outsideId.trim() } : { retrieval_model: retrieval }),
+      ...(external ? { external_retrieval_model: { ...outside }, external_knowledge_id: outsideId.trim() } : { retrieval_model: retrieval, ...(summaries.enable || dataset.summary_index_setting ? { summary_index_setting: summaries } : {}) }),
     });
     await knowledgeApi.setTags(dataset.id, tags);
     return saved;
@@ -97,6 +99,11 @@ export default function DatasetSettings() {
             ) : (
               <Section title={t('knowledge:settings.retrieval')} description={t('knowledge:settings.retrievalText')}>
                 <RetrievalForm value={retrieval} onChange={setRetrieval} economy={dataset.indexing_technique === 'economy'} />
+              </Section>
+            )}
+            {external ? null : (
+              <Section title={t('knowledge:summary.title')} description={t('knowledge:summary.text')}>
+                <SummaryForm value={summaries} onChange={setSummaries} />
               </Section>
             )}
             <Group justify="flex-end"><Button type="submit" loading={save.isPending} disabled={!name.trim()}>{t('action.save')}</Button></Group>

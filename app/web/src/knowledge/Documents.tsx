@@ -23,6 +23,7 @@ import { DocumentState, STATES } from './DocumentState';
 import { FieldsDrawer, useValueText, ValuesDialog } from './Metadata';
 import { Rechunk } from './Rechunk';
 import { readable } from './Site';
+import { SummaryState, WriteSummaries } from './Summaries';
 
 const SORTS = ['-created_at', 'created_at', 'name', '-hit_count', '-word_count'] as const;
 
@@ -44,6 +45,8 @@ export default function Documents() {
     queryKey: [...key, page, wanted, state, sort],
     queryFn: () => knowledgeApi.documents(dataset.id, page, wanted, state ?? '', sort),
     placeholderData: keepPreviousData,
+    // A document whose summaries are being written is finished, and listed with the others.
+    refetchInterval: (query) => (query.state.data?.data.some((doc) => doc.summary_state === 'waiting') ? 2000 : false),
   });
   const working = docs.data?.data.some(isWorking) ?? false;
   // Only what is unfinished is asked for, every second.
@@ -75,6 +78,7 @@ export default function Documents() {
   const [renaming, setRenaming] = useState<Doc | null>(null);
   const [values, setValues] = useState<Doc[] | null>(null);
   const [rechunking, setRechunking] = useState<Doc[] | null>(null);
+  const [summing, setSumming] = useState<Doc[] | null>(null);
   const [fields, setFields] = useState(false);
   const status = useAct((input: { id: string; action: DocumentAction }) => knowledgeApi.status(dataset.id, [input.id], input.action), { done: refresh });
   const retryAll = useAct(() => knowledgeApi.retryFailed(dataset.id), { done: refresh });
@@ -106,6 +110,7 @@ export default function Documents() {
           {fields ? <FieldsDrawer datasetId={dataset.id} close={() => setFields(false)} /> : null}
           {values ? <ValuesDialog datasetId={dataset.id} docs={values} close={() => setValues(null)} done={refresh} manage={() => { setValues(null); setFields(true); }} /> : null}
           {rechunking ? <Rechunk dataset={dataset} docs={rechunking} close={() => setRechunking(null)} done={async () => { setChosen([]); await refresh(); }} /> : null}
+          {summing ? <WriteSummaries datasetId={dataset.id} docs={summing} close={() => setSumming(null)} done={async () => { setChosen([]); await refresh(); }} /> : null}
           {renaming ? <Rename datasetId={dataset.id} doc={renaming} close={() => setRenaming(null)} refresh={refresh} /> : null}
           <Group gap="xs">
             <SearchField label={t('knowledge:searchDocuments')} place={place} />
@@ -146,9 +151,9 @@ export default function Documents() {
                         {[doc.size ? bytes(doc.size) : '', ...(doc.doc_metadata ?? []).filter((entry) => entry.id !== 'built-in').map((entry) => `${entry.name}: ${valueText(entry.name, entry.type, entry.value)}`)].filter(Boolean).join(' · ')}
                       </Text>
                       {doc.data_source_info?.url ? <Anchor href={doc.data_source_info.url} target="_blank" rel="noreferrer" fz="xs" c="dimmed" truncate display="block" title={t('knowledge:site.open')}>{readable(doc.data_source_info.url)}</Anchor> : null}
-                      {phone ? <Box mt={6}><DocumentState doc={doc} /></Box> : null}
+                      {phone ? <Box mt={6}><DocumentState doc={doc} /><SummaryState datasetId={dataset.id} doc={doc} refresh={refresh} /></Box> : null}
                     </Table.Td>
-                    {phone ? null : <Table.Td><DocumentState doc={doc} /></Table.Td>}
+                    {phone ? null : <Table.Td><DocumentState doc={doc} /><SummaryState datasetId={dataset.id} doc={doc} refresh={refresh} /></Table.Td>}
                     <Table.Td ta="right" className="sp-num" visibleFrom="md">{count(doc.word_count)}</Table.Td>
                     <Table.Td ta="right" className="sp-num" visibleFrom="sm">{count(doc.hit_count)}</Table.Td>
                     <Table.Td visibleFrom="sm" style={{ whiteSpace: 'nowrap' }}>{ago(doc.created_at)}</Table.Td>
@@ -180,6 +185,7 @@ export default function Documents() {
                           rename={() => setRenaming(doc)}
                           metadata={() => setValues([doc])}
                           rechunk={() => setRechunking([doc])}
+                          summarise={() => setSumming([doc])}
                           status={(action) => status.mutate({ id: doc.id, action })}
                           stop={() => act.mutate({ id: doc.id, action: 'cancel' })}
                           remove={() => void askRemove(doc)}
@@ -192,7 +198,7 @@ export default function Documents() {
             </Table>
           </Table.ScrollContainer>
           {rows.length === 0 ? <Text c="dimmed" ta="center" py="lg">{t('state.noMatch')}</Text> : null}
-          {selected.length ? <Bulk datasetId={dataset.id} chosen={selected} clear={() => setChosen([])} refresh={refresh} metadata={() => setValues(selected)} rechunk={() => setRechunking(selected)} /> : null}
+          {selected.length ? <Bulk datasetId={dataset.id} chosen={selected} clear={() => setChosen([])} refresh={refresh} metadata={() => setValues(selected)} rechunk={() => setRechunking(selected)} summarise={() => setSumming(selected)} /> : null}
           <Pages of={docs.data} place={place} />
         </Stack>
       )}

@@ -6,6 +6,7 @@ import { useTranslation } from '@/i18n';
 import { Link, useNavigate, useSearchParams } from 'react-router';
 
 import css from '@/studio/Studio.module.css';
+import type { SummarySetting } from '@/api/types';
 import { useErrorText } from '@/ui/errors';
 import { count } from '@/ui/format';
 import { Pages, SearchField, useListing } from '@/ui/Listing';
@@ -17,6 +18,7 @@ import { knowledgeApi } from './api';
 import { CreateExternal, ServersDrawer } from './External';
 import ImportDataset from './ImportDataset';
 import { ScannedPages } from './ScannedPages';
+import { SummaryForm } from './Summaries';
 import { useTags } from './Tags';
 
 export default function KnowledgeList() {
@@ -29,6 +31,7 @@ export default function KnowledgeList() {
   const { page, setPage, wanted } = place;
   const [name, setName] = useState('');
   const [description, setDescription] = useState('');
+  const [summaries, setSummaries] = useState<SummarySetting>({});
   const [dialog, setDialog] = useState<'import' | 'external' | 'servers' | 'scanned' | null>(null);
   const [chosenTags, setChosenTags] = useState<string[]>([]);
   const tags = useTags();
@@ -38,7 +41,7 @@ export default function KnowledgeList() {
     queryFn: () => knowledgeApi.list(page, wanted, chosenTags),
     placeholderData: keepPreviousData,
   });
-  const create = useAct(() => knowledgeApi.create({ name: name.trim(), description: description.trim() }), {
+  const create = useAct(() => knowledgeApi.create({ name: name.trim(), description: description.trim(), ...(summaries.enable ? { summary_index_setting: summaries } : {}) }), {
     quiet: true,
     done: async (made) => {
       await client.invalidateQueries({ queryKey: ['datasets'] });
@@ -139,6 +142,7 @@ export default function KnowledgeList() {
           <Stack>
             <TextInput data-autofocus label={t('knowledge:create.name')} placeholder={t('knowledge:create.namePlaceholder')} required withAsterisk={false} maxLength={40} value={name} error={create.error ? text(create.error) : undefined} onChange={(event) => setName(event.currentTarget.value)} />
             <Textarea label={t('knowledge:create.description')} autosize minRows={2} maxLength={400} value={description} onChange={(event) => setDescription(event.currentTarget.value)} />
+            <SummaryForm value={summaries} onChange={setSummaries} />
             <Group justify="flex-end">
               <Button variant="default" onClick={() => setCreating(false)}>{t('action.cancel')}</Button>
               <Button type="submit" loading={create.isPending} disabled={!name.trim()}>{t('action.create')}</Button>

@@ -128,6 +128,7 @@ export default function RetrievalTest() {
                   <Place segment={record.segment} datasetId={dataset.id} documentId={record.segment.document.id} pdf={record.segment.document.name.toLowerCase().endsWith('.pdf')} />
                 </>
               )}
+              {record.by_summary ? <Badge size="sm" variant="light" tt="none">{t('knowledge:test.bySummary')}</Badge> : null}
               <Group gap="2px 8px" ml="auto">
                 {METHODS.map((method) => (record.scores?.[method] === undefined ? null : <Text key={method} fz="xs" c="dimmed" className="sp-num">{`${t(`knowledge:method.${method}`)} ${record.scores[method].toFixed(3)}`}</Text>))}
                 <Progress w={80} value={Math.min(1, Math.max(0, record.score)) * 100} aria-label={t('chat:source.score')} />
@@ -139,6 +140,12 @@ export default function RetrievalTest() {
               {record.segment.answer ? <div className={css.answer}><Found key={asked} text={record.segment.answer} query={asked} /></div> : null}
             </Suspense>
             <Images images={beside(record.files, record.segment.content, record.segment.answer)} />
+            {record.summary ? (
+              <div className={css.summary} data-found={record.by_summary || undefined}>
+                <Text fz="xs" c="dimmed">{t('knowledge:summary.label')}</Text>
+                <Suspense fallback={record.summary}><Found key={asked} text={record.summary} query={asked} /></Suspense>
+              </div>
+            ) : null}
             {record.child_chunks?.length ? (
               <Stack gap={4} mt="xs">
                 <Text fz="xs" c="dimmed">{t('knowledge:test.children', { count: record.child_chunks.length })}</Text>

@@ -35,7 +35,7 @@ export default function Statistics() {
         <Stack gap="lg">
           <SimpleGrid cols={{ base: 2, sm: 3, lg: 6 }}>
             <Figure label={t('knowledge:stats.documents')} value={count(data.documents)} note={t('knowledge:stats.available', { count: data.available_documents })} />
-            <Figure label={t('knowledge:stats.segments')} value={count(data.segments)} />
+            <Figure label={t('knowledge:stats.segments')} value={count(data.segments)} note={data.summaries ? t('knowledge:stats.summaries', { count: data.summaries, n: count(data.summaries) }) : undefined} />
             <Figure label={t('knowledge:stats.words')} value={count(data.words)} />
             <Figure label={t('knowledge:stats.tokens')} value={count(data.tokens)} />
             <Figure label={t('knowledge:stats.hits')} value={count(data.hits)} />

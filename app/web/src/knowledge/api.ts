@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 
 import { http, upload } from '@/api/http';
-import type { Crawl, CrawlOptions, Dataset, DatasetMetadata, Doc, Estimate, ExportSize, ExternalServer, HitTest, ImportEstimate, KnowledgeSettings, Memory, Page, ProcessRule, Reindex, RetrievalModel, Segment, Statistics, TextPiece, UploadedFile } from '@/api/types';
+import type { Crawl, CrawlOptions, Dataset, DatasetMetadata, Doc, Estimate, ExportSize, ExternalServer, HitTest, ImportEstimate, KnowledgeSettings, Memory, Page, ProcessRule, Reindex, RetrievalModel, Segment, Statistics, SummaryEstimate, SummarySetting, TextPiece, UploadedFile } from '@/api/types';
 
 import { uploadInPieces } from './pieces';
 
@@ -45,8 +45,8 @@ export const knowledgeApi = {
   list: (page: number, keyword: string, tag_ids: string[] = []) => http.get<Page<Dataset>>('/datasets', { page, limit: 30, keyword, tag_ids: tag_ids.join(',') }),
   settings: () => http.get<KnowledgeSettings>('/datasets/settings'),
   setOcrModel: (ocr_model: KnowledgeSettings['ocr_model']) => http.put<KnowledgeSettings>('/datasets/settings', { ocr_model }),
-  create: (body: { name: string; description: string }) => http.post<Dataset>('/datasets', body),
-  update: (id: string, body: Partial<Pick<Dataset, 'name' | 'description' | 'embedding_model' | 'embedding_model_provider' | 'enable_api' | 'external_retrieval_model'>> & { retrieval_model?: RetrievalModel; external_knowledge_id?: string; external_knowledge_api_id?: string }) => http.patch<Dataset>(at(id), body),
+  create: (body: { name: string; description: string; summary_index_setting?: SummarySetting }) => http.post<Dataset>('/datasets', body),
+  update: (id: string, body: Partial<Pick<Dataset, 'name' | 'description' | 'embedding_model' | 'embedding_model_provider' | 'enable_api' | 'external_retrieval_model'>> & { retrieval_model?: RetrievalModel; summary_index_setting?: SummarySetting; external_knowledge_id?: string; external_knowledge_api_id?: string }) => http.patch<Dataset>(at(id), body),
   remove: (id: string) => http.delete(at(id)),
   documents: (id: string, page: number, keyword: string, status: string, sort: string) => http.get<Page<Doc>>(`${at(id)}/documents`, { page, limit: 50, keyword, sort, ...(status ? { status } : {}) }),
   indexing: (id: string) => http.get<Page<Doc>>(`${at(id)}/indexing-status`),
@@ -74,7 +74,7 @@ export const knowledgeApi = {
   removeDocuments: (id: string, document_ids: string[]) => http.post(`${at(id)}/documents/delete`, { document_ids }),
   sync: (id: string, doc: string) => http.post<Doc>(`${at(id)}/documents/${doc}/sync`),
   addSegment: (id: string, doc: string, segment: SegmentInput) => http.post(`${at(id)}/documents/${doc}/segments`, { segments: [segment] }),
-  changeSegment: (id: string, doc: string, segment: string, change: Partial<SegmentInput> & { enabled?: boolean; regenerate_child_chunks?: boolean }) => http.patch<Segment>(`${at(id)}/documents/${doc}/segments/${segment}`, change),
+  changeSegment: (id: string, doc: string, segment: string, change: Partial<SegmentInput> & { summary?: string | null; enabled?: boolean; regenerate_child_chunks?: boolean }) => http.patch<Segment>(`${at(id)}/documents/${doc}/segments/${segment}`, change),
   removeSegment: (id: string, doc: string, segment: string) => http.delete(`${at(id)}/documents/${doc}/segments/${segment}`),
   segmentsStatus: (id: string, doc: string, segment_ids: string[], action: 'enable' | 'disable') => http.post(`${at(id)}/documents/${doc}/segments/status/${action}`, { segment_ids }),
   removeSegments: (id: string, doc: string, segment_ids: string[]) => http.post(`${at(id)}/documents/${doc}/segments/delete`, { segment_ids }),
@@ -88,6 +88,9 @@ export const knowledgeApi = {
   estimate: (body: { process_rule: ProcessRule; doc_form: string; doc_language: string } & ({ file_id: string } | { dataset_id: string; document_id: string })) => http.post<Estimate>('/datasets/indexing-estimate', body),
   forecast: (body: { file_ids: string[]; dataset_id: string; process_rule: ProcessRule; doc_form: string }) => http.post<ImportEstimate>('/datasets/import-estimate', body),
   rechunk: (id: string, document_ids: string[], process_rule: ProcessRule) => http.post(`${at(id)}/documents/rechunk`, { document_ids, process_rule }),
+  summaryEstimate: (id: string, document_list: string[]) => http.post<SummaryEstimate>(`${at(id)}/documents/summary-estimate`, { document_list }),
+  writeSummaries: (id: string, document_list: string[], again: boolean) => http.post(`${at(id)}/documents/generate-summary`, { document_list, again }),
+  controlSummaries: (id: string, doc: string, action: 'pause' | 'resume' | 'cancel' | 'retry') => http.post(`${at(id)}/documents/${doc}/summary/${action}`),
   retryFailed: (id: string) => http.post<{ retried: number }>(`${at(id)}/documents/retry`),
   text: (id: string, doc: string, from: { segment?: string; start?: number }) => http.get<{ pieces: TextPiece[]; start: number; total: number; document: Doc }>(`${at(id)}/documents/${doc}/text`, from),
   statistics: (id: string) => http.get<Statistics>(`${at(id)}/statistics`),
