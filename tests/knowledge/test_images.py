@@ -390,3 +390,15 @@ def test_who_reads_a_document_sees_what_is_bound_to_its_passages(base, admin):
     segments.update(datasets.get(base), document, row, attachment_ids=[upload("bound.png")])
     piece = admin.get(f"/datasets/{base}/documents/{document['id']}/text").json["pieces"][0]
     assert [image["name"] for image in piece["images"]] == ["bound.png"], "the picture of the text stands in it"
+
+
+def test_a_knowledge_key_is_enough_to_upload_and_bind_an_image(base, call):
+    document = add(base, "a.md", b"# A\n\nText.")
+    made = call("POST", "/datasets/pipeline/file-upload", data={"file": (io.BytesIO(photo()), "plate.webp.png")})
+    assert made.status_code == 201, made.text
+    row = call("POST", f"/datasets/{base}/documents/{document['id']}/segments", json={
+        "segments": [{"content": "The plate", "attachment_ids": [made.json["id"]]}]}).json["data"][0]
+    assert [image["name"] for image in row["attachments"]] == ["plate.webp.png"]
+    refused = call("POST", f"/datasets/{base}/document/create-by-file", data={
+        "data": '{"indexing_technique": "high_quality"}', "file": (io.BytesIO(photo()), "plate.png")})
+    assert refused.status_code == 415, "a document's picture has to be read"

@@ -96,8 +96,8 @@ NODES = [
 
 @service.post("/datasets/pipeline/file-upload", status=201, files=("file",), tag=TAG)
 def upload_pipeline_file() -> dict[str, Any]:
-    """Upload a file that a pipeline is run with."""
-    file = knowledge.upload()
+    """Upload a file that a pipeline is run with, or an image for a passage or a question."""
+    file = knowledge.upload(images=True)
     return {"id": file["id"], "name": file["name"], "size": file["size"], "extension": file["extension"],
             "mime_type": file["mime_type"], "created_by": account.identity(),
             "created_at": datetime.fromtimestamp(file["created_at"], UTC).replace(tzinfo=None).isoformat()}

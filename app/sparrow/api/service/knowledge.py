@@ -8,7 +8,7 @@ import msgspec
 from flask import request
 
 from sparrow.errors import BadRequest, SparrowError
-from sparrow.knowledge import datasets, ocr, parse
+from sparrow.knowledge import attachments, datasets, ocr, parse
 from sparrow.storage import files
 
 MAX_FILE = 200 << 20
@@ -48,8 +48,11 @@ def page(data: list[Any], total: int, query: Listing) -> dict[str, Any]:
             "total": total, "page": bounds["page"]}
 
 
-def upload() -> dict[str, Any]:
-    """Store the one file of a request and return its row; raise Dify's errors for none or what is not read."""
+def upload(*, images: bool = False) -> dict[str, Any]:
+    """Store the one file of a request and return its row; raise Dify's errors for none or what is not read.
+
+    With `images`, those are taken too that are not to be read: they can be bound to a passage or asked with.
+    """
     parts = request.files.getlist("file")
     if not parts:
         raise BadRequest("Please upload your file.", code="no_file_uploaded", params="file")
@@ -58,8 +61,9 @@ def upload() -> dict[str, Any]:
     if not parts[0].filename:
         raise BadRequest("The specified filename does not exist.", code="filename_not_exists_error", params="file")
     name = files.clean_name(parts[0].filename)
-    if "." in name and not ocr.readable(name):
+    image = images and files.extension(name) in attachments.TYPES
+    if "." in name and not image and not ocr.readable(name):
         raise SparrowError(f"File type not allowed. {parse.advice(name)}".strip(), code="unsupported_file_type",
                            status=415, params="file")
     return dict(files.save(parts[0].stream, parts[0].filename, mime_type=parts[0].mimetype or None,
-                           max_bytes=MAX_FILE))
+                           max_bytes=MAX_FILE, created_by=attachments.MARK if image else ""))
