@@ -43,6 +43,15 @@ def test_the_first_question_of_a_long_table_without_a_head_comes_once(tmp_path, 
     assert [one.content for one in cut(tmp_path, name, data)] == [f"Why {number}?" for number in range(100)]
 
 
+@pytest.mark.parametrize(("head", "pairs"), [
+    ("Question,Answer", 2), ("Q,A", 2), ("标准问题,回复", 2), ("Standard question,Reply", 2),
+    ("How do I answer a call?,Press the green key.", 3), ("How to answer a call,Press the green key.", 3),
+    ("如何回答客户的问题,请查手册。", 3), ("怎么提问？,写邮件。", 3)])
+def test_a_pair_that_speaks_of_questions_is_no_head(tmp_path, head, pairs):
+    """It was lost; and a head of letters was a pair."""
+    assert len(cut(tmp_path, "faq.csv", f"{head}\nWhy?,Because.\nWhen?,Now.\n".encode())) == pairs
+
+
 def test_parts_of_a_long_table_say_their_own_lines(tmp_path):
     data = b"name,text\n" + "".join(f"n{number},{'word ' * 30}\n" for number in range(100)).encode()
     found = cut(tmp_path, "a.csv", data, "text_model")

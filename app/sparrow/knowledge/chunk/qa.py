@@ -106,13 +106,21 @@ def _rows(block: Block, table: list[list[str]], *, again: bool) -> Iterator[Chun
     """Yield the pairs of a table of two columns; its first row is none if it names them or came before (`again`)."""
     if len(table) < 3 or any(len(row) != 2 for row in table):
         return
-    begin = 2 if again or any(word in "".join(table[0]).lower() for word in ("question", "answer", "问", "答")) else 0
+    begin = 2 if again or _is_head(table[0]) else 0
     places = [*[block.place] * (len(table) - len(block.rows)), *block.rows]
     if len(block.rows) == len(table) - 1:
         places[0] = block.rows[0]
     for number, row in enumerate(table[begin:], start=begin):
         if number != 1 and row[0] and row[1]:
             yield Chunk(" ".join(row[0].split()), block.heading, block.place_kind, places[number], answer=row[1])
+
+
+def _is_head(row: list[str]) -> bool:
+    """Tell whether a row names the columns: in a few words, of which one says so, and without asking anything."""
+    return not any(mark in cell for cell in row for mark in "?？") and any(
+        len(cell.split()) <= 3 and len(cell) <= (20 if cell.isascii() else 5) and (
+            cell.lower() in ("q", "a") or any(word in cell.lower() for word in ("question", "answer", "问", "答")))
+        for cell in row)
 
 
 def _written(block: Block) -> Iterator[Chunk]:
