@@ -16,6 +16,9 @@ _COMMON = frozenset(
     "请請设設置安装裝系统統文件系統软軟硬使用操作说明說明错誤誤器数數据據网網络絡号號信息资資")
 # The most frequent syllables of Korean; others count little, for short Chinese texts are hangul under EUC-KR too.
 _HANGUL = frozenset("이다는을를에의가은고하지로한도그나사기리자어아시대해서인수라여있게과들만일정보전주제안상부할세문")
+# The most frequent letters of Russian, Ukrainian and Bulgarian: in capitals that are small ones under another character
+# set they are not so many.
+_CYRILLIC = frozenset("оеаинтсрвлОЕАИНТСРВЛ")
 _GB = frozenset(("gb2312", "gb231280", "gbk", "xgbk", "cp936", "ms936", "windows936", "euccn"))
 _ONE_BYTE = ("cp1251", "koi8_r", "cp1252", "cp1250")
 _CANDIDATES = ("gb18030", "big5", "shift_jis", "euc_jp", "euc_kr", *_ONE_BYTE)
@@ -138,7 +141,8 @@ def _likeness(sample: bytes, codec: str) -> float:
             score += 1
         elif 0x410 <= code <= 0x44F:
             # No word is half Latin, half Cyrillic, nor has a capital after a small letter.
-            score += -0.5 if _latin(last) or _latin(after) or (code < 0x430 and "а" <= last <= "я") else 0.7
+            odd = _latin(last) or _latin(after) or (code < 0x430 and "а" <= last <= "я")
+            score += -0.5 if odd else 0.7 if char in _CYRILLIC else 0.4
         elif 0xC0 <= code <= 0x17F:
             score += -0.5 if char.islower() and after.isupper() else 0.5 if code <= 0xFF else 0.4
         elif 0xA0 <= code < 0xC0:
