@@ -306,3 +306,35 @@ def test_a_damaged_chroma_folder_is_emptied_before_the_start(tmp_path):
     results = [chroma_folder.prepare(tmp_path, now=2000.0 + i) for i in range(4)]
     assert results == [False, False, False, True]
     assert not (tmp_path / "index.bin").exists()
+
+
+def test_chroma_holds_summaries_and_lets_them_go(server, base, monkeypatch):
+    from sparrow.knowledge import chroma, datasets, documents, indexing, segments
+    from sparrow.knowledge.retrieve import retrieve, search
+
+    monkeypatch.setattr(search, "EXACT_BELOW", 0)
+    document = base["add"](text(20))
+    indexing.run(document["id"])
+    number = chroma.count(base["id"], 1)
+
+    def change(summary: str | None) -> int:
+        row = segments.search(document["id"])[0][2]
+        segments.update(datasets.get(base["id"]), documents.get(base["id"], document["id"]), row, summary=summary)
+        chroma.sync(base["id"])
+        return chroma.count(base["id"], 1) - number
+
+    assert change("The walrus hums.") == 1
+    asked = []
+    real = chroma.query
+    monkeypatch.setattr(chroma, "query", lambda *given: asked.append(given) or real(*given))
+    found = retrieve("The walrus hums.", [base["id"]], {"search_method": "semantic_search", "top_k": 3})[0]
+    assert (found.position, found.by_summary, len(asked)) == (3, True, 1)
+    assert change("The okapi sings.") == 1
+    chroma.drop(chroma.collection_name(base["id"], 1))
+    assert not chroma.check(base["id"])
+    assert chroma.count(base["id"], 1) == number + 1  # made anew from the database
+    assert change(None) == 0
+    assert change("The okapi sings.") == 1
+    documents.delete(base["id"], [document["id"]])
+    chroma.sync(base["id"])
+    assert chroma.count(base["id"], 1) == 0

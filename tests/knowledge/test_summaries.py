@@ -544,6 +544,14 @@ def test_summaries_of_documents_that_are_there(admin, fake, sqlite_database):
     assert wrong.status_code == 404
 
 
+def test_the_forecast_of_an_import_counts_them(admin, fake, sqlite_database):
+    file = files.save(io.BytesIO(manual(4)), "manual.md")["id"]
+    wanted, plain = base(), datasets.create("Plain")["id"]
+    told_before = [admin.post("/datasets/import-estimate", json={
+        "file_ids": [file], "dataset_id": one, "process_rule": RULE}).json for one in (plain, wanted)]
+    assert [(one["passages"], one["vectors"]) for one in told_before] == [(4, 4), (4, 8)]
+
+
 def test_an_index_without_room_is_told(fake, sqlite_database, monkeypatch):
     made = base()
     document_id = put(made, manual(2))
