@@ -4,7 +4,7 @@ from sqlalchemy import BigInteger, Column, Float, String, Table, Text
 
 from .metadata import id_column, metadata
 
-# created_by: the end user's name for the service API, "" for the admin.
+# created_by: the end user's name for the service API, the crawl that found a page, "" for the admin.
 files = Table(
     "files", metadata,
     id_column(),

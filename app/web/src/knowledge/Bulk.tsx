@@ -5,6 +5,8 @@ import { useTranslation } from '@/i18n';
 
 import type { Doc } from '@/api/types';
 import { useConfirm } from '@/ui/confirm';
+import { useErrorText } from '@/ui/errors';
+import { done, failed } from '@/ui/notify';
 import { useAct } from '@/ui/useAct';
 
 import { isWorking, knowledgeApi } from './api';
@@ -55,10 +57,25 @@ export function RowMenu({ doc, original, rename, metadata, rechunk, summarise, s
   );
 }
 
+/** Fetches pages again, one after the other; one that is gone does not keep the others from it. */
+async function syncAll(datasetId: string, ids: string[]): Promise<{ changed: number; problem: unknown }> {
+  let changed = 0;
+  let problem: unknown = null;
+  for (const id of ids) {
+    try {
+      if (isWorking(await knowledgeApi.sync(datasetId, id))) changed += 1;
+    } catch (error) {
+      problem ??= error;
+    }
+  }
+  return { changed, problem };
+}
+
 /** What can be done with the chosen documents at once. */
 export function Bulk({ datasetId, chosen, clear, refresh, metadata, rechunk, summarise }: { datasetId: string; chosen: Doc[]; clear: () => void; refresh: () => unknown; metadata: () => void; rechunk: () => void; summarise: () => void }) {
   const { t } = useTranslation();
   const confirm = useConfirm();
+  const text = useErrorText();
   const ids = chosen.map((doc) => doc.id);
   const after = async () => {
     clear();
@@ -66,6 +83,13 @@ export function Bulk({ datasetId, chosen, clear, refresh, metadata, rechunk, sum
   };
   const status = useAct((action: DocumentAction) => knowledgeApi.status(datasetId, ids, action), { done: after });
   const remove = useAct(() => knowledgeApi.removeDocuments(datasetId, ids), { done: after });
+  const sync = useAct(() => syncAll(datasetId, ids), {
+    done: async ({ changed, problem }) => {
+      if (problem) failed(t('error.title'), text(problem));
+      else done(changed ? t('knowledge:site.synced', { count: changed }) : t('knowledge:site.same'));
+      await after();
+    },
+  });
   const askRemove = async () => {
     if (await confirm({ title: t('knowledge:bulk.delete', { count: ids.length }), text: t('knowledge:delete.text'), confirm: t('action.delete') })) remove.mutate();
   };
@@ -84,6 +108,7 @@ export function Bulk({ datasetId, chosen, clear, refresh, metadata, rechunk, sum
       <Button size="xs" variant="default" onClick={metadata}>{t('knowledge:metadata.edit')}</Button>
       <Button size="xs" variant="default" disabled={archived || busy} onClick={rechunk}>{t('knowledge:rechunk.action')}</Button>
       <Button size="xs" variant="default" disabled={!chosen.every(canBeSummed)} onClick={summarise}>{t('knowledge:summary.action')}</Button>
+      {chosen.every((doc) => doc.data_source_type === 'website_crawl') ? <Button size="xs" variant="default" disabled={archived || busy} loading={sync.isPending} onClick={() => sync.mutate()}>{t('knowledge:site.sync')}</Button> : null}
       <Button size="xs" variant="light" color="brick" disabled={archived} loading={remove.isPending} onClick={() => void askRemove()}>{t('action.delete')}</Button>
       <Button size="xs" variant="subtle" onClick={clear}>{t('action.cancel')}</Button>
     </Group>

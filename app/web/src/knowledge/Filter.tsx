@@ -85,7 +85,7 @@ export function Filter({ fields, value, onChange }: { fields: Record<string, Kin
               <Autocomplete
                 aria-label={t('knowledge:filter.value')} flex="2 1 160px" miw={0} inputMode={kind === 'number' ? 'decimal' : undefined}
                 value={Array.isArray(row.value) ? row.value.join(', ') : String(row.value ?? '')}
-                data={row.name === 'source' ? ['upload_file', 'website_crawl'] : []}
+                data={row.name === 'source' ? ['upload_file', 'website_crawl', 'local_file'] : []}
                 onChange={(text) => patch(i, { value: kind === 'number' && text.trim() !== '' && Number.isFinite(Number(text)) ? Number(text) : text })}
               />
             )}
