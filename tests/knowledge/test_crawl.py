@@ -106,6 +106,47 @@ def test_an_old_address_inside_leads_to_the_new_one_once(base, site):
     assert "without end" in reason(state, "/loop")
 
 
+@pytest.mark.parametrize("target", ["http://[", "ftp://a/b", "javascript:x", "http://127.0.0.1:99999/"])
+def test_what_leads_nowhere_is_left_out(base, site, target):
+    site.answer("/robots.txt", kind="text/plain", data=f"Sitemap: {target}\nSitemap: /maps.xml".encode())
+    site.answer("/maps.xml", kind="application/xml", data=sitemap(target, "/b"))
+    site.pages["/"] = page("Home", "Home.", "/a", target, head=f'<link rel=canonical href="{target}">')
+    site.answer("/a", 302, Location=target)
+    site.add("/b", "Page B")
+    state = go(base, f"{site.url}/")
+    assert sorted(paths(site, state)) == ["/", "/b"]
+    assert "leads " in reason(state, f"{site.url}/a")
+
+
+def test_a_page_that_comes_after_the_crawl_was_stopped_is_not_kept(base, site):
+    site.add("/", "Home", "/a", "/gone")
+    site.add("/a", "Page A")
+
+    class Late(Client):
+        def open(self, request, cancel):
+            reply = super().open(request, cancel)
+            if request.url.endswith(self.last):
+                crawl.stop(base, crawl_id)
+            return reply
+
+    for last, count in (("/a", 1), ("/gone", 2)):
+        crawl_id = crawl.begin(base, crawl.CrawlOptions(url=f"{site.url}/"))
+        Late.last = last
+        crawl.run(crawl_id, Late(), wait=lambda seconds: None)
+        state = crawl.state(base, crawl_id)
+        assert (state["state"], len(state["pages"]), state["skipped_total"]) == ("stopped", count, 0)
+    assert _files() == 3
+
+
+def test_a_fault_of_the_program_ends_the_crawl(base, site, monkeypatch):
+    site.add("/", "Home")
+    monkeypatch.setattr(Page, "links", lambda self: 1 / 0)
+    crawl_id = crawl.begin(base, crawl.CrawlOptions(url=site.url))
+    with pytest.raises(ZeroDivisionError):
+        crawl.run(crawl_id, Client(), wait=lambda seconds: None)
+    assert crawl.state(base, crawl_id)["error"] == "The crawl broke off: division by zero"
+
+
 def test_limit_and_depth(base, site):
     for number in range(30):
         site.add(f"/{number or ''}", f"Page {number}", f"/{number + 1}", f"/side{number}")

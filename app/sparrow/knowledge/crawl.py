@@ -27,7 +27,7 @@ from sparrow.storage.tables.files import files as file_table
 from sparrow.storage.tables.jobs import jobs
 
 from . import datasets, parse, web
-from .page import Page
+from .page import Page, join
 from .parse.charset import decode
 from .robots import MAX_TEXT, Robots, fits, plain
 from .web import FetchError, Got
@@ -205,8 +205,13 @@ def run(crawl_id: str, client: web.Client, *, progressed: Callable[[Connection],
             else:
                 work.visit(page)
                 work.pause()
+    except _Stopped:
+        pass
     except SparrowError as error:
         _end(crawl_id, "failed", error.message)
+    except Exception as error:  # a fault of this program's own: nobody must wait for the crawl
+        _end(crawl_id, "failed", f"The crawl broke off: {error}")
+        raise
 
 
 class _Stopped(Exception):
@@ -291,6 +296,7 @@ class _Crawl:
         except _Stopped:
             if content is not None:
                 files.delete(values["file_id"])
+            raise
 
     def _get(self, url: str, first: bool) -> Got:
         """Return what an address answers, followed as far as it stays on the site; the first one may lead elsewhere."""
@@ -310,7 +316,7 @@ class _Crawl:
                 continue
             if got.moved is None:
                 return got
-            target = got.moved.partition("#")[0]
+            target = got.moved
             if first:
                 if _site(target) != _site(url):
                     self._settle_at(target)
@@ -409,12 +415,12 @@ class _Crawl:
 
     def _mapped(self) -> list[str]:
         """Return the addresses of the site's maps."""
-        waiting = [urljoin(self.site, given) for given in self.robots.sitemaps] or [urljoin(self.site, "/sitemap.xml")]
+        waiting = [join(self.site, given) for given in self.robots.sitemaps] or [join(self.site, "/sitemap.xml")]
         seen: list[str] = []
         found: list[str] = []
         while waiting and len(seen) < _MAPS and len(found) < _MAX_KNOWN:
             address = waiting.pop(0)
-            if address in seen or _site(address) != _site(self.site):
+            if address is None or address in seen or _site(address) != _site(self.site):
                 continue
             seen.append(address)
             self.pause()
@@ -422,9 +428,8 @@ class _Crawl:
                 markup = _unpacked(web.get(self.client, address, any_type=True, seconds=SECONDS).content)
             except SparrowError:
                 continue  # there is none
-            inside = [unescape(part.partition("</loc")[0]).strip() for part in markup.split("<loc>")[1:]]
-            (waiting if "<sitemapindex" in markup else found).extend(
-                url for url in inside if url.startswith(("http://", "https://")) and len(url) <= 2000)
+            inside = [join(address, unescape(part.partition("</loc")[0])) for part in markup.split("<loc>")[1:]]
+            (waiting if "<sitemapindex" in markup else found).extend(filter(None, inside))
         return found
 
 

@@ -32,7 +32,7 @@ class Page:
         self._text: str | None = None
         base = self._tree.css_first("base[href]")
         self.url = url
-        self._base = _join(url, base.attributes.get("href")) or url if base is not None else url
+        self._base = join(url, base.attributes.get("href")) or url if base is not None else url
 
     def title(self) -> str:
         """Return the title, or the first heading; up to 120 characters, "" for neither."""
@@ -62,12 +62,12 @@ class Page:
             refresh = _REFRESH.match(node.attributes.get("content") or "")
             if refresh and (node.attributes.get("http-equiv") or "").lower() == "refresh":
                 found.insert(0, refresh[1])
-        return list(dict.fromkeys(link for link in (_join(self._base, given) for given in found) if link))
+        return list(dict.fromkeys(link for link in (join(self._base, given) for given in found) if link))
 
     def canonical(self) -> str | None:
         """Return the address that the page says is its own."""
         found = self._tree.css_first("link[rel=canonical][href]")
-        return _join(self._base, found.attributes.get("href")) if found is not None else None
+        return join(self._base, found.attributes.get("href")) if found is not None else None
 
     def problem(self, text: str) -> str | None:
         """Tell why a page with this text is none to index: `login`, `scripts`, `empty`; None where it is one."""
@@ -100,8 +100,8 @@ class Page:
                 f"</head>\n{body}</html>\n").encode("utf-8", "replace")
 
 
-def _join(base: str, given: str | None) -> str | None:
-    """Return an address of the web without its fragment; None for what is none (mailto:, javascript:)."""
+def join(base: str, given: str | None) -> str | None:
+    """Return an address of the web that stands on a page, without its fragment; None for what is none (mailto:)."""
     try:
         url = urljoin(base, re.sub(r"[\x00-\x1f\x7f]", "", given or "").strip()).partition("#")[0]
     except ValueError:

@@ -8,14 +8,14 @@ import re
 import threading
 from dataclasses import dataclass
 from typing import Any, Protocol
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from sparrow.engine.ports import Cancel, HttpRequest, PortError
 from sparrow.errors import BadRequest, SparrowError
 from sparrow.storage import files
 
 from . import documents, ocr, parse
-from .page import Page
+from .page import Page, join
 
 MAX_BYTES = 64 << 20
 MAX_PAGE = 16 << 20  # of what is no document but a page: more is made without end
@@ -161,7 +161,10 @@ def _judged(url: str, reply: Any, pictures: bool, any_type: bool) -> Got:
     """Return what a reply's head tells; raise FetchError where it is no document."""
     moved = reply.headers.get("location")
     if moved and reply.status in (301, 302, 303, 307, 308):
-        return Got(reply.url, moved=urljoin(reply.url, moved))
+        target = join(reply.url, moved)
+        if target is None:
+            raise FetchError(f"{url} leads to what is no address: {moved[:200]}")
+        return Got(reply.url, moved=target)
     if reply.status == 401:
         raise FetchError(f"{url} asks for a password.", answered=401)
     if reply.status == 403:
