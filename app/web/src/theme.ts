@@ -24,6 +24,9 @@ const FONT =
 const MONO =
   'ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", "Noto Sans Mono CJK SC", monospace';
 
+/** Titles that hold names may need several lines. */
+const TITLE = { lineHeight: 1.35, overflowWrap: 'anywhere' } as const;
+
 export const theme = createTheme({
   primaryColor: 'sparrow',
   primaryShade: { light: 7, dark: 4 },
@@ -37,8 +40,8 @@ export const theme = createTheme({
   cursorType: 'pointer',
   radius: { xs: '4px', sm: '6px', md: '10px', lg: '16px', xl: '24px' },
   components: {
-    Modal: { defaultProps: { centered: true, overlayProps: { backgroundOpacity: 0.4, blur: 2 }, radius: 'lg' } },
-    Drawer: { defaultProps: { overlayProps: { backgroundOpacity: 0.35 } } },
+    Modal: { defaultProps: { centered: true, overlayProps: { backgroundOpacity: 0.4, blur: 2 }, radius: 'lg' }, styles: { title: TITLE } },
+    Drawer: { defaultProps: { overlayProps: { backgroundOpacity: 0.35 } }, styles: { title: TITLE } },
     Tooltip: { defaultProps: { withArrow: true, openDelay: 300 } },
     ActionIcon: { defaultProps: { variant: 'subtle', color: 'gray' } },
     Card: { defaultProps: { withBorder: true, padding: 'lg', radius: 'lg' } },
