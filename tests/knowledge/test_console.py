@@ -204,6 +204,9 @@ def test_several_passages_at_once(admin, dataset):
     assert act("status/enable", chosen).status_code == 200
     assert set(chosen) <= found()
     assert act("delete", [*chosen, elsewhere]).status_code == 200
+    last = admin.get(f"/datasets/{dataset['id']}/segments/{added[2]['id']}").json
+    listed = [one["id"] for one in admin.get(path).json["data"]]
+    assert last["index"] == listed.index(added[2]["id"]) < last["segment"]["position"] - 1  # the two before are gone
     assert not found() & set(chosen)
     assert elsewhere in found() | {ask(admin, dataset, "warranty months")[0]["segment"]["id"]}
     assert (act("delete", []).status_code, act("status/paint", chosen).status_code) == (400, 400)

@@ -43,7 +43,7 @@ def plated(desk, api) -> str:
     """A base whose one passage has three images: one chosen, one dropped, one pasted."""
     base = filled(api, "Plates", {"pump.md": TEXT})
     opened(desk, api, base, "pump.md")
-    desk.get_by_role("button", name="Edit", exact=True).click()
+    desk.get_by_role("button", name="Edit chunk 1").click()
     dialog = desk.get_by_role("dialog")
     dialog.locator("input[type=file]").set_input_files({"name": "plate.png", "mimeType": "image/png", "buffer": PLATE})
     give(dialog.get_by_test_id("image-field"), "drop", "dropped.png")
@@ -60,7 +60,7 @@ def plated(desk, api) -> str:
 def test_images_are_shown_under_their_passage_and_removed(desk, phone, plated):
     images = desk.get_by_test_id("images").get_by_role("img")
     visit.shot(desk, "images-passage-en-1440")
-    desk.get_by_role("button", name="Edit", exact=True).click()
+    desk.get_by_role("button", name="Edit chunk 1").click()
     dialog = desk.get_by_role("dialog")
     dialog.get_by_role("button", name="Remove dropped.png").click()
     dialog.locator("input[type=file]").set_input_files(
@@ -75,7 +75,7 @@ def test_images_are_shown_under_their_passage_and_removed(desk, phone, plated):
     phone.goto(desk.url)
     drawn(phone.get_by_test_id("images").get_by_role("img"), 2)
     visit.shot(phone, "images-passage-zh-390")
-    phone.get_by_role("button", name="编辑", exact=True).tap()
+    phone.get_by_role("button", name="编辑第 1 段").tap()
     phone.get_by_role("dialog").get_by_role("button", name="添加图片").scroll_into_view_if_needed()
     visit.shot(phone, "images-edit-zh-390")
     visit.assert_sound(phone)

@@ -22,6 +22,14 @@ PLACES = {"deck.pptx": ("Slide 1", "第 1 张幻灯片"), "book.epub": ("Part 1"
           "pump.py": ("Line 3", "第 3 行")}
 
 
+# In how many lines the text of an element stands.
+LINES = """element => {
+    const range = document.createRange();
+    range.selectNodeContents(element);
+    return new Set([...range.getClientRects()].map(box => box.top)).size;
+}"""
+
+
 def filled(api, name: str, files: dict[str, bytes], **options) -> str:
     """Make a base of some files; return its id."""
     made = api("POST", "/datasets", {"name": name})["id"]
@@ -88,6 +96,80 @@ def test_a_row_of_a_sheet_is_named(desk, api):
     book.save(out)
     opened(desk, api, filled(api, "Rows", {"faq.xlsx": out.getvalue()}, doc_form="qa_model"), "faq.xlsx")
     desk.get_by_text("Sheet FAQ, row 3").wait_for()
+    assert desk.problems == []
+
+
+def test_a_wide_table_scrolls_on_a_phone(desk, api, phone):
+    from openpyxl import Workbook
+
+    book, out = Workbook(), io.BytesIO()
+    head = ("Part no.", "Name", "名称", "Location", "Stock", "Price (EUR)", "Supplier", "Remark")
+    for row in (head, ("S-077", "Seal ring", "密封圈", "Shelf 3-1", 12, 3.37, "Krüger GmbH", "replace in time")):
+        book.active.append(row)
+    book.save(out)
+    base = filled(api, "Wide", {"parts.xlsx": out.getvalue()})
+    opened(desk, api, base, "parts.xlsx")
+    phone.goto(f"{phone.address}/knowledge/{base}/test?q=S-077")
+    for page in (desk, phone):
+        page.get_by_role("columnheader", name="Part no.").wait_for()
+        assert page.get_by_role("cell", name="S-077").evaluate(LINES) == 1
+        visit.assert_sound(page)
+    frame = phone.locator("[data-table]").first
+    assert frame.evaluate("e => e.scrollWidth > e.clientWidth")
+    visit.shot(phone, "passages-table-zh-390")
+    assert desk.problems == []
+
+
+def test_a_cited_passage_is_opened_where_it_stands_now(desk, api):
+    """Positions have holes where passages were deleted; and what is switched on the page leaves it where it is."""
+    from playwright.sync_api import expect
+
+    text = "\n\n".join(f"## Part {n}\n\nPart {n} of the pump. " + "Close the valve first. " * 12 for n in range(1, 61))
+    base = filled(api, "Holes", {"parts.md": text.encode()})
+    opened(desk, api, base, "parts.md")
+    document = desk.url.split("?")[0].rsplit("/", 1)[1]
+    path = f"/datasets/{base}/documents/{document}/segments"
+    rows = [row for page in (1, 2) for row in api("GET", f"{path}?limit=20&page={page}")["data"]]
+    assert len(rows) > 30
+    api("POST", f"{path}/delete", {"segment_ids": [row["id"] for row in rows[:15]]})
+    wanted = rows[25]  # position 26 stood on the second page; now it is the eleventh
+    desk.goto(f"{desk.address}/knowledge/{base}/documents/{document}?segment={wanted['id']}")
+    here = desk.locator("[data-here]")
+    expect(here).to_be_in_viewport(timeout=180_000)
+    first = desk.get_by_role("switch").first
+    first.scroll_into_view_if_needed()
+    first.press("Space")
+    expect(first).not_to_be_checked(timeout=180_000)
+    expect(first).to_be_in_viewport()
+    assert desk.problems == []
+
+
+def test_the_passages_of_an_unready_document_say_why(desk, api):
+    """A document that failed says so; one that is being read fills by itself."""
+    base = filled(api, "Unready", {"torn.pdf": b"%PDF-1.7 torn", "pump.md": TEXT.encode()})
+    desk.goto(f"{desk.address}/knowledge/{base}")
+    desk.locator("[data-status=available]").wait_for(timeout=240_000)
+    desk.get_by_role("link", name="torn.pdf").click()
+    desk.get_by_text("The PDF is damaged").wait_for()
+    desk.get_by_role("link", name="Documents").last.click()
+    done = []
+
+    def reading(route):
+        answer = route.fetch().json()
+        if not done:
+            if "data" in answer:
+                answer.update(data=[], total=0)
+            else:
+                answer.update(indexing_status="indexing", display_status="indexing")
+        route.fulfill(json=answer)
+
+    desk.route(re.compile(r"/documents/[^/]+(/segments\?.*)?$"), reading)
+    desk.get_by_role("link", name="pump.md").click()
+    desk.get_by_text("The document is still being read.").wait_for()
+    desk.get_by_role("progressbar").wait_for()
+    done.append(True)
+    desk.get_by_text("Part 1 of the pump").wait_for()
+    desk.unroute_all(behavior="wait")
     assert desk.problems == []
 
 

@@ -79,6 +79,14 @@ def neighbours(row: dict[str, Any], count: int = 1) -> tuple[list[dict[str, Any]
     return [dict(item) for item in reversed(before)], [dict(item) for item in after]
 
 
+def index(row: dict[str, Any]) -> int:
+    """Return a passage's place in its document's list, counted from 0; positions have holes where some were deleted."""
+    s = t.segments.c
+    with db.read() as tx:
+        return tx.execute(sa.select(sa.func.count()).select_from(t.segments).where(
+            s.document_id == row["document_id"], s.position < row["position"])).scalar() or 0
+
+
 @mending.healing
 def add(dataset: dict[str, Any], document: dict[str, Any], entries: list[NewSegment]) -> list[dict[str, Any]]:
     """Add passages by hand at the end of a document; an answer counts in documents of questions and answers."""

@@ -64,9 +64,11 @@ class Reading(msgspec.Struct, kw_only=True):
 
 
 class Around(msgspec.Struct):
-    """A passage, the ones beside it, and its document: what a citation opens."""
+    """A passage, its place in the list of passages (from 0), the ones beside it, and its document: what a citation
+    opens."""
 
     segment: shapes.Segment
+    index: int
     before: list[shapes.Segment]
     after: list[shapes.Segment]
     document: shapes.Document
@@ -183,7 +185,8 @@ def get_segment(dataset_id: str, segment_id: str) -> Around:
     row = segments.get(dataset_id, segment_id)
     before, after = segments.neighbours(row)
     children = segments.children_of([segment_id])[segment_id]
-    return Around(shapes.segment(row, children), shapes.segment_list(before), shapes.segment_list(after),
+    return Around(shapes.segment(row, children), segments.index(row),
+                  shapes.segment_list(before), shapes.segment_list(after),
                   shapes.document(documents.get(dataset_id, row["document_id"])),
                   {"id": dataset["id"], "name": dataset["name"]})
 

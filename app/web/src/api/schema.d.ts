@@ -2659,7 +2659,8 @@ export interface components {
         };
         /**
          * Around
-         * @description A passage, the ones beside it, and its document: what a citation opens.
+         * @description A passage, its place in the list of passages (from 0), the ones beside it, and its document: what a citation
+         *         opens.
          */
         Around: {
             after: components["schemas"]["Segment"][];
@@ -2668,6 +2669,7 @@ export interface components {
                 [key: string]: string;
             };
             document: components["schemas"]["Document"];
+            index: number;
             segment: components["schemas"]["Segment"];
         };
         /**

@@ -111,6 +111,7 @@ export function Bulk({ datasetId, chosen, clear, refresh, metadata, rechunk, sum
       {chosen.every((doc) => doc.data_source_type === 'website_crawl') ? <Button size="xs" variant="default" disabled={archived || busy} loading={sync.isPending} onClick={() => sync.mutate()}>{t('knowledge:site.sync')}</Button> : null}
       <Button size="xs" variant="light" color="brick" disabled={archived} loading={remove.isPending} onClick={() => void askRemove()}>{t('action.delete')}</Button>
       <Button size="xs" variant="subtle" onClick={clear}>{t('action.cancel')}</Button>
+      {archived || busy ? <Text fz="xs" c="dimmed" w="100%">{t(archived ? 'knowledge:bulk.withArchived' : 'knowledge:bulk.withBusy')}</Text> : null}
     </Group>
   );
 }

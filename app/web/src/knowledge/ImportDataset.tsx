@@ -66,7 +66,7 @@ export default function ImportDataset({ close }: { close: () => void }) {
               aria-label={t('knowledge:import.title')}
             />
             <Text fz="xs" c="dimmed" mt={6} className="sp-num">
-              {job ? t(`knowledge:import.${stage}`) : t('knowledge:add.uploading')}
+              {t(`knowledge:import.${job ? stage : 'uploading'}`)}
               {job && stage !== 'checking' && state.data?.total ? ` · ${count(state.data.done)}/${count(state.data.total)}` : ''}
             </Text>
           </div>

@@ -9,6 +9,7 @@ import { usePlaceText } from './places';
 export function Place({ segment, datasetId, documentId, pdf }: { segment: Segment; datasetId: string; documentId: string; pdf: boolean }) {
   const place = usePlaceText()(segment.place_kind, segment.place);
   const heading = segment.heading?.join(' › ');
+  const known = heading === segment.place; // a sheet is its own heading
   return (
     <>
       {place ? (
@@ -20,7 +21,7 @@ export function Place({ segment, datasetId, documentId, pdf }: { segment: Segmen
           <Text fz="xs" c="dimmed">{place}</Text>
         )
       ) : null}
-      {heading ? <Text fz="xs" c="dimmed" truncate maw={420}>{heading}</Text> : null}
+      {heading && !known ? <Text fz="xs" c="dimmed" truncate maw={420} title={heading}>{heading}</Text> : null}
     </>
   );
 }

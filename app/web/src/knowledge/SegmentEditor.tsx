@@ -40,7 +40,7 @@ export function SegmentEditor({ datasetId, documentId, segment, qa, close, saved
     },
   );
   return (
-    <Modal opened onClose={close} size="lg" title={segment ? t('knowledge:segments.edit') : t('knowledge:segments.add')} closeButtonProps={{ 'aria-label': t('action.close') }}>
+    <Modal opened onClose={close} size="lg" title={segment ? t('knowledge:segments.edit', { n: segment.position }) : t('knowledge:segments.add')} closeButtonProps={{ 'aria-label': t('action.close') }}>
       <Stack onPaste={pasteInto(files)}>
         <Textarea data-autofocus autosize minRows={5} maxRows={18} maxLength={40000} label={qa ? t('knowledge:segments.question') : t('knowledge:segments.content')} value={content} onChange={(event) => setContent(event.currentTarget.value)} />
         {qa ? <Textarea autosize minRows={3} maxRows={12} label={t('knowledge:segments.answer')} value={answer} onChange={(event) => setAnswer(event.currentTarget.value)} /> : null}

@@ -6,7 +6,7 @@ import { useTranslation } from '@/i18n';
 import { useParams, useSearchParams } from 'react-router';
 
 import { http, url } from '@/api/http';
-import type { Doc, Segment } from '@/api/types';
+import type { Around, Doc, Segment } from '@/api/types';
 import { isGone } from '@/ui/errors';
 import { count } from '@/ui/format';
 import { Pages, SearchField, useListing } from '@/ui/Listing';
@@ -17,9 +17,10 @@ import { done } from '@/ui/notify';
 import { Empty, Failed, RowSkeletons } from '@/ui/states';
 import { useAct } from '@/ui/useAct';
 
-import { knowledgeApi } from './api';
+import { isWorking, knowledgeApi } from './api';
 import { Children } from './Children';
 import { useFrameDataset } from './DatasetFrame';
+import { DocumentState } from './DocumentState';
 import { beside, Images } from './Images';
 import css from './Knowledge.module.css';
 import { useValueText } from './Metadata';
@@ -44,26 +45,34 @@ export default function Segments() {
   const doc = useQuery({
     queryKey: ['datasets', 'document', documentId],
     queryFn: () => http.get<Doc>(`/datasets/${dataset.id}/documents/${documentId}`),
+    refetchInterval: (query) => (query.state.data && isWorking(query.state.data) ? 1000 : false),
   });
+  const working = Boolean(doc.data && isWorking(doc.data));
   const segments = useQuery({
-    queryKey: ['datasets', 'segments', documentId, page, wanted],
+    queryKey: ['datasets', 'segments', documentId, page, wanted, working],
     queryFn: () => knowledgeApi.segments(dataset.id, documentId, page, wanted),
+    staleTime: 0, // the end of indexing brings the first key back: it is asked for again
     placeholderData: keepPreviousData,
+    refetchInterval: working ? 2000 : false,
   });
   // A passage opened from a citation may stand on a later page.
   const target = useQuery({
     queryKey: ['segment', dataset.id, here],
-    queryFn: () => http.get<{ segment?: { position?: number } }>(`/datasets/${dataset.id}/segments/${here ?? ''}`),
+    queryFn: () => http.get<Around>(`/datasets/${dataset.id}/segments/${here ?? ''}`),
     enabled: Boolean(here),
     retry: false,
   });
-  const position = target.data?.segment?.position;
+  const index = target.data?.index;
   useEffect(() => {
-    if (position) setPage(Math.floor((position - 1) / 20) + 1);
-  }, [position, setPage]);
+    if (index !== undefined) setPage(Math.floor(index / 20) + 1);
+  }, [index, setPage]);
   const mark = useRef<HTMLDivElement>(null);
+  const arrived = useRef<string | null>(null);
   useEffect(() => {
-    mark.current?.scrollIntoView({ block: 'center' });
+    // Once: what is changed on the page later must not move it.
+    if (!mark.current || arrived.current === here) return;
+    arrived.current = here;
+    mark.current.scrollIntoView({ block: 'center' });
   }, [segments.data, here]);
   const client = useQueryClient();
   const confirm = useConfirm();
@@ -95,7 +104,7 @@ export default function Segments() {
       description={doc.data ? [t('knowledge:words', { n: count(doc.data.word_count) }), ...(doc.data.doc_metadata ?? []).filter((entry) => entry.id !== 'built-in').map((entry) => `${entry.name}: ${valueText(entry.name, entry.type, entry.value)}`)].join(' · ') : undefined}
       actions={
         <Group gap="xs">
-          {open ? (
+          {open && doc.data?.enabled ? (
             <>
               <Button leftSection={<IconPlus size={18} />} onClick={() => setEditing('new')}>{t('knowledge:segments.add')}</Button>
               <FileButton accept=".csv,text/csv" onChange={(file) => (file ? csv.mutate(file) : undefined)}>
@@ -114,6 +123,7 @@ export default function Segments() {
       {reading ? <Drawer opened onClose={() => setReading(false)} position="right" size="xl" title={doc.data?.name} closeButtonProps={{ 'aria-label': t('action.close') }}><Reader datasetId={dataset.id} documentId={documentId} query="" /></Drawer> : null}
       {editing ? <SegmentEditor datasetId={dataset.id} documentId={documentId} segment={editing === 'new' ? undefined : editing} qa={doc.data?.doc_form === 'qa_model'} close={() => setEditing(null)} saved={refresh} /> : null}
       <Stack>
+        {doc.data && (doc.data.display_status !== 'available' || doc.data.notices?.length) ? <DocumentState doc={doc.data} /> : null}
         <Group>
           <SearchField label={t('knowledge:segments.search')} place={place} />
           {open && rows.length ? <Checkbox label={t('knowledge:bulk.all')} checked={selected.length === rows.length} indeterminate={selected.length > 0 && selected.length < rows.length} onChange={(event) => setChosen(event.currentTarget.checked ? rows.map((segment) => segment.id) : [])} /> : null}
@@ -123,7 +133,7 @@ export default function Segments() {
         ) : segments.error ? (
           <Failed error={segments.error} retry={() => segments.refetch()} />
         ) : rows.length === 0 ? (
-          <Empty title={t('knowledge:segments.none')}>{t('knowledge:segments.noneText')}</Empty>
+          <Empty title={t(wanted ? 'state.noMatch' : 'knowledge:segments.none')}>{working ? t('knowledge:segments.noneText') : null}</Empty>
         ) : (
           rows.map((segment) => (
             <div key={segment.id} className={css.chunk} data-off={segment.enabled === false || undefined} data-here={segment.id === here || undefined} ref={segment.id === here ? mark : undefined}>
@@ -136,8 +146,8 @@ export default function Segments() {
                   {open ? (
                     <>
                       <Switch size="xs" aria-label={t('knowledge:segments.enabled', { n: segment.position })} checked={segment.enabled !== false} onChange={(event) => toggle.mutate({ id: segment.id, enabled: event.currentTarget.checked })} />
-                      <Tooltip label={t('knowledge:segments.edit')}><ActionIcon aria-label={t('knowledge:segments.edit')} onClick={() => setEditing(segment)}><IconPencil size={16} /></ActionIcon></Tooltip>
-                      <Tooltip label={t('action.delete')}><ActionIcon aria-label={t('action.delete')} onClick={() => void askRemove(segment)}><IconTrash size={16} /></ActionIcon></Tooltip>
+                      <Tooltip label={t('action.edit')}><ActionIcon aria-label={t('knowledge:segments.edit', { n: segment.position })} onClick={() => setEditing(segment)}><IconPencil size={16} /></ActionIcon></Tooltip>
+                      <Tooltip label={t('action.delete')}><ActionIcon aria-label={t('knowledge:segments.delete', { n: segment.position })} onClick={() => void askRemove(segment)}><IconTrash size={16} /></ActionIcon></Tooltip>
                     </>
                   ) : null}
                 </Group>
