@@ -23,6 +23,7 @@ export function Answer({
   turn,
   avatar,
   trace,
+  own,
   onCite,
   onRate,
   onRetry,
@@ -34,6 +35,8 @@ export function Answer({
   turn: Turn;
   avatar: ReactNode;
   trace?: ReactNode;
+  /** The reader has the console: addresses and reasons may be told. */
+  own?: boolean;
   onCite: (citation: Citation) => void;
   onRate?: (rating: 'like' | 'dislike' | null) => void;
   onRetry?: () => void;
@@ -109,10 +112,10 @@ export function Answer({
         {sources.length > 0 ? (
           <div className={css.cites} role="list" aria-label={t('chat:sources')}>
             {sources.map((source) => (
-              <div key={source.segment_id || source.position} role="listitem" style={{ maxWidth: '100%' }}>
+              <div key={source.segment_id || source.position} role="listitem" style={{ maxWidth: 'min(100%, 400px)' }}>
                 <UnstyledButton className={css.cite} onClick={() => onCite(source)} data-testid="citation">
                   <b>{source.position}</b>
-                  <span>{[source.document_name, placeText(...placeOf(source))].filter(Boolean).join(' · ')}</span>
+                  <span title={[source.document_name, source.heading].filter(Boolean).join(' · ')}>{[source.document_name, placeText(...placeOf(source)) ?? source.heading?.split(' > ').at(-1)].filter(Boolean).join(' · ')}</span>
                 </UnstyledButton>
               </div>
             ))}
@@ -120,8 +123,8 @@ export function Answer({
         ) : null}
         <Images small images={images} />
         {turn.away?.map((base) => (
-          <Text key={base.dataset_id} c="dimmed" fz="sm" mt={6} title={serverText(base.error)} data-testid="away">
-            {t(base.by_words ? 'chat:byWords' : 'chat:away', { name: base.dataset_name })}
+          <Text key={base.dataset_id} c="dimmed" fz="sm" mt={6} data-testid="away">
+            {t(base.by_words ? 'chat:byWords' : 'chat:away', { name: base.dataset_name })} {own ? serverText(base.error) : null}
           </Text>
         ))}
         {live ? null : (

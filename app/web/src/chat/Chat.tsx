@@ -146,6 +146,7 @@ export function Chat(props: ChatProps) {
                 turn={turn}
                 avatar={avatar}
                 trace={props.trace?.(turn)}
+                own={props.openSources}
                 onCite={(citation) => {
                   setQuery(turn.query);
                   setSource(citation);

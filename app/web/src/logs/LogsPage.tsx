@@ -61,7 +61,7 @@ function Detail({ conversation, onClose }: { conversation: Conversation; onClose
           <div key={message.id} className={css.turn}>
             {message.query ? <div className={css.question}>{message.query}</div> : null}
             {message.workflow_run_id ? <Button size="compact-xs" variant="subtle" leftSection={<IconRoute size={14} />} onClick={() => setRun(message.workflow_run_id ?? null)}>{t('logs:trace')}</Button> : null}
-            <Answer turn={toTurn(message)} avatar={<AppIcon app={app} size={32} />} onCite={(citation) => setSource({ citation, query: message.query })} />
+            <Answer own turn={toTurn(message)} avatar={<AppIcon app={app} size={32} />} onCite={(citation) => setSource({ citation, query: message.query })} />
             {app.mode !== 'completion' && message.query && message.answer ? <Button ml={44} size="compact-xs" variant="subtle" leftSection={<IconMessageCheck size={14} />} onClick={() => setKept(message)}>{t('annotations:fromAnswer')}</Button> : null}
           </div>
         ))
