@@ -34,7 +34,7 @@ export function ChunkingForm({ value, form, onChange, samples, estimate }: {
     preview.reset();
   };
   const modes = modesOf(form);
-  const phone = useMediaQuery('(max-width: 35.99em)'); // all of them side by side need more
+  const phone = useMediaQuery('(max-width: 35.99em)', undefined, { getInitialValueInEffect: false }); // all of them side by side need more
   return (
     <Stack>
       <SegmentedControl

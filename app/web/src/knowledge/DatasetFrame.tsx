@@ -1,7 +1,7 @@
 import { Skeleton, Text } from '@mantine/core';
 import { IconChartBar, IconChevronLeft, IconFiles, IconSettings, IconZoomQuestion } from '@tabler/icons-react';
 import { useTranslation } from '@/i18n';
-import { Link, NavLink, Outlet, useOutletContext, useParams } from 'react-router';
+import { Link, Outlet, useLocation, useOutletContext, useParams } from 'react-router';
 
 import type { Dataset } from '@/api/types';
 import { isGone } from '@/ui/errors';
@@ -20,16 +20,20 @@ export function useFrameDataset(): Dataset {
 export default function DatasetFrame() {
   const { t } = useTranslation();
   const { datasetId = '' } = useParams();
+  const { pathname } = useLocation();
   const dataset = useDataset(datasetId);
   if (isGone(dataset.error)) return <NotFound back={{ to: '/knowledge', label: t('knowledge:title') }} />;
   if (dataset.error && !dataset.data) return <Failed error={dataset.error} retry={() => dataset.refetch()} />;
   const external = dataset.data?.provider === 'external';
+  const base = `/knowledge/${datasetId}`;
   const tabs = [
-    ...(external ? [] : [{ to: `/knowledge/${datasetId}`, end: true, label: t('knowledge:tab.documents'), icon: IconFiles }]),
-    { to: `/knowledge/${datasetId}/test`, end: false, label: t('knowledge:tab.test'), icon: IconZoomQuestion },
-    ...(external ? [] : [{ to: `/knowledge/${datasetId}/statistics`, end: false, label: t('knowledge:tab.statistics'), icon: IconChartBar }]),
-    { to: `/knowledge/${datasetId}/settings`, end: false, label: t('knowledge:tab.settings'), icon: IconSettings },
+    ...(external ? [] : [{ to: base, label: t('knowledge:tab.documents'), icon: IconFiles }]),
+    { to: `${base}/test`, label: t('knowledge:tab.test'), icon: IconZoomQuestion },
+    ...(external ? [] : [{ to: `${base}/statistics`, label: t('knowledge:tab.statistics'), icon: IconChartBar }]),
+    { to: `${base}/settings`, label: t('knowledge:tab.settings'), icon: IconSettings },
   ];
+  // What has no tab of its own, a document or adding some, belongs to the documents.
+  const here = tabs.find(({ to }) => to === pathname)?.to ?? base;
   return (
     <div className={css.frame}>
       <header className={css.head}>
@@ -49,10 +53,10 @@ export default function DatasetFrame() {
           <Skeleton w={180} h={34} />
         )}
         <nav className={css.tabs} aria-label={t('knowledge:tab.label')}>
-          {tabs.map(({ to, end, label, icon: Icon }) => (
-            <NavLink key={to} to={to} end={end} className={css.tab}>
+          {tabs.map(({ to, label, icon: Icon }) => (
+            <Link key={to} to={to} className={css.tab} aria-current={to === here ? 'page' : undefined}>
               <Icon size={18} stroke={1.7} aria-hidden /> <span>{label}</span>
-            </NavLink>
+            </Link>
           ))}
         </nav>
       </header>

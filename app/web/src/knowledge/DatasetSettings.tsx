@@ -1,9 +1,10 @@
-import { Button, Group, Stack, Switch, Text, Textarea, TextInput } from '@mantine/core';
+import { Alert, Button, Group, Stack, Switch, Text, Textarea, TextInput } from '@mantine/core';
 import { useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useTranslation } from '@/i18n';
 import { useNavigate } from 'react-router';
 
+import { ApiError } from '@/api/http';
 import type { RetrievalModel, SummarySetting } from '@/api/types';
 import { useConfirm } from '@/ui/confirm';
 import { Copy } from '@/ui/Copy';
@@ -55,6 +56,7 @@ export default function DatasetSettings() {
       done(t('state.saved'));
     },
   });
+  const taken = save.error instanceof ApiError && save.error.code === 'dataset_name_duplicate';
   const remove = useAct(() => knowledgeApi.remove(dataset.id), {
     done: async () => {
       void navigate('/knowledge');
@@ -82,7 +84,7 @@ export default function DatasetSettings() {
           <Stack gap="lg">
             <Section title={t('knowledge:settings.general')}>
               <Stack>
-                <TextInput label={t('knowledge:create.name')} required withAsterisk={false} maxLength={40} value={name} error={save.error ? text(save.error) : undefined} onChange={(event) => setName(event.currentTarget.value)} />
+                <TextInput label={t('knowledge:create.name')} required withAsterisk={false} maxLength={40} value={name} error={taken ? text(save.error) : undefined} onChange={(event) => setName(event.currentTarget.value)} />
                 <Textarea label={t('knowledge:create.description')} autosize minRows={2} maxLength={400} value={description} onChange={(event) => setDescription(event.currentTarget.value)} />
                 <TagsField value={tags} onChange={setTags} />
                 <TextInput label={t('knowledge:settings.id')} description={t('knowledge:settings.idText')} readOnly value={dataset.id} rightSection={<Copy value={dataset.id} size="sm" />} />
@@ -106,6 +108,7 @@ export default function DatasetSettings() {
                 <SummaryForm value={summaries} onChange={setSummaries} />
               </Section>
             )}
+            {save.error && !taken ? <Alert color="brick" role="alert">{text(save.error)}</Alert> : null}
             <Group justify="flex-end"><Button type="submit" loading={save.isPending} disabled={!name.trim()}>{t('action.save')}</Button></Group>
           </Stack>
         </form>

@@ -32,7 +32,7 @@ export default function Documents() {
   const dataset = useFrameDataset();
   const client = useQueryClient();
   const confirm = useConfirm();
-  const phone = useMediaQuery('(max-width: 47.99em)');
+  const phone = useMediaQuery('(max-width: 47.99em)', undefined, { getInitialValueInEffect: false });
   const place = useListing();
   const { page, setPage, wanted } = place;
   const [params] = useSearchParams();

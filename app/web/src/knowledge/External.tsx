@@ -60,7 +60,7 @@ export function CreateExternal({ close }: { close: () => void }) {
       },
     },
   );
-  if (editing) return <ServerForm close={() => setEditing(false)} />;
+  if (editing) return <ServerForm close={() => setEditing(false)} saved={(server) => setForm({ ...form, api: server.id })} />;
   return (
     <Modal opened onClose={close} title={t('knowledge:external.create')} closeButtonProps={{ 'aria-label': t('action.close') }}>
       <form
@@ -91,15 +91,16 @@ export function CreateExternal({ close }: { close: () => void }) {
 }
 
 /** Adds an external server, or changes one; it is called once before it is stored. */
-function ServerForm({ server, close }: { server?: ExternalServer; close: () => void }) {
+function ServerForm({ server, close, saved }: { server?: ExternalServer; close: () => void; saved?: (server: ExternalServer) => void }) {
   const { t } = useTranslation();
   const text = useErrorText();
   const client = useQueryClient();
   const [form, setForm] = useState({ name: server?.name ?? '', endpoint: server?.endpoint ?? '', api_key: '' });
   const save = useAct(() => (server ? knowledgeApi.changeServer(server.id, form) : knowledgeApi.addServer(form)), {
     quiet: true,
-    done: async () => {
+    done: async (stored) => {
       await client.invalidateQueries({ queryKey: ['external-servers'] });
+      saved?.(stored);
       close();
     },
   });

@@ -140,7 +140,7 @@ export default function KnowledgeList() {
           }}
         >
           <Stack>
-            <TextInput data-autofocus label={t('knowledge:create.name')} placeholder={t('knowledge:create.namePlaceholder')} required withAsterisk={false} maxLength={40} value={name} error={create.error ? text(create.error) : undefined} onChange={(event) => setName(event.currentTarget.value)} />
+            <TextInput data-autofocus label={t('knowledge:create.name')} placeholder={t('knowledge:create.namePlaceholder')} required withAsterisk={false} maxLength={40} value={name} error={create.error ? text(create.error) : undefined} onChange={(event) => { setName(event.currentTarget.value); create.reset(); }} />
             <Textarea label={t('knowledge:create.description')} autosize minRows={2} maxLength={400} value={description} onChange={(event) => setDescription(event.currentTarget.value)} />
             <SummaryForm value={summaries} onChange={setSummaries} />
             <Group justify="flex-end">

@@ -1,6 +1,6 @@
-import { Alert, Badge, Button, Chip, Collapse, Group, Progress, SimpleGrid, Stack, Text, Textarea, UnstyledButton } from '@mantine/core';
+import { Alert, Badge, Button, Collapse, Group, Progress, SimpleGrid, Stack, Text, Textarea, UnstyledButton } from '@mantine/core';
 import { IconAdjustmentsHorizontal, IconSearch } from '@tabler/icons-react';
-import { useQuery, useQueryClient } from '@tanstack/react-query';
+import { useQuery } from '@tanstack/react-query';
 import { lazy, Suspense, useEffect, useRef, useState } from 'react';
 import { useTranslation } from '@/i18n';
 import { useSearchParams } from 'react-router';
@@ -34,22 +34,22 @@ export default function RetrievalTest() {
   const { t } = useTranslation();
   const text = useErrorText();
   const dataset = useFrameDataset();
-  const client = useQueryClient();
   const external = dataset.provider === 'external';
   const [params] = useSearchParams();
   const [query, setQuery] = useState(() => params.get('q') ?? '');
   const [model, setModel] = useState<RetrievalModel>({ ...START, ...(dataset.retrieval_model_dict) });
   const [filter, setFilter] = useState<Conditions | null>(null);
   const [settings, setSettings] = useState(false);
+  const [justAsked, setJustAsked] = useState<string[]>([]);
   const [opened, setOpened] = useState<{ record: Record_; position: number } | null>(null);
   const files = useFiles(imageRules(MOST), knowledgeApi.uploadImage);
   const test = useAct(
     (input: { text: string; images?: string[] }) => knowledgeApi.test(dataset.id, input.text, input.images ?? [], external ? undefined : { ...model, ...(filter ? { metadata_filtering_conditions: filter } : {}) }),
-    // What was asked reaches the database within a second.
-    { quiet: true, done: () => setTimeout(() => void client.invalidateQueries({ queryKey: ['dataset-queries', dataset.id] }), 1500) },
+    { quiet: true, done: (_, { text }) => (text ? setJustAsked((before) => [text, ...before]) : undefined) },
   );
   const recent = useQuery({ queryKey: ['dataset-queries', dataset.id], queryFn: () => knowledgeApi.queries(dataset.id) });
-  const lately = [...new Set(recent.data?.data.map((entry) => entry.content) ?? [])].slice(0, 6);
+  // The server has a question about a second after it was asked: what is found would be pushed down then.
+  const lately = [...new Set([...justAsked, ...(recent.data?.data.map((entry) => entry.content) ?? [])])].slice(0, 6);
   const asked = test.data?.query.content ?? '';
   const ready = Boolean(query.trim() || files.ids.length) && !files.busy;
   const run = () => (ready ? test.mutate({ text: query.trim(), images: files.ids }) : undefined);
@@ -107,7 +107,7 @@ export default function RetrievalTest() {
             <Group gap={6}>
               <Text fz="xs" c="dimmed">{t('knowledge:test.recent')}</Text>
               {lately.map((question) => (
-                <Chip key={question} size="xs" checked={false} onClick={() => { setQuery(question); test.mutate({ text: question }); }} maw="100%">{question.length > 40 ? `${question.slice(0, 40)}…` : question}</Chip>
+                <Button key={question} size="compact-xs" radius="xl" variant="default" fw={500} maw="100%" title={question} onClick={() => { setQuery(question); test.mutate({ text: question }); }}>{question.length > 40 ? `${question.slice(0, 40)}…` : question}</Button>
               ))}
             </Group>
           ) : null}
@@ -131,8 +131,10 @@ export default function RetrievalTest() {
               {record.by_summary ? <Badge size="sm" variant="light" tt="none">{t('knowledge:test.bySummary')}</Badge> : null}
               <Group gap="2px 8px" ml="auto">
                 {METHODS.map((method) => (record.scores?.[method] === undefined ? null : <Text key={method} fz="xs" c="dimmed" className="sp-num">{`${t(`knowledge:method.${method}`)} ${record.scores[method].toFixed(3)}`}</Text>))}
-                <Progress w={80} value={Math.min(1, Math.max(0, record.score)) * 100} aria-label={t('chat:source.score')} />
-                <Text fz="sm" className="sp-num">{record.score.toFixed(3)}</Text>
+                <Group gap={8} wrap="nowrap">
+                  <Progress w={80} value={Math.min(1, Math.max(0, record.score)) * 100} aria-label={t('chat:source.score')} />
+                  <Text fz="sm" className="sp-num">{record.score.toFixed(3)}</Text>
+                </Group>
               </Group>
             </Group>
             <Suspense fallback={record.segment.content}>
