@@ -61,7 +61,7 @@ def test_chinese_on_a_phone(journey, phone):
     app, page = re.search(r"/apps/([^/]+)", desk.url)[1], phone
     for path in ("apps", "knowledge", "models", "box", f"apps/{app}/access", f"apps/{app}/logs"):
         page.goto(f"{address}/{path}")
-        page.wait_for_load_state("networkidle")
+        visit.settled(page)
         visit.assert_sound(page)
         visit.shot(page, f"{path.replace('/', '-').replace(app, 'app')}-zh-390-dark")
     page.goto(f"{address}/apps/{app}/prompt")
@@ -101,11 +101,13 @@ def test_palette_logs_and_login_back_off(browser, journey):
         if status == 401:
             page.get_by_text("The password is not right").wait_for()
     page.get_by_role("timer").wait_for()
-    assert page.get_by_role("button", name="Log in").is_disabled()
+    expect(page.get_by_role("button", name="Log in")).to_be_disabled()
     page.context.close()
 
 
 def test_keys_lead_through_the_console(desk):
+    from playwright.sync_api import expect
+
     desk.goto(f"{desk.address}/models")
     desk.get_by_role("heading", name="Models", exact=True).wait_for()
     desk.keyboard.press("?")
@@ -114,12 +116,11 @@ def test_keys_lead_through_the_console(desk):
     visit.shot(desk, "keys-en-1440")
     desk.keyboard.press("Escape")
     dialog.wait_for(state="hidden")
-    desk.keyboard.press("g")
-    desk.keyboard.press("s")
+    desk.keyboard.type("gs")
     desk.wait_for_url("**/apps")
     search = desk.get_by_role("searchbox", name="Search apps")
     search.wait_for()
     desk.keyboard.press("/")
     desk.keyboard.type("g?")  # a field with the focus keeps its keys
-    assert search.input_value() == "g?"
+    expect(search).to_have_value("g?")
     assert desk.problems == []

@@ -64,6 +64,8 @@ def test_what_is_looked_for_is_there_again_after_going_back(notes):
 
 
 def test_the_keyboard_goes_on_where_it_was_after_a_dialog(notes):
+    from playwright.sync_api import expect
+
     page, url = notes
     page.goto(url)
     for item in ("Delete", "Rename", "Edit metadata"):
@@ -74,21 +76,21 @@ def test_the_keyboard_goes_on_where_it_was_after_a_dialog(notes):
         page.get_by_role("dialog").wait_for()
         page.keyboard.press("Escape")
         page.get_by_role("dialog").wait_for(state="hidden")
-        page.wait_for_function("document.activeElement.getAttribute('aria-label') === 'More for parts.md'")
+        expect(more).to_be_focused(timeout=180_000)
     assert page.problems == []
 
 
 def test_choosing_documents_moves_none_of_them(notes):
     page, url = notes
     page.goto(url)
-    page.wait_for_load_state("networkidle")
     second = page.get_by_role("checkbox", name="Choose note 55.md")
-    before = second.bounding_box()
+    second.wait_for()
+    before = visit.still(second)
     page.get_by_role("checkbox", name="Choose parts.md").check()
     toolbar = page.get_by_role("toolbar", name="Chosen documents")
     toolbar.wait_for()
-    assert second.bounding_box() == before
-    assert toolbar.bounding_box()["y"] < 900  # in sight, though the list is longer
+    assert visit.still(second) == before
+    assert visit.still(toolbar)["y"] < 900  # in sight, though the list is longer
     visit.shot(page, "documents-chosen-en-1440")
     assert page.problems == []
 
@@ -115,7 +117,7 @@ def test_a_document_that_is_being_read_can_be_stopped(notes, api):
     page.get_by_role("menuitem", name="Stop").click()
     page.locator("[data-status=stopped]").get_by_text("stopped").wait_for()
     assert page.get_by_role("button", name="Retry all failed").count() == 0  # who stops something is told of no failure
-    page.unroute_all()
+    page.unroute_all(behavior="wait")
     assert [address.rsplit("/", 2)[1:] for address in asked] == [[parts, "cancel"]]
     page.problems.clear()  # the browser's own log has what was aborted
 

@@ -39,7 +39,7 @@ def test_annotations_are_kept_and_answer(desk, api, visitor, tmp_path):
     assert "When are you open?,Monday to Friday." in text
     assert "停车在哪里？,地下一层" in text
 
-    page.get_by_role("switch", name="Answer by annotations").click(force=True)
+    page.get_by_role("switch", name="Answer by annotations").press("Space")
     page.get_by_role("slider", name="Likeness wanted").wait_for()  # the questions are embedded now
     visit.assert_sound(page)
     visit.shot(page, "annotations-en-1440")
@@ -72,7 +72,7 @@ def test_more_like_a_text(desk, api, visitor):
     app = api.app("completion", "Writer", pre_prompt="Say {{text}}", user_input_form=[
         {"paragraph": {"label": "Text", "variable": "text", "required": True}}])
     page.goto(f"{address}/apps/{app}/prompt")
-    page.get_by_role("switch", name="More like this").click(force=True)
+    page.get_by_role("switch", name="More like this").press("Space")
     visit.publish(page)
     trial = page.get_by_role("region", name="Try it")
     trial.get_by_label("Text").fill("tack")
@@ -147,10 +147,11 @@ def test_a_flow_whose_draft_is_not_live_says_so_where_it_is_opened(desk, api):
     page, address = desk, desk.address
     nodes = [{"id": "start", "type": "start", "variables": []}, {"id": "answer", "type": "answer", "answer": "Yes."}]
     app = api.graph("Oracle", nodes, [("start", "source", "answer")])
-    page.goto(f"{address}/apps/{app}/access")
-    page.get_by_label("Open the page").first.wait_for()
-    page.wait_for_load_state("networkidle")
     said = page.get_by_text("The latest changes are not published yet")
+    with page.expect_response("**/workflows/draft"):
+        page.goto(f"{address}/apps/{app}/access")
+    page.get_by_label("Open the page").first.wait_for()
+    visit.settled(page)
     assert said.count() == 0
     draft = api("GET", f"/apps/{app}/workflows/draft")
     draft["graph"]["nodes"][1]["data"]["answer"] = "No."
@@ -158,9 +159,10 @@ def test_a_flow_whose_draft_is_not_live_says_so_where_it_is_opened(desk, api):
     page.reload()
     said.wait_for()
     api("POST", f"/apps/{app}/workflows/publish", {})
-    page.reload()
+    with page.expect_response("**/workflows/draft"):
+        page.reload()
     page.get_by_label("Open the page").first.wait_for()
-    page.wait_for_load_state("networkidle")
+    visit.settled(page)
     assert said.count() == 0
 
 
@@ -262,7 +264,7 @@ def test_moderation_by_an_extension(desk, api, visitor):
     try:
         app = api.app("chat", "Careful")
         page.goto(f"{address}/apps/{app}/prompt")
-        page.get_by_role("switch", name="Moderation").click(force=True)
+        page.get_by_role("switch", name="Moderation").press("Space")
         page.get_by_role("combobox", name="Judged by").click()
         page.get_by_role("option", name="API extension").click()
         page.get_by_role("button", name="Manage").click()
@@ -301,7 +303,7 @@ def test_rerank_model_of_an_app_and_of_a_base(desk, api):
     page.goto(f"{address}/apps/{app}/prompt")
     page.get_by_role("button", name="How passages are found").click()
     dialog = page.get_by_role("dialog")
-    dialog.get_by_role("switch", name="Set the balance yourself").click(force=True)
+    dialog.get_by_role("switch", name="Set the balance yourself").press("Space")
     dialog.get_by_role("combobox", name="Rerank model").click()
     page.get_by_role("option", name=re.compile("fake-rerank")).click()
     dialog.get_by_role("button", name="Close").last.click()

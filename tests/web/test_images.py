@@ -103,6 +103,8 @@ def test_a_chat_shows_the_images_of_what_it_cites(desk, api, phone, plated):
 
 def test_a_question_is_an_image(desk, phone, plated, fake):
     """The default model of the box can see."""
+    from playwright.sync_api import expect
+
     fake.answers["searches documents"] = "QX-7\nThe type plate of a pump."
     try:
         desk.goto(f"{desk.address}/knowledge/{plated}/test")
@@ -117,6 +119,7 @@ def test_a_question_is_an_image(desk, phone, plated, fake):
         give(phone.get_by_role("textbox").first, "paste", "图.png")
         phone.get_by_role("button", name="移除 图.png").wait_for()
         phone.get_by_role("textbox").first.fill("多久润滑一次？")
+        expect(phone.get_by_role("button", name="检索", exact=True)).to_be_enabled(timeout=180_000)  # all is sent
         phone.keyboard.press("Enter")
         phone.get_by_test_id("seen").get_by_text("多久润滑一次？").wait_for()
         visit.shot(phone, "images-test-zh-390")

@@ -47,8 +47,11 @@ def base(desk, tmp_path_factory):
     assert len(sent) == 2  # the good file and the one that only the box can judge, each once
     listed = page.url
     page.get_by_role("link", name=good.name).click()
-    field = page.get_by_role("searchbox", name="Search in the text").bounding_box()
-    assert page.get_by_text("1", exact=True).first.bounding_box()["y"] - field["y"] < 120  # the chunk is right below
+    page.get_by_role("button", name="Read the document").wait_for()
+    chunk = page.get_by_role("checkbox", name="Choose chunk 1")
+    chunk.wait_for()
+    field = page.get_by_role("searchbox", name="Search in the text")
+    assert visit.still(chunk)["y"] - visit.still(field)["y"] < 120  # the chunk is right below
     page.goto(listed)
     return page, page.url
 
@@ -118,24 +121,24 @@ def test_a_document_is_cut_anew_after_a_preview(base):
 def test_the_end_of_indexing_is_shown_whichever_answer_comes_first(base):
     """The list and the states of the unfinished are asked for apart: the older of the two never wins."""
     page, url = base
-    answers = []
+    answers, documents, ended = [], [], []
 
     def late(route):
         answer = route.fetch().json()
         kind = "states" if "indexing-status" in route.request.url else "list"
-        if kind not in answers:  # the first answer of each kind is from before the end
+        if kind not in answers or not ended:  # the first answer of each kind is from before the end
             document = {**(answer["data"] or documents)[0], "indexing_status": "indexing"}
             documents.append(document)
             answer["data"] = [document]
         answers.append(kind)
         route.fulfill(json=answer)
 
-    documents = []
     page.route(re.compile(r"/documents\?|/indexing-status"), late)
     page.goto(url)
-    page.get_by_role("progressbar").wait_for(timeout=30_000)
-    page.locator("[data-status=available]").wait_for(timeout=30_000)
-    page.unroute(re.compile(r"/documents\?|/indexing-status"))
+    page.get_by_role("progressbar").wait_for()
+    ended.append(True)
+    page.locator("[data-status=available]").wait_for()
+    page.unroute_all(behavior="wait")
     assert "states" in answers
     assert page.problems == []
 
@@ -157,7 +160,7 @@ def test_a_large_file_goes_on_where_it_broke_off(base, tmp_path):
     page.goto(f"{url}/add")
     page.locator("input[type=file]").first.set_input_files(large)
     page.get_by_text("18.0 MB · uploaded").wait_for()
-    page.unroute("**/uploads/*?offset=*")
+    page.unroute_all(behavior="wait")
     assert sent == [0, 8 << 20, 8 << 20, 16 << 20]  # the piece that was lost is sent again, and no other
     page.problems.clear()  # the broken line is in the browser's own log
 
@@ -186,7 +189,7 @@ def test_every_page_is_sound_on_a_phone_in_chinese(base, phone):
                        ("add", f"{url}/add"), ("test", f"{url}/test"), ("statistics", f"{url}/statistics"),
                        ("settings", f"{url}/settings")):
         page.goto(path)
-        page.wait_for_load_state("networkidle")
+        visit.settled(page)
         visit.assert_sound(page)
         visit.shot(page, f"knowledge-{name}-zh-390-dark")
 
@@ -199,7 +202,7 @@ def test_every_way_to_cut_is_in_sight_on_a_phone(browser, owner):
     for name in ("Questions and answers", "Parent and child", "Own settings", "Automatic"):
         way = page.get_by_text(name, exact=True)
         way.wait_for()
-        box = way.bounding_box()  # before anything is scrolled sideways
+        box = visit.still(way)  # before anything is scrolled sideways
         assert 0 <= box["x"] <= 390 - box["width"], name
         way.tap()
         page.get_by_role("radio", name=name, checked=True).wait_for(state="attached")
@@ -226,6 +229,8 @@ def test_who_reads_scanned_pages_is_chosen_once_for_all_bases(base, api):
 
 
 def test_an_import_that_does_not_fit_is_not_begun(base, tmp_path):
+    from playwright.sync_api import expect
+
     page, url = base
     small = tmp_path / "small.txt"
     small.write_text("The pump turns right.")
@@ -239,9 +244,9 @@ def test_an_import_that_does_not_fit_is_not_begun(base, tmp_path):
     page.goto(f"{url}/add")
     page.locator("input[type=file]").first.set_input_files(small)
     page.get_by_role("alert").get_by_text("Too little memory for this.").wait_for()
-    assert page.get_by_role("button", name="Index 1 document").is_disabled()
+    expect(page.get_by_role("button", name="Index 1 document")).to_be_disabled()
     visit.shot(page, "knowledge-full-en-1440")
-    page.unroute("**/datasets/import-estimate")
+    page.unroute_all(behavior="wait")
     assert page.problems == []
 
 

@@ -50,7 +50,8 @@ def test_account_and_connections(desk, api):
     page.get_by_role("article", name="Mail").get_by_text("Needs settings").wait_for(state="detached")
     page.get_by_role("combobox", name="Allowed although guarded").fill("10.1.0.0/16")
     page.keyboard.press("Enter")
-    page.get_by_role("button", name="Save").click()
+    with page.expect_response(lambda reply: reply.url.endswith("/outbound-rules") and reply.request.method == "PUT"):
+        page.get_by_role("button", name="Save").click()
     page.get_by_text("Saved").wait_for()
     rules = page.request.get(f"{desk.address}/console/api/outbound-rules").json()
     assert rules == {"allow": ["10.1.0.0/16"], "deny": []}

@@ -53,6 +53,23 @@ def assert_sound(page) -> None:
     assert nameless == [], (page.url, nameless)
 
 
+def settled(page) -> None:
+    """Wait until the page has its heading and nothing on it is being loaded any more."""
+    from playwright.sync_api import expect
+
+    page.get_by_role("heading").first.wait_for()
+    expect(page.locator("[aria-busy=true]")).to_have_count(0, timeout=180_000)
+
+
+def still(locator) -> dict[str, float]:
+    """Return an element's box once it lies still: {x, y, width, height}."""
+    before, box = None, locator.bounding_box()
+    while box != before:
+        locator.page.wait_for_timeout(250)
+        before, box = box, locator.bounding_box()
+    return box
+
+
 def set_up(page, address: str, code: str) -> None:
     """Be the first visitor: a wrong setup code, then the right one."""
     page.goto(address)
