@@ -14,11 +14,11 @@ def library(sqlite_database):
     from sparrow.knowledge import datasets, documents, indexing
     from sparrow.storage import files
 
-    def make(name: str, texts: dict[str, str], **options) -> str:
+    def make(name: str, texts: dict[str, str], process_rule: dict | None = None, **options) -> str:
         base = datasets.create(name, **options)
         for title, text in texts.items():
             file = files.save(io.BytesIO(text.encode()), title)
-            row = documents.add_files(base["id"], [file["id"]])[0][0]
+            row = documents.add_files(base["id"], [file["id"]], process_rule=process_rule)[0][0]
             indexing.run(row["id"])
             assert documents.get(base["id"], row["id"])["indexing_status"] == "completed"
         return base["id"]
