@@ -143,13 +143,13 @@ def test_conversation_variables_are_saved():
 
 def test_stop_ends_the_run_soon():
     cancel = Cancel()
-    flow = graph([START, llm("m", "<<tokens:200>> <<slow:20>>"), end("e", t=["m", "text"])], "s>m m>e")
+    flow = graph([START, llm("m", "<<tokens:2000>> <<slow:20>>"), end("e", t=["m", "text"])], "s>m m>e")
     threading.Timer(0.15, cancel.cancel).start()
     begun = time.monotonic()
     last = play(flow, cancel=cancel)[-1]
     assert last.status == "stopped"
     assert last.error == "Stopped by user."
-    assert time.monotonic() - begun < 1.0
+    assert time.monotonic() - begun < 10  # of 40 s
 
 
 def test_unknown_types_loose_edges_and_models_are_refused():
@@ -231,14 +231,14 @@ def test_secrets_are_masked_in_what_is_recorded():
 
 
 def test_closing_the_iterator_ends_the_run():
-    flow = graph([START, llm("m", "<<tokens:50>> <<slow:10>>"), end("e", t=["m", "text"])], "s>m m>e")
+    flow = graph([START, llm("m", "<<tokens:2000>> <<slow:20>>"), end("e", t=["m", "text"])], "s>m m>e")
     events = run(flow, {}, Ports(models=FakeModel()), system=SYSTEM)
     for event in events:
         if isinstance(event, ev.TextChunk):
             break
     begun = time.monotonic()
     events.close()
-    assert time.monotonic() - begun < 1.0
+    assert time.monotonic() - begun < 10  # of 40 s
 
 
 def test_a_container_with_a_fail_branch_takes_one_way():

