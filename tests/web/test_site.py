@@ -108,3 +108,16 @@ def test_a_crawl_is_stopped(desk, api, site):
     page.get_by_text(re.compile("Stopped · [12] pages? found")).wait_for()
     page.get_by_role("button", name=re.compile("Take [12] page")).wait_for()
     assert page.problems == []
+
+
+def test_a_long_address_leaves_the_list_in_sight_on_a_phone(phone, api, site):
+    page, base = phone, api("POST", "/datasets", {"name": "长网址"})["id"]
+    path = f"/docs/{'a-path-that-goes-on-' * 8}.html"
+    site.add(path, "Long address")
+    found = api("POST", "/files/from-url", {"url": site.url + path})
+    api("POST", f"/datasets/{base}/documents", {
+        "file_ids": [found["file"]["id"]], "urls": {found["file"]["id"]: found["url"]}})
+    page.goto(f"{phone.address}/knowledge/{base}")
+    page.get_by_role("link", name=site.url).wait_for()
+    visit.assert_sound(page)
+    assert page.evaluate("(t => t.scrollWidth - t.parentElement.clientWidth)(document.querySelector('table'))") <= 1

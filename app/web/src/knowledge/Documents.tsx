@@ -150,7 +150,7 @@ export default function Documents() {
                       <Text fz="xs" c="dimmed">
                         {[doc.size ? bytes(doc.size) : '', ...(doc.doc_metadata ?? []).filter((entry) => entry.id !== 'built-in').map((entry) => `${entry.name}: ${valueText(entry.name, entry.type, entry.value)}`)].filter(Boolean).join(' · ')}
                       </Text>
-                      {doc.data_source_info?.url ? <Anchor href={doc.data_source_info.url} target="_blank" rel="noreferrer" fz="xs" c="dimmed" truncate display="block" title={t('knowledge:site.open')}>{readable(doc.data_source_info.url)}</Anchor> : null}
+                      {doc.data_source_info?.url ? <Anchor href={doc.data_source_info.url} target="_blank" rel="noreferrer" fz="xs" c="dimmed" className="sp-clamp-2" style={{ overflowWrap: 'anywhere' }} title={t('knowledge:site.open')}>{readable(doc.data_source_info.url)}</Anchor> : null}
                       {phone ? <Box mt={6}><DocumentState doc={doc} /><SummaryState datasetId={dataset.id} doc={doc} refresh={refresh} /></Box> : null}
                     </Table.Td>
                     {phone ? null : <Table.Td><DocumentState doc={doc} /><SummaryState datasetId={dataset.id} doc={doc} refresh={refresh} /></Table.Td>}
