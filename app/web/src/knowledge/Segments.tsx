@@ -158,7 +158,7 @@ export default function Segments() {
               </Suspense>
               <Images images={beside(segment.attachments, segment.content, segment.answer)} />
               {segment.child_chunks?.length || doc.data?.doc_form === 'hierarchical_model' ? <Children datasetId={dataset.id} documentId={documentId} segment={segment} editable={open} refresh={refresh} /> : null}
-              <SegmentSummary datasetId={dataset.id} documentId={documentId} segment={segment} editable={open} refresh={refresh} />
+              <SegmentSummary datasetId={dataset.id} documentId={documentId} segment={segment} editable={open} offered={Boolean(dataset.summary_index_setting?.enable)} refresh={refresh} />
               {segment.keywords?.length ? <Group gap={4} mt={6}>{segment.keywords.map((word) => <Badge key={word} size="xs" variant="outline" tt="none">{word}</Badge>)}</Group> : null}
             </div>
           ))

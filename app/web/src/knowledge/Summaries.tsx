@@ -117,8 +117,8 @@ export function SummaryState({ datasetId, doc, refresh }: { datasetId: string; d
   );
 }
 
-/** A chunk's summary under its text; who may change the document changes it here. */
-export function SegmentSummary({ datasetId, documentId, segment, editable, refresh }: { datasetId: string; documentId: string; segment: Segment; editable: boolean; refresh: () => unknown }) {
+/** A chunk's summary under its text; who may change the document changes it here, and adds one where it is `offered`. */
+export function SegmentSummary({ datasetId, documentId, segment, editable, offered, refresh }: { datasetId: string; documentId: string; segment: Segment; editable: boolean; offered: boolean; refresh: () => unknown }) {
   const { t } = useTranslation();
   const [text, setText] = useState<string | null>(null);
   const save = useAct((summary: string) => knowledgeApi.changeSegment(datasetId, documentId, segment.id, { summary: summary.trim() || null }), {
@@ -139,7 +139,7 @@ export function SegmentSummary({ datasetId, documentId, segment, editable, refre
     );
   }
   if (!segment.summary && !segment.summary_due) {
-    return editable ? <Button size="compact-xs" variant="subtle" mt={6} leftSection={<IconPencil size={14} />} onClick={() => setText('')}>{t('knowledge:summary.add')}</Button> : null;
+    return editable && offered ? <Button size="compact-xs" variant="subtle" mt={6} leftSection={<IconPencil size={14} />} onClick={() => setText('')}>{t('knowledge:summary.add')}</Button> : null;
   }
   return (
     <div className={css.summary} data-testid="summary">
