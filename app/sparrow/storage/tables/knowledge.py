@@ -147,9 +147,9 @@ segments = Table(
     Column("summary_due", Boolean, nullable=False, server_default=false()),
     UniqueConstraint("document_id", "position"),
     Index("ix_segments_dataset_id", "dataset_id"),
-    # Few have images bound to them, and who deletes a document looks through them all.
-    Index("ix_segments_attachments", "document_id", sqlite_where=text("attachments IS NOT NULL"),
-          postgresql_where=text("attachments IS NOT NULL")),
+    # Few have images bound to them, and who deletes a document looks through them all. (With `postgresql_where` SQLite
+    # would load the dialect of PostgreSQL.)
+    Index("ix_segments_attachments", "document_id", sqlite_where=text("attachments IS NOT NULL")),
 )
 
 # The parts of a parent passage that are matched in its place.

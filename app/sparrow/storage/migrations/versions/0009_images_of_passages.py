@@ -8,6 +8,5 @@ down_revision = "0008"
 
 
 def upgrade() -> None:
-    some = sa.text("attachments IS NOT NULL")
-    op.create_index("ix_segments_attachments", "segments", ["document_id"], if_not_exists=True, sqlite_where=some,
-                    postgresql_where=some)
+    op.create_index("ix_segments_attachments", "segments", ["document_id"], if_not_exists=True,
+                    sqlite_where=sa.text("attachments IS NOT NULL"))
