@@ -12,6 +12,7 @@ import { ChosenFiles } from './FileList';
 import fileCss from './Files.module.css';
 import { accepted } from './files';
 import type { Files } from './useFiles';
+import { useWhenSent } from './useWhenSent';
 import { canRecord, useRecorder } from './useRecorder';
 
 /** Where the question is typed, spoken, and given files. Enter sends, Shift+Enter breaks the line. */
@@ -46,12 +47,12 @@ export function Composer({
     },
     (error) => failed(t('chat:speech.failed'), error instanceof DOMException ? t('chat:speech.refused') : errorText(error)),
   );
-  const ready = text.trim() !== '' && !files.busy;
-  const submit = () => {
+  const ready = text.trim() !== '';
+  const send = useWhenSent(files, () => {
     if (!ready || busy || disabled) return;
     if (onSend(text.trim())) setText('');
     field.current?.focus();
-  };
+  });
   const spoken = t(recorder.state === 'recording' ? 'chat:speech.stop' : recorder.state === 'reading' ? 'chat:speech.reading' : 'chat:speech.start');
   return (
     <div className={css.composer}>
@@ -59,7 +60,7 @@ export function Composer({
         className={css.box}
         onSubmit={(event) => {
           event.preventDefault();
-          submit();
+          send.run();
         }}
       >
         <ChosenFiles files={files} />
@@ -109,7 +110,7 @@ export function Composer({
               // Enter that ends the choice of a Chinese word is not meant for us.
               if (event.key === 'Enter' && !event.shiftKey && !event.nativeEvent.isComposing) {
                 event.preventDefault();
-                submit();
+                send.run();
               } else if (event.key === 'Escape' && busy) {
                 onStop();
               }
@@ -140,7 +141,7 @@ export function Composer({
               </ActionIcon>
             </Tooltip>
           ) : (
-            <ActionIcon size={36} radius="xl" variant="filled" color="sparrow" type="submit" aria-label={t('chat:send')} disabled={disabled || !ready}>
+            <ActionIcon size={36} radius="xl" variant="filled" color="sparrow" type="submit" aria-label={t('chat:send')} loading={send.waiting} disabled={disabled || !ready}>
               <IconArrowUp size={20} />
             </ActionIcon>
           )}

@@ -1,8 +1,9 @@
 import { Button, FileButton, Group, Input, Text } from '@mantine/core';
 import { IconLink, IconUpload } from '@tabler/icons-react';
-import { useEffect, useId, useState } from 'react';
+import { useEffect, useId } from 'react';
 
 import { useTranslation } from '@/i18n';
+import { useDrop } from '@/ui/useDrop';
 
 import { AddUrl } from './AddUrl';
 import { ChosenFiles } from './FileList';
@@ -15,10 +16,10 @@ import { useFiles, type Uploader } from './useFiles';
 export function FileInput({ entry, upload, onChange, disabled }: { entry: FormEntry; upload?: Uploader; onChange: (value: InputValue) => void; disabled?: boolean }) {
   const { t } = useTranslation();
   const id = useId();
-  const [over, setOver] = useState(false);
   const single = entry.kind === 'file';
   const rules = fieldRules(entry.kind, entry.field);
   const files = useFiles(rules, upload);
+  const drop = useDrop(files.add);
   const full = files.files.length >= rules.limit;
   const refs = JSON.stringify(files.refs);
   useEffect(() => {
@@ -31,17 +32,7 @@ export function FileInput({ entry, upload, onChange, disabled }: { entry: FormEn
     <Input.Wrapper label={entry.field.label || entry.field.variable} required={entry.field.required} labelElement="div" id={id}>
       <div
         className={css.field}
-        data-over={over || undefined}
-        onDragOver={(event) => {
-          event.preventDefault();
-          setOver(true);
-        }}
-        onDragLeave={() => setOver(false)}
-        onDrop={(event) => {
-          event.preventDefault();
-          setOver(false);
-          files.add(event.dataTransfer.files);
-        }}
+        {...drop}
       >
         <Group gap="sm" mb={files.files.length ? 8 : 0}>
           {rules.local ? <FileButton multiple={!single} accept={accepted(rules)} disabled={disabled || full || !upload} onChange={(chosen) => files.add(Array.isArray(chosen) ? chosen : chosen ? [chosen] : [])}>

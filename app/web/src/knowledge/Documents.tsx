@@ -159,26 +159,10 @@ export default function Documents() {
                     <Table.Td visibleFrom="sm" style={{ whiteSpace: 'nowrap' }}>{ago(doc.created_at)}</Table.Td>
                     <Table.Td>
                       <Group gap={2} wrap="nowrap" justify="flex-end">
-                        {isWorking(doc) ? (
-                          <Tooltip label={t('knowledge:pause')}>
-                            <ActionIcon aria-label={t('knowledge:pause')} onClick={() => act.mutate({ id: doc.id, action: 'pause' })}><IconPlayerPause size={18} /></ActionIcon>
-                          </Tooltip>
-                        ) : null}
-                        {doc.indexing_status === 'paused' ? (
-                          <Tooltip label={t('knowledge:resume')}>
-                            <ActionIcon aria-label={t('knowledge:resume')} onClick={() => act.mutate({ id: doc.id, action: 'resume' })}><IconPlayerPlay size={18} /></ActionIcon>
-                          </Tooltip>
-                        ) : null}
-                        {doc.indexing_status === 'error' ? (
-                          <Tooltip label={t('action.retry')}>
-                            <ActionIcon aria-label={t('action.retry')} onClick={() => act.mutate({ id: doc.id, action: 'retry' })}><IconRefresh size={18} /></ActionIcon>
-                          </Tooltip>
-                        ) : null}
-                        {doc.data_source_type === 'website_crawl' && !isWorking(doc) ? (
-                          <Tooltip label={t('knowledge:sync')}>
-                            <ActionIcon aria-label={t('knowledge:sync')} onClick={() => sync.mutate(doc.id)}><IconWorldDownload size={18} /></ActionIcon>
-                          </Tooltip>
-                        ) : null}
+                        {isWorking(doc) ? <RowAction label={t('knowledge:pause')} of={doc.name} icon={IconPlayerPause} act={() => act.mutate({ id: doc.id, action: 'pause' })} /> : null}
+                        {doc.indexing_status === 'paused' ? <RowAction label={t('knowledge:resume')} of={doc.name} icon={IconPlayerPlay} act={() => act.mutate({ id: doc.id, action: 'resume' })} /> : null}
+                        {doc.indexing_status === 'error' ? <RowAction label={t('action.retry')} of={doc.name} icon={IconRefresh} act={() => act.mutate({ id: doc.id, action: 'retry' })} /> : null}
+                        {doc.data_source_type === 'website_crawl' && !isWorking(doc) ? <RowAction label={t('knowledge:sync')} of={doc.name} icon={IconWorldDownload} act={() => sync.mutate(doc.id)} /> : null}
                         <RowMenu
                           doc={doc}
                           original={url(`/datasets/${dataset.id}/documents/${doc.id}/download`)}
@@ -203,5 +187,14 @@ export default function Documents() {
         </Stack>
       )}
     </Page>
+  );
+}
+
+/** What can be done at once with one document of the list. */
+function RowAction({ label, of, icon: Icon, act }: { label: string; of: string; icon: typeof IconPlus; act: () => void }) {
+  return (
+    <Tooltip label={label}>
+      <ActionIcon aria-label={`${label}: ${of}`} onClick={act}><Icon size={18} /></ActionIcon>
+    </Tooltip>
   );
 }

@@ -7,6 +7,7 @@ import type { Attachment } from '@/api/types';
 import { ChosenFiles } from '@/chat/FileList';
 import type { FileRules } from '@/chat/files';
 import type { Files } from '@/chat/useFiles';
+import { useDrop } from '@/ui/useDrop';
 
 import css from './Images.module.css';
 
@@ -56,23 +57,13 @@ export function Images({ images, small }: { images: Pick<Attachment, 'id' | 'nam
 /** Takes images by a button, by dragging and by pasting; `kept` are those that are there already. */
 export function ImageField({ files, limit, text, kept = [], remove }: { files: Files; limit: number; text: string; kept?: Attachment[]; remove?: (image: Attachment) => void }) {
   const { t } = useTranslation();
-  const [over, setOver] = useState(false);
+  const drop = useDrop(files.add);
   return (
     <Input.Wrapper label={t('knowledge:images.label')} description={text} labelElement="div">
       <div
         className={css.field}
-        data-over={over || undefined}
         data-testid="image-field"
-        onDragOver={(event) => {
-          event.preventDefault();
-          setOver(true);
-        }}
-        onDragLeave={() => setOver(false)}
-        onDrop={(event) => {
-          event.preventDefault();
-          setOver(false);
-          files.add(event.dataTransfer.files);
-        }}
+        {...drop}
       >
         {kept.length ? (
           <ul className={css.list} aria-label={t('knowledge:images.list')}>

@@ -7,6 +7,7 @@ import { useSearchParams } from 'react-router';
 
 import type { Citation, Conditions, HitTest, RetrievalModel } from '@/api/types';
 import { useFiles } from '@/chat/useFiles';
+import { useWhenSent } from '@/chat/useWhenSent';
 import { useErrorText } from '@/ui/errors';
 import { useAddress } from '@/ui/Listing';
 import { Page } from '@/ui/Page';
@@ -51,8 +52,8 @@ export default function RetrievalTest() {
   // The server has a question about a second after it was asked: what is found would be pushed down then.
   const lately = [...new Set([...justAsked, ...(recent.data?.data.map((entry) => entry.content) ?? [])])].slice(0, 6);
   const asked = test.data?.query.content ?? '';
-  const ready = Boolean(query.trim() || files.ids.length) && !files.busy;
-  const run = () => (ready ? test.mutate({ text: query.trim(), images: files.ids }) : undefined);
+  const ready = Boolean(query.trim() || files.ids.length || files.busy);
+  const { run, waiting } = useWhenSent(files, () => (ready ? test.mutate({ text: query.trim(), images: files.ids }) : undefined));
   useAddress({ q: test.variables?.text ?? params.get('q') ?? '' });
   // Who comes back from a document that was found, or by a link, sees again what was asked.
   const first = useRef(run);
@@ -86,7 +87,7 @@ export default function RetrievalTest() {
           />
           <ImageField files={files} limit={MOST} text={t('knowledge:test.imagesText')} />
           <Group justify="space-between">
-            <Button type="submit" leftSection={<IconSearch size={18} />} loading={test.isPending} disabled={!ready}>{t('knowledge:test.action')}</Button>
+            <Button type="submit" leftSection={<IconSearch size={18} />} loading={test.isPending || waiting} disabled={!ready}>{t('knowledge:test.action')}</Button>
             {external ? null : (
               <Button variant="subtle" aria-expanded={settings} leftSection={<IconAdjustmentsHorizontal size={18} />} onClick={() => setSettings(!settings)}>
                 {t('knowledge:test.settings')}{filter ? ` · ${t('knowledge:filter.count', { count: filter.conditions.length })}` : ''}

@@ -23,16 +23,15 @@ export function Copy({ value, label, size = 'md' }: { value: string; label?: str
 /** A block of code that can be copied as a whole. */
 export function CodeBlock({ code, label }: { code: string; label: string }) {
   return (
-    <div style={{ position: 'relative' }}>
+    <div style={{ display: 'flex', alignItems: 'flex-start', borderRadius: 10, background: 'var(--sp-sunken)', border: '1px solid var(--sp-line)' }}>
       <pre
         aria-label={label}
         tabIndex={0}
         style={{
+          flex: 1,
+          minWidth: 0,
           margin: 0,
-          padding: '14px 48px 14px 16px',
-          borderRadius: 10,
-          background: 'var(--sp-sunken)',
-          border: '1px solid var(--sp-line)',
+          padding: '14px 0 14px 16px',
           fontFamily: 'var(--mantine-font-family-monospace)',
           fontSize: 13,
           lineHeight: 1.6,
@@ -41,7 +40,7 @@ export function CodeBlock({ code, label }: { code: string; label: string }) {
       >
         {code}
       </pre>
-      <div style={{ position: 'absolute', top: 8, right: 8, borderRadius: 8, background: 'var(--sp-sunken)' }}>
+      <div style={{ padding: 8 }}>
         <Copy value={code} />
       </div>
     </div>
