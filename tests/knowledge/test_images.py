@@ -109,25 +109,25 @@ def test_images_in_the_text_are_its_attachments(base, call, app, admin):
     assert opens(app, record["files"][0]["source_url"]).startswith(b"\x89PNG")
 
 
-def chat_app(admin, base: str) -> str:
+def chat_app(admin, base: str, *, vision: bool = False) -> str:
     """Make a chat app over a base; return its id."""
     made = admin.post("/apps", json={"name": "Chat", "mode": "chat"}).json["id"]
     saved = admin.post(f"/apps/{made}/model-config", json={
-        "model": MODEL, "retriever_resource": {"enabled": True},
+        "model": MODEL, "retriever_resource": {"enabled": True}, "file_upload": {"image": {"enabled": vision}},
         "dataset_configs": {"retrieval_model": "multiple", "top_k": 4, "datasets": {"datasets": [
             {"dataset": {"enabled": True, "id": base}}]}}})
     assert saved.status_code == 200, saved.text
     return made
 
 
-def flow_app(admin, base: str) -> str:
+def flow_app(admin, base: str, *, vision: bool = False) -> str:
     """Make and publish a chatflow over a base; return its id."""
     made = admin.post("/apps", json={"name": "Flow", "mode": "advanced-chat"}).json["id"]
     nodes = [
         {"id": "s", "type": "start", "variables": []},
         {"id": "k", "type": "knowledge-retrieval", "dataset_ids": [base], "query_variable_selector": ["sys", "query"],
          "retrieval_mode": "multiple", "multiple_retrieval_config": {"top_k": 4}},
-        {"id": "m", "type": "llm", "model": MODEL, "vision": {"enabled": False},
+        {"id": "m", "type": "llm", "model": MODEL, "vision": {"enabled": vision},
          "context": {"enabled": True, "variable_selector": ["k", "result"]},
          "prompt_template": [{"role": "user", "text": "{{#context#}} {{#sys.query#}}"}]},
         {"id": "a", "type": "answer", "answer": "{{#m.text#}}"}]
@@ -166,6 +166,24 @@ def test_a_chat_gets_the_images_of_what_it_cites(base, app, admin, fake, make):
     later = next(one for one in kept if one["document_name"] == "valve.docx")["files"][0]
     assert later["source_url"] != file["source_url"]
     assert opens(app, later["source_url"]).startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("vision", [True, False])
+@pytest.mark.parametrize("make", [chat_app, flow_app])
+def test_a_model_looks_at_the_images_of_what_was_found_where_the_app_has_vision(base, app, admin, fake, make, vision):
+    plate, other = upload(), upload()
+    document = documents.get(base, add(base, "pumps.md", b"# QX-7\n\nThe pump is greased every 200 hours.")["id"])
+    segments.add(datasets.get(base), document, [
+        segments.NewSegment(content="The type plate of the pump", attachment_ids=[plate, other])])
+    files.path(other).unlink()  # as if it were deleted between the search and the prompt
+    token = admin.post(f"/apps/{make(admin, base, vision=vision)}/api-keys", json={}).json["token"]
+    reply = app.test_client().post("/v1/chat-messages", headers={"Authorization": f"Bearer {token}"}, json={
+        "query": "type plate of the pump", "inputs": {}, "user": "u", "response_mode": "blocking"})
+    assert reply.status_code == 200, reply.text
+    content = fake.requests[-1]["body"]["messages"][-1]["content"]
+    seen = [part["image_url"]["url"] for part in content if part["type"] == "image_url"] if vision else []
+    sent = f"data:image/png;base64,{base64.b64encode(files.path(plate).read_bytes()).decode()}"
+    assert (seen, isinstance(content, str)) == ([sent] * vision, not vision)
 
 
 def test_no_statement_more_where_no_hit_has_an_image(base):

@@ -198,7 +198,7 @@ class _Agent:
         asked = self.turn.order.query
         self.turn.order.query = query or asked
         try:
-            return basic.retrieve(self.turn, self.cancel) or "nothing found"
+            return basic.text_of(basic.retrieve(self.turn, self.cancel) or []) or "nothing found"
         finally:
             self.turn.order.query = asked
 

@@ -85,6 +85,11 @@ def kind_of(extension: str, mime_type: str) -> str:
     return "document" if main == "text" else "custom"
 
 
+def takes(definition: Definition, kind: str) -> bool:
+    """Tell whether a message to an app may come with files of a kind (image, document…)."""
+    return kind in (_settings(definition) or {}).get("types", ())
+
+
 def _settings(definition: Definition) -> dict[str, Any] | None:
     """Return what the app takes with a message: {types, extensions, methods, limit}; None if it takes no files."""
     upload = definition.features.get("file_upload")

@@ -7,6 +7,7 @@ from typing import Any
 
 from sparrow.apps import (
     annotation,
+    attachment,
     citations,
     extension,
     failure,
@@ -22,6 +23,7 @@ from sparrow.apps import usage as usages
 from sparrow.apps.live import Live
 from sparrow.apps.order import Turn
 from sparrow.engine.ports import Cancel, PortError, RetrievalRequest
+from sparrow.engine.prompts import context_pictures, context_text
 from sparrow.messages import Message, ModelRef, Usage
 
 
@@ -66,8 +68,8 @@ def preset_answer(turn: Turn, *, whole: bool = False) -> str | None:
     return match.answer
 
 
-def retrieve(turn: Turn, cancel: Cancel) -> str | None:
-    """Return the text of the passages that the app's knowledge bases have for the query; None without any base."""
+def retrieve(turn: Turn, cancel: Cancel) -> list[dict[str, Any]] | None:
+    """Return the passages that the app's knowledge bases have for the query; None without any base."""
     config = turn.definition.content.get("dataset_configs") or {}
     ids = knowledge_use.of_config(turn.definition.content)
     if not ids:
@@ -78,7 +80,7 @@ def retrieve(turn: Turn, cancel: Cancel) -> str | None:
         query = str(turn.inputs.get(variable) or "") if variable else query
     knowledge = surroundings.knowledge(turn.order.base_url)
     if not query or knowledge is None:
-        return ""
+        return []
     settings = {**config, "reranking_enable": config.get("reranking_enable", config.get("reranking_enabled", False))}
     if not config.get("score_threshold_enabled"):
         settings["score_threshold"] = None
@@ -90,12 +92,17 @@ def retrieve(turn: Turn, cancel: Cancel) -> str | None:
         passages = cancel.outrun(lambda: knowledge.retrieve(request, cancel))
     except PortError:
         if cancel.cancelled:
-            return ""
+            return []
         raise
     turn.missed(request.away)
     if (turn.definition.content.get("retriever_resource") or {}).get("enabled", True):
         turn.resources = citations.of(passages)
-    return "\n".join(passage.get("content") or "" for passage in passages)
+    return passages
+
+
+def text_of(passages: list[dict[str, Any]]) -> str:
+    """Return passages as a model reads them."""
+    return context_text(passages)[0]
 
 
 def model(turn: Turn) -> tuple[ModelRef, dict[str, Any]]:
@@ -149,9 +156,14 @@ def _ask(turn: Turn) -> tuple[list[Message], ModelRef, dict[str, Any]]:
     read = filebox.FileBox(turn.order.app.id, turn.order.user).address
     detail = ((turn.definition.content.get("file_upload") or {}).get("image") or {}).get("detail") or "high"
     earlier = earlier_turns(turn, info, read)
+    passages = retrieve(turn, cancel)
+    files = prompt.parts(turn.files, info, read, detail)
+    if passages and attachment.takes(turn.definition, "image"):
+        files += context_pictures(passages, info, read, detail)
     return prompt.build(
-        config, mode=turn.definition.mode, inputs=turn.inputs, query=turn.query, context=retrieve(turn, cancel),
-        history=earlier, files=prompt.parts(turn.files, info, read, detail), info=info), ref, parameters
+        config, mode=turn.definition.mode, inputs=turn.inputs, query=turn.query,
+        context=None if passages is None else text_of(passages), history=earlier, files=files, info=info
+    ), ref, parameters
 
 
 def earlier_turns(turn: Turn, info, read) -> list[Message]:

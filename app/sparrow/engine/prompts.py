@@ -5,14 +5,15 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from sparrow.engine import jinja, template, values
 from sparrow.engine.context import Context
 from sparrow.engine.files import File
 from sparrow.engine.nodes.base import NodeError
-from sparrow.engine.ports import Turn
+from sparrow.engine.ports import PortError, Turn
 from sparrow.messages import Message, ModelInfo, ModelRef, Part
 
 _FEATURE = {"image": "vision", "document": "document", "audio": "audio", "video": "video"}
@@ -21,6 +22,10 @@ _LONGEST_PARAMETER = 1024
 # Rough size of text in tokens: enough to keep a conversation within a model's window, cheap for every request.
 _CHARS_PER_TOKEN = 3
 _RESERVE = 1024
+_BYTES = "application/octet-stream"
+_PICTURES = 5  # of passages, in one prompt
+_PICTURE_TOKENS = 800
+_SEEN = frozenset(("image/png", "image/jpeg", "image/gif", "image/webp"))  # what all models take
 _SPECIAL = re.compile(r"\{\{#(context|histories)#\}\}")
 
 
@@ -94,6 +99,29 @@ def context_text(value: Any) -> tuple[str, list[dict[str, Any]]]:
     return "\n".join(lines).strip(), cited
 
 
+def context_pictures(passages: Any, info: ModelInfo, read: Callable[[File], str], detail: str | None) -> list[Part]:
+    """Return the pictures that knowledge passages have, the best passage's first, as parts for a model that can see.
+
+    `read` gives a file's data URL. There are at most `_PICTURES`, and no more than half a model's context holds.
+    """
+    if "vision" not in info.features or not isinstance(passages, list):
+        return []
+    found: dict[str, Part] = {}
+    for item in passages:
+        if not isinstance(item, dict) or (item.get("metadata") or {}).get("_source") != "knowledge":
+            continue
+        for entry in item.get("files") or ():
+            if len(found) >= min(_PICTURES, info.context_size // 2 // _PICTURE_TOKENS):
+                return list(found.values())
+            name, mime = str(entry.get("id")), entry.get("mime_type")
+            if name in found or mime not in _SEEN:
+                continue
+            file = File("image", "local_file", filename=entry.get("name"), mime_type=mime, related_id=name)
+            with suppress(PortError):  # it was deleted since the passage was found
+                found[name] = Part("image", read(file), detail, file.filename, mime)
+    return list(found.values())
+
+
 def citation(passage: dict[str, Any], position: int) -> dict[str, Any]:
     """Return a passage as `retriever_resources` shows it; page, heading and the like go along."""
     metadata = passage.get("metadata") or {}
@@ -135,10 +163,14 @@ def history(context: Context, memory: dict[str, Any] | None) -> Sequence[Turn]:
 def part_of(file: File, context: Context, detail: str | None) -> Part:
     """Return a file as a part of a message, its content inline."""
     kind = file.type if file.type in _FEATURE else "document"
+    return Part(kind, data_url(file, context), detail if kind == "image" else None, file.filename,
+                file.mime_type or _BYTES)
+
+
+def data_url(file: File, context: Context) -> str:
+    """Return a file's content as a data URL; raise PortError where it is gone."""
     content = context.need("files").read(file)
-    mime = file.mime_type or "application/octet-stream"
-    data = f"data:{mime};base64,{base64.b64encode(content).decode()}"
-    return Part(kind, data, detail if kind == "image" else None, file.filename, mime)
+    return f"data:{file.mime_type or _BYTES};base64,{base64.b64encode(content).decode()}"
 
 
 def parts_of(files: Sequence[File], info: ModelInfo, context: Context, detail: str | None) -> list[Part]:
@@ -174,8 +206,8 @@ def turns_as_messages(turns: Sequence[Turn], info: ModelInfo, context: Context, 
 
 
 def chat_messages(data: dict[str, Any], context: Context, info: ModelInfo, context_value: str,
-                  files: Sequence[File], detail: str | None) -> list[Message]:
-    """Return the messages of a chat model's node: prompt, history, the query, with the files on the last one."""
+                  files: Sequence[File], detail: str | None, pictures: Sequence[Part] = ()) -> list[Message]:
+    """Return the messages of a chat model's node: prompt, history, the query, with files and pictures on the last."""
     prompt = data.get("prompt_template")
     messages: list[Message] = []
     for item in prompt if isinstance(prompt, list) else [prompt] if prompt else []:
@@ -195,7 +227,7 @@ def chat_messages(data: dict[str, Any], context: Context, info: ModelInfo, conte
         earlier = turns_as_messages(history(context, memory), info, context, detail)
         messages += fitting(earlier, messages + tail, info, parameters_of(data.get("model") or {}, context)[0])
     messages += tail
-    parts = parts_of(files, info, context, detail)
+    parts = [*parts_of(files, info, context, detail), *pictures]
     if parts:
         if messages and messages[-1].role == "user":
             last = messages[-1].content
@@ -234,7 +266,7 @@ def _size(message: Message) -> int:
     pictures = 0 if isinstance(message.content, str) else sum(part.type != "text" for part in message.content)
     text = message.text()
     wide = sum(1 for character in text if character > "\u2e80") if not text.isascii() else 0
-    return wide + (len(text) - wide) // _CHARS_PER_TOKEN + 4 + 800 * pictures
+    return wide + (len(text) - wide) // _CHARS_PER_TOKEN + 4 + _PICTURE_TOKENS * pictures
 
 
 def _one(item: dict[str, Any], data: dict[str, Any], context: Context, special: dict[str, str]) -> str:

@@ -62,21 +62,25 @@ class Llm(Node):
 
     def _ask(self, context: Context, inputs: dict[str, Any]) -> Iterator[Any]:
         info = context.need("models").info(self.ref)
-        context_text = ""
+        context_text, pictures = "", []
         settings = self.data.get("context") or {}
         if settings.get("enabled") and settings.get("variable_selector"):
-            context_text, cited = prompts.context_text(context.pool.get(settings["variable_selector"]))
+            passages = context.pool.get(settings["variable_selector"])
+            context_text, cited = prompts.context_text(passages)
             if context_text:
                 inputs["#context#"] = context_text
             if cited:
                 yield ev.Citations(self.id, cited)
+            if cited and self.vision.get("enabled"):
+                pictures = prompts.context_pictures(passages, info, lambda file: prompts.data_url(file, context),
+                                                    self.detail)
         files = prompts.vision_files(self.vision, context)
         if files:
             inputs["#files#"] = [jsonable(file) for file in files]
         if self.ref.mode == "completion":
             messages = prompts.completion_message(self.data, context, info, context_text)
         else:
-            messages = prompts.chat_messages(self.data, context, info, context_text, files, self.detail)
+            messages = prompts.chat_messages(self.data, context, info, context_text, files, self.detail, pictures)
         if not messages:
             raise NodeError("No prompt found in the LLM configuration. Please ensure a prompt is properly configured "
                             "before proceeding.", "NoPromptFoundError")
