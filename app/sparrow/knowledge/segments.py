@@ -194,8 +194,6 @@ def update(dataset: dict[str, Any], document: dict[str, Any], row: dict[str, Any
     if wished:
         text, name, _ = units.of_summary(row["heading"], wished)
         known = _vectors(dataset, {name: text})
-    if enabled is not None and enabled != row["enabled"]:
-        enable(document, [row["id"]], enabled)
     changes = (content is not None and content != row["content"]) or (answer is not None and answer != row["answer"]) \
         or (keywords is not None and keywords != row["keywords"]) or regenerate
     if changes:
@@ -242,6 +240,8 @@ def update(dataset: dict[str, Any], document: dict[str, Any], row: dict[str, Any
     if attachment_ids is not None:
         with db.write() as tx:
             attachments.bind(tx, _hold(tx, row), attachment_ids)
+    if enabled is not None and enabled != row["enabled"]:
+        enable(document, [row["id"]], enabled)
     return get(dataset["id"], row["id"])
 
 
