@@ -276,3 +276,22 @@ def test_a_passage_switched_off_is_not_found_by_any_method(database, mode):
     assert found() == {False}
     segments.update(dataset, document, segments.get(base, pump["id"]), enabled=True)
     assert found() == {True}
+
+
+def test_a_change_whose_text_cannot_be_embedded_changes_nothing(sqlite_database, monkeypatch):
+    from sparrow.knowledge import datasets, documents, indexing, segments
+    from sparrow.knowledge.embed import EmbedderError
+
+    base = datasets.create("Manuals")["id"]
+    row, _ = documents.add_text(base, "pump.md", "# Pump\n\nThe pump P-17 needs oil every week.")
+    indexing.run(row["id"])
+    document, pump = documents.get(base, row["id"]), segments.search(row["id"])[0][0]
+
+    def away(*_: object) -> None:
+        raise EmbedderError("The server is away.")
+
+    monkeypatch.setattr(segments, "_embed", away)
+    with pytest.raises(EmbedderError):
+        segments.update(datasets.get(base), document, pump, content="The pump drinks oil.", enabled=False)
+    now = segments.get(base, pump["id"])
+    assert (now["content"], now["enabled"]) == (pump["content"], True)
