@@ -116,11 +116,15 @@ def test_a_question_is_an_image(desk, phone, plated, fake):
         visit.shot(desk, "images-test-en-1440")
         visit.assert_sound(desk)
         phone.goto(desk.url)
+        held = []
+        phone.route("**/datasets/attachments", lambda route: held.append(route))
         give(phone.get_by_role("textbox").first, "paste", "图.png")
         phone.get_by_role("button", name="移除 图.png").wait_for()
         phone.get_by_role("textbox").first.fill("多久润滑一次？")
-        expect(phone.get_by_role("button", name="检索", exact=True)).to_be_enabled(timeout=180_000)  # all is sent
         phone.keyboard.press("Enter")
+        search = phone.get_by_role("button", name="检索", exact=True)
+        expect(search).to_have_attribute("data-loading", "true")
+        held[0].continue_()  # the question goes with its image
         phone.get_by_test_id("seen").get_by_text("多久润滑一次？").wait_for()
         visit.shot(phone, "images-test-zh-390")
         visit.assert_sound(phone)
