@@ -1,10 +1,22 @@
-"""What tests of indexing and of Chroma share."""
+"""What tests of indexing, of Chroma and of the knowledge API share."""
 
 from __future__ import annotations
 
 import io
 
 import pytest
+
+
+@pytest.fixture
+def call(app, admin):
+    """Send a request with a knowledge key."""
+    token = admin.post("/dataset-keys", json={"name": "test"}).json["token"]
+    client = app.test_client()
+
+    def send(method: str, path: str, **kwargs):
+        return client.open(f"/v1{path}", method=method, headers={"Authorization": f"Bearer {token}"}, **kwargs)
+
+    return send
 
 
 @pytest.fixture

@@ -29,18 +29,6 @@ FIELDS = ["extension", "id", "mime_type", "name", "size", "source_url"]
 
 
 @pytest.fixture
-def call(app, admin):
-    """Send a request with a knowledge key."""
-    token = admin.post("/dataset-keys", json={"name": "test"}).json["token"]
-    client = app.test_client()
-
-    def send(method: str, path: str, **kwargs):
-        return client.open(f"/v1{path}", method=method, headers={"Authorization": f"Bearer {token}"}, **kwargs)
-
-    return send
-
-
-@pytest.fixture
 def base(sqlite_database) -> str:
     return datasets.create("Pictures")["id"]
 

@@ -9,18 +9,6 @@ import uuid
 import pytest
 
 
-@pytest.fixture
-def call(app, admin):
-    """Send a request with a knowledge key."""
-    token = admin.post("/dataset-keys", json={"name": "test"}).json["token"]
-    client = app.test_client()
-
-    def send(method: str, path: str, **kwargs):
-        return client.open(f"/v1{path}", method=method, headers={"Authorization": f"Bearer {token}"}, **kwargs)
-
-    return send
-
-
 def test_a_base_from_birth_to_death(call):
     from sparrow.knowledge import indexing
 

@@ -17,13 +17,12 @@ from sparrow.storage.tables import knowledge as t
 from sparrow.storage.tables.files import files as file_table
 from sparrow.tools.outbound import Client
 from tests.knowledge.site import served
-from tests.knowledge.test_service import call  # noqa: F401 - a fixture
 
 NOBODY = "01a22e93-9d00-7f24-a42a-3df59b6d2777"
 
 
 @pytest.fixture
-def base(call) -> str:  # noqa: F811
+def base(call) -> str:
     """The path of a base."""
     return f"/datasets/{call('POST', '/datasets', json={'name': 'Pipeline'}).json['id']}"
 
@@ -67,18 +66,18 @@ def run(infos: list, kind: str = "local_file", **changes) -> dict:
             "is_published": True, "response_mode": "blocking", **changes}
 
 
-def upload(call, name: str = "泵.md", data: bytes = b"# Pump\n\nThe pump runs at 2.2 bar."):  # noqa: F811
+def upload(call, name: str = "泵.md", data: bytes = b"# Pump\n\nThe pump runs at 2.2 bar."):
     return call("POST", "/datasets/pipeline/file-upload", data={"file": (io.BytesIO(data), name)})
 
 
-def index(call, base: str, batch: str) -> list[dict]:  # noqa: F811
+def index(call, base: str, batch: str) -> list[dict]:
     status = f"{base}/documents/{batch}/indexing-status"
     for document in call("GET", status).json["data"]:
         indexing.run(document["id"])
     return call("GET", status).json["data"]
 
 
-def test_a_file_is_uploaded_and_becomes_a_document(call, base):  # noqa: F811
+def test_a_file_is_uploaded_and_becomes_a_document(call, base):
     file = upload(call)
     assert file.status_code == 201, file.text
     assert set(file.json) == {"id", "name", "size", "extension", "mime_type", "created_by", "created_at"}
@@ -100,7 +99,7 @@ def test_a_file_is_uploaded_and_becomes_a_document(call, base):  # noqa: F811
     assert "2.2 bar" in found[0]["segment"]["content"]
 
 
-def test_the_errors_of_an_upload(call, monkeypatch):  # noqa: F811
+def test_the_errors_of_an_upload(call, monkeypatch):
     path = "/datasets/pipeline/file-upload"
     for data, status, code in (
             ({}, 400, "no_file_uploaded"), ({"file": (io.BytesIO(b"x"), "")}, 400, "filename_not_exists_error"),
@@ -112,7 +111,7 @@ def test_the_errors_of_an_upload(call, monkeypatch):  # noqa: F811
     assert (upload(call).status_code, upload(call).json["code"]) == (413, "file_too_large")
 
 
-def test_what_a_pipeline_begins_at_is_listed(call, base):  # noqa: F811
+def test_what_a_pipeline_begins_at_is_listed(call, base):
     for query in ("", "?is_published=true", "?is_published=false"):
         listed = call("GET", f"{base}/pipeline/datasource-plugins{query}").json
         assert [(node["node_id"], node["datasource_type"]) for node in listed] == [
@@ -126,7 +125,7 @@ def test_what_a_pipeline_begins_at_is_listed(call, base):  # noqa: F811
     assert (refused.status_code, refused.json["code"]) == (400, "invalid_param")
 
 
-def test_a_site_is_looked_through_and_its_pages_become_documents(call, base, site):  # noqa: F811
+def test_a_site_is_looked_through_and_its_pages_become_documents(call, base, site):
     told = events(call("POST", f"{base}/pipeline/datasource/nodes/website_crawl/run",
                        json=asked(f"{site.url}/", limit="5", exclude_paths="/x, /y")))
     assert [event["event"] for event in told[:-1]] == ["datasource_processing"] * (len(told) - 1)
@@ -151,7 +150,7 @@ def test_a_site_is_looked_through_and_its_pages_become_documents(call, base, sit
     assert "KX-19" in found[0]["segment"]["content"]
 
 
-def test_a_page_that_no_crawl_found_is_fetched(call, base, site):  # noqa: F811
+def test_a_page_that_no_crawl_found_is_fetched(call, base, site):
     made = call("POST", f"{base}/pipeline/run", json=run([{"url": f"{site.url}/a"}], "website_crawl"))
     assert [document["name"] for document in made.json["documents"]] == ["Page A"]
     count = _files()
@@ -162,7 +161,7 @@ def test_a_page_that_no_crawl_found_is_fetched(call, base, site):  # noqa: F811
     assert _files() == count  # the first one is not kept either
 
 
-def test_a_site_that_cannot_be_read_is_an_error_event(call, base, site):  # noqa: F811
+def test_a_site_that_cannot_be_read_is_an_error_event(call, base, site):
     path = f"{base}/pipeline/datasource/nodes/website_crawl/run"
     (error,) = events(call("POST", path, json=asked(f"{site.url}/none")))[-1:]
     assert set(error) == {"event", "error"}
@@ -180,7 +179,7 @@ def test_who_leaves_stops_the_crawl(app, admin, base, site, monkeypatch):
     assert crawl.state(dataset_id, crawl_id)["state"] in ("stopped", "completed")
 
 
-def test_files_are_not_looked_for(call, base):  # noqa: F811
+def test_files_are_not_looked_for(call, base):
     (told,) = events(call("POST", f"{base}/pipeline/datasource/nodes/local_file/run", json={
         "inputs": {}, "datasource_type": "local_file", "is_published": True}))
     assert told["event"] == "datasource_error"
@@ -197,7 +196,7 @@ def test_files_are_not_looked_for(call, base):  # noqa: F811
     ({"inputs": {"url": "http://a", "include_paths": [5]}}, 400, "inputs.include_paths"),
     ({"is_published": "perhaps"}, 400, "is_published"), ({"is_published": None}, 400, "is_published"),
     ({"credential_id": 5}, 400, "credential_id")])
-def test_wrong_requests_of_a_node(call, base, change, status, names):  # noqa: F811
+def test_wrong_requests_of_a_node(call, base, change, status, names):
     reply = call("POST", f"{base}/pipeline/datasource/nodes/website_crawl/run", json={**asked("http://a/"), **change})
     assert (reply.status_code, reply.json["code"]) == (status, "invalid_param"), reply.text
     assert names in reply.json["message"]
@@ -216,14 +215,14 @@ def test_wrong_requests_of_a_node(call, base, change, status, names):  # noqa: F
     ({"datasource_info_list": [{"reference": NOBODY}]}, 404, "File not found"),
     ({"inputs": None}, 400, "inputs"), ({"is_published": False}, 400, "is_published"),
     ({"response_mode": "later"}, 400, "response_mode")])
-def test_wrong_requests_of_a_run(call, base, change, status, names):  # noqa: F811
+def test_wrong_requests_of_a_run(call, base, change, status, names):
     reply = call("POST", f"{base}/pipeline/run", json={**run([{"reference": NOBODY}]), **change})
     assert reply.status_code == status, reply.text
     assert names in reply.json["message"]
     assert call("GET", f"{base}/documents").json["total"] == 0
 
 
-def test_bases_and_files_that_are_not_there_or_not_ones_own(call, base, admin):  # noqa: F811
+def test_bases_and_files_that_are_not_there_or_not_ones_own(call, base, admin):
     for method, path, body in (
             ("GET", "datasource-plugins", None), ("POST", "run", run([{"reference": NOBODY}])),
             ("POST", "datasource/nodes/website_crawl/run", asked("http://a/"))):

@@ -7,13 +7,11 @@ import json
 
 import pytest
 
-from tests.knowledge.test_service import call  # noqa: F401 - a fixture
-
 RETRIEVAL = {"search_method": "hybrid_search", "reranking_enable": False, "top_k": 3, "score_threshold_enabled": False}
 
 
 @pytest.fixture
-def base(call):  # noqa: F811 - the fixture
+def base(call):
     """Ids of a base, its document and a metadata field, as a path needs them."""
     from sparrow.knowledge import indexing
 
@@ -38,7 +36,7 @@ def conditions(**changes) -> dict:
     {"weights": {"vector_setting": {"vector_weight": 7}}}, {"top_k": 1.5}, {"metadata_filtering_conditions": "x"},
     {"metadata_filtering_conditions": {"logical_operator": "xor", "conditions": []}}, conditions(name=None),
     conditions(comparison_operator="nearly"), conditions(value={"a": 1})], ids=str)
-def test_retrieval_settings_that_do_not_fit(call, base, change):  # noqa: F811 - the fixture
+def test_retrieval_settings_that_do_not_fit(call, base, change):
     model = RETRIEVAL | change
     for method, path, body in (
             ("POST", "/datasets", {"name": "Another", "retrieval_model": model}),
@@ -51,13 +49,13 @@ def test_retrieval_settings_that_do_not_fit(call, base, change):  # noqa: F811 -
     assert call("GET", "/datasets").json["total"] == 1
 
 
-def test_what_a_client_leaves_open_is_empty_or_absent(call, base):  # noqa: F811 - the fixture
+def test_what_a_client_leaves_open_is_empty_or_absent(call, base):
     for model in ({"top_k": 5}, {"search_method": "", "reranking_mode": "", "weights": {"weight_type": ""}}):
         found = call("POST", f"/datasets/{base['dataset']}/retrieve", json={"query": "x", "retrieval_model": model})
         assert found.status_code == 200, found.json
 
 
-def test_an_external_base_needs_its_server(call):  # noqa: F811 - the fixture
+def test_an_external_base_needs_its_server(call):
     for more in ({}, {"external_knowledge_api_id": "01a22dd6-11b8-73a7-ac0a-43276a512f08"}):
         answer = call("POST", "/datasets", json={"name": "Away", "provider": "external", **more})
         assert (answer.status_code, answer.json["params"]) == (400, "external_knowledge_api_id")
@@ -88,7 +86,7 @@ def test_an_apps_own_strange_weights_do_not_end_its_runs():
         "pre_processing_rules": [{"id": "remove_extra_spaces", "enabled": "zz"}]}}}),
     ("../tags/binding", {"target_id": "{dataset}"}), ("../tags/binding", {"target_id": "{dataset}", "tag_ids": []}),
     ("../tags/unbinding", {"target_id": "{dataset}"})], ids=str)
-def test_bodies_that_do_not_fit(call, base, path, body):  # noqa: F811 - the fixture
+def test_bodies_that_do_not_fit(call, base, path, body):
     def fill(text: str) -> str:
         for name, value in base.items():
             text = text.replace(f"{{{name}}}", value)
@@ -102,7 +100,7 @@ def test_bodies_that_do_not_fit(call, base, path, body):  # noqa: F811 - the fix
     assert segments["total"] == before == 1
 
 
-def test_a_refused_first_document_settles_nothing_and_leaves_no_file(call):  # noqa: F811 - the fixture
+def test_a_refused_first_document_settles_nothing_and_leaves_no_file(call):
     from sparrow.storage import db
 
     path = f"/datasets/{call('POST', '/datasets', json={'name': 'New'}).json['id']}"
@@ -119,7 +117,7 @@ def test_a_refused_first_document_settles_nothing_and_leaves_no_file(call):  # n
         assert db.rows(tx, "SELECT count(*) FROM files") == [(0,)]
 
 
-def test_an_archived_document_takes_no_file(call, base):  # noqa: F811 - the fixture
+def test_an_archived_document_takes_no_file(call, base):
     from sparrow.storage import db
 
     path = f"/datasets/{base['dataset']}/documents"
@@ -131,7 +129,7 @@ def test_an_archived_document_takes_no_file(call, base):  # noqa: F811 - the fix
         assert db.rows(tx, "SELECT count(*) FROM files") == [(1,)]
 
 
-def test_a_document_that_is_archived_while_its_file_comes_keeps_none(call, base, monkeypatch):  # noqa: F811
+def test_a_document_that_is_archived_while_its_file_comes_keeps_none(call, base, monkeypatch):
     from sparrow.api.service import datasets_documents as service
     from sparrow.storage import db
 
@@ -145,7 +143,7 @@ def test_a_document_that_is_archived_while_its_file_comes_keeps_none(call, base,
         assert db.rows(tx, "SELECT count(*) FROM files") == [(1,)]
 
 
-def test_settings_that_are_given_in_part_are_shown_whole(call):  # noqa: F811 - the fixture
+def test_settings_that_are_given_in_part_are_shown_whole(call):
     made = call("POST", "/datasets", json={
         "name": "Parts", "summary_index_setting": {"enable": False},
         "retrieval_model": {"search_method": "full_text_search", "top_k": 2, "reranking_model": None,
@@ -159,7 +157,7 @@ def test_settings_that_are_given_in_part_are_shown_whole(call):  # noqa: F811 - 
 
 @pytest.mark.parametrize("stored", [
     {"weights": "x"}, {"weights": ["x"]}, {"weights": {"vector_setting": "x"}}, {"reranking_model": "x"}], ids=str)
-def test_settings_of_a_time_when_nothing_was_checked_are_shown(call, base, stored):  # noqa: F811 - the fixture
+def test_settings_of_a_time_when_nothing_was_checked_are_shown(call, base, stored):
     """One such base hid all bases."""
     from sparrow.storage import db
     from sparrow.storage.tables import knowledge as t
@@ -177,7 +175,7 @@ def test_a_base_takes_no_rule_that_each_document_would_be_refused_for(admin):
     assert admin.patch(f"/datasets/{base}", json={"process_rule": None}).status_code == 200
 
 
-def test_an_answer_belongs_to_questions_only(call, base):  # noqa: F811 - the fixture
+def test_an_answer_belongs_to_questions_only(call, base):
     path = f"/datasets/{base['dataset']}/documents/{base['document']}/segments"
     added = call("POST", path, json={"segments": [{"content": "x", "answer": "y"}]}).json["data"][0]
     changed = call("POST", f"{path}/{added['id']}", json={"segment": {"content": "z", "answer": "y"}}).json["data"]

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from tests.knowledge.test_service import call, document_of  # noqa: F401 - a fixture
+from tests.knowledge.test_service import document_of
 
 RETRIEVAL = {"search_method": "semantic_search", "reranking_enable": "false", "top_k": "3",
              "score_threshold_enabled": "true", "score_threshold": "0.5",
@@ -18,7 +18,7 @@ RULE = {"mode": "custom", "rules": {
 
 
 @pytest.mark.parametrize("query", ["page=&limit=&keyword=", "status=&metadata=", "include_all=&tag_ids=", "tag_ids[]="])
-def test_an_empty_parameter_counts_as_not_given(call, query):  # noqa: F811 - the fixture
+def test_an_empty_parameter_counts_as_not_given(call, query):
     path, document = document_of(call)
     for place in ("/datasets", f"{path}/documents", document, f"{document}/segments"):
         answer = call("GET", f"{place}?{query}")
@@ -28,12 +28,12 @@ def test_an_empty_parameter_counts_as_not_given(call, query):  # noqa: F811 - th
 
 @pytest.mark.parametrize(("status", "found"), [
     ("available", 1), ("active", 1), ("Enabled", 1), ("archived", 0), ("completed", 1), ("none of Dify's", 1)])
-def test_documents_of_a_status(call, status, found):  # noqa: F811 - the fixture
+def test_documents_of_a_status(call, status, found):
     path, _ = document_of(call)
     assert call("GET", f"{path}/documents", query_string={"status": status}).json["total"] == found
 
 
-def test_ids_in_capitals(call):  # noqa: F811 - the fixture
+def test_ids_in_capitals(call):
     path, document = document_of(call)
     base, one = path.rpartition("/")[2].upper(), document.rpartition("/")[2].upper()
     place = f"/datasets/{base}/documents/{one}"
@@ -59,7 +59,7 @@ def test_ids_in_capitals(call):  # noqa: F811 - the fixture
     assert again.json["document"]["id"] == one.lower()
 
 
-def test_numbers_and_truths_as_text(call):  # noqa: F811 - the fixture
+def test_numbers_and_truths_as_text(call):
     made = call("POST", "/datasets", json={"name": "a", "retrieval_model": RETRIEVAL})
     assert made.status_code == 200, made.json
     shown = made.json["retrieval_model_dict"]
@@ -85,7 +85,7 @@ def test_numbers_and_truths_as_text(call):  # noqa: F811 - the fixture
         assert (refused.status_code, refused.json["params"]) == (400, "process_rule")
 
 
-def test_pieces_longer_than_there_are(call):  # noqa: F811 - the fixture
+def test_pieces_longer_than_there_are(call):
     path, _ = document_of(call)
     rule = {"mode": "custom", "rules": {"pre_processing_rules": [], "segmentation": {
         "separator": "\n\n------------\n\n", "max_tokens": 4096}}}
@@ -96,7 +96,7 @@ def test_pieces_longer_than_there_are(call):  # noqa: F811 - the fixture
     assert shown["rules"]["segmentation"]["max_tokens"] == 4000
 
 
-def test_retrieval_settings_as_the_documents_long_had_them(call):  # noqa: F811 - the fixture
+def test_retrieval_settings_as_the_documents_long_had_them(call):
     path, _ = document_of(call)
     model = {"search_method": "hybrid_search", "reranking_enable": False, "weights": 0.6, "top_k": 2,
              "reranking_mode": {"reranking_provider_name": "cohere", "reranking_model_name": "rerank-3"}}

@@ -12,8 +12,6 @@ from typing import Any
 
 import pytest
 
-from tests.knowledge.test_service import call  # noqa: F401 - a fixture
-
 DATASET = {
     "id", "name", "description", "provider", "permission", "data_source_type", "indexing_technique", "app_count",
     "document_count", "word_count", "created_by", "author_name", "created_at", "updated_by", "updated_at",
@@ -122,7 +120,7 @@ INNER = {"by text": ("document", DOCUMENT), "by file": ("document", DOCUMENT), "
                                  "error", "stopped_at", "completed_segments", "total_segments"})}
 
 
-def test_every_documented_endpoint(call):  # noqa: F811 - the fixture
+def test_every_documented_endpoint(call):
     from sparrow.knowledge import indexing
 
     known: dict[str, str] = {}
@@ -148,7 +146,7 @@ def test_every_documented_endpoint(call):  # noqa: F811 - the fixture
 
 
 @pytest.mark.parametrize("mark", ["_", "-"])
-def test_both_spellings_of_a_path(call, mark):  # noqa: F811 - the fixture
+def test_both_spellings_of_a_path(call, mark):
     base = call("POST", "/datasets", json={"name": "Spelled", "indexing_technique": "economy"}).json["id"]
     made = call("POST", f"/datasets/{base}/document/create{mark}by{mark}text", json={"name": "a", "text": "b"})
     assert made.status_code == 200, made.text
