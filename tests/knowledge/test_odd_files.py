@@ -71,6 +71,7 @@ def test_a_damaged_byte_does_not_make_utf8_something_else(tmp_path, text):
     ("cp1250", "A szivattyú nyomása három bar. Ellenőrizze a szűrőt és a tömítést."),
     ("iso8859-2", "Presiunea pompei este de trei bari. Verificaţi supapa şi filtrul."),
     ("cp1254", "Pompanın basıncı üç bardır. Vanayı ve süzgeci her gün denetleyin."),
+    ("cp1254", "BM dosyasının ismi değiştirilmiştir."),
     ("cp1253", "Η πίεση της αντλίας είναι τρία μπαρ. Ελέγξτε τη βαλβίδα."),
     ("cp1255", "לחץ המשאבה הוא שלושה בר. בדוק את השסתום."), ("cp1256", "ضغط المضخة ثلاثة بار. افحص الصمام كل يوم."),
     ("cp874", "แรงดันของปั๊มคือสามบาร์ ตรวจสอบวาล์วทุกวัน"),

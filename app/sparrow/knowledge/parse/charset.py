@@ -34,7 +34,7 @@ _WIDER = {"gb2312": "gb18030", "gbk": "gb18030", "shift_jis": "cp932", "euc-kr":
           "iso-8859-1": "cp1252", "ascii": "cp1252"}
 _READ = 4096  # bytes of the lines that are not ASCII
 _SURE = 0.3  # chardet's confidence from which its answer counts
-_NOISE = 0.08  # random bytes reach 0.06, sixty of a language 0.1
+_NOISE = 0.08  # random bytes reach 0.06, sixty letters of a language 0.1
 _HARDLY = 0.05  # below which it is a guess among all that are spelt with Latin letters
 _ALIKE = 0.6  # the likeness from which bytes are a language's
 _FEW = 0.02  # the part of signs that are not ASCII in an English text
@@ -96,6 +96,7 @@ def _guess(sample: bytes) -> str | None:
     import chardet
 
     lines = b"\n".join(line for line in re.split(rb"[\r\n]+", sample) if not line.isascii())[:_READ] or sample[:_READ]
+    lines = b"\n" + lines  # or a text that begins with "BM" is a picture
     found = {entry["encoding"]: entry["confidence"] for entry in chardet.detect_all(
         lines, ignore_threshold=True, include_encodings=_CANDIDATES)}
     name = next(iter(found))
@@ -104,7 +105,7 @@ def _guess(sample: bytes) -> str | None:
         if likeness > _ALIKE:
             return best
         foreign = sum(byte >= 0x80 for byte in lines)
-        if foreign >= max(16, len(lines) // 5) and found[name] < _NOISE:
+        if foreign >= max(64, len(lines) // 5) and found[name] < _NOISE:
             return None
         few = foreign <= max(1, len(lines) * _FEW)
         if name and (few or (found[name] < _HARDLY and found.get("Windows-1252", 0.0) > found[name] * 0.75)):
