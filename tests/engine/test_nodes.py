@@ -8,11 +8,11 @@ import time
 import pytest
 
 from sparrow.engine import events as ev
-from sparrow.engine import jinja, jsonrepair
+from sparrow.engine import jinja, jsonrepair, prompts
 from sparrow.engine.conditions import ConditionError, compare
 from sparrow.engine.files import File
 from sparrow.engine.ports import HttpResponse, Ports, ToolInfo, ToolMessage, Turn
-from sparrow.messages import ToolSpec
+from sparrow.messages import ModelInfo, ModelRef, ToolSpec
 from tests.engine.flow import LocalCode, code, end, graph, llm, node, play, text_of
 from tests.fake_model import FakeModel
 
@@ -353,6 +353,20 @@ def test_a_picture_is_looked_at_as_closely_as_the_settings_say(item, configs, se
     pictures: list = []
     one({**item, "data": data}, {"q": "<<say:{}>>", "f": PICTURE}, ports=Ports(models=Watched(), files=Bytes()))
     assert pictures == [seen]
+
+
+@pytest.mark.parametrize(("features", "size", "count"), [
+    ({"vision"}, 128_000, 5), ({"vision"}, 4096, 2), ((), 128_000, 0)])
+def test_as_many_pictures_of_passages_are_shown_as_fit(features, size, count):
+    info = ModelInfo(ModelRef("openai", "m"), frozenset(features), size)
+    files = [{"id": str(number), "name": f"{number}.png", "mime_type": "image/png"} for number in range(7)]
+    drawing = {"id": "bmp", "name": "a.bmp", "mime_type": "image/bmp"}
+    found = [{"content": "a", "files": [drawing, *files[:2]], "metadata": {"_source": "knowledge"}},
+             {"content": "b", "files": files[1:], "metadata": {"_source": "knowledge"}}]
+    seen = prompts.context_pictures(found, info, lambda file: f"data:{file.related_id}", "low")
+    assert [(part.data, part.detail) for part in seen] == [(f"data:{number}", "low") for number in range(count)]
+    elsewhere = [{"content": "a", "files": files, "metadata": {"_source": "a client"}}, "text", {"content": "b"}]
+    assert prompts.context_pictures(elsewhere, info, str, None) == []
 
 
 def test_files_of_earlier_turns_stay_in_sight():

@@ -24,7 +24,6 @@ from sparrow.errors import BadRequest, NotFound, SparrowError
 from sparrow.storage import db, files, queue
 from sparrow.storage.tables import knowledge as t
 from sparrow.storage.tables.files import files as file_table
-from sparrow.storage.tables.jobs import jobs
 
 from . import datasets, parse, web
 from .page import Page, join
@@ -199,7 +198,7 @@ def run(crawl_id: str, client: web.Client, *, progressed: Callable[[Connection],
             page = work.following()
             if page is None:
                 _end(crawl_id, "completed")
-            elif clock.monotonic() > until and _others_wait():
+            elif clock.monotonic() > until and queue.others_wait(_job(crawl_id)):
                 queue.submit(KIND, {"crawl_id": crawl_id}, key=_job(crawl_id))
                 return
             else:
@@ -464,11 +463,6 @@ def _row(crawl_id: str, position: int, depth: int, url: str) -> dict[str, Any]:
 
 def _job(crawl_id: str) -> str:
     return f"crawl:{crawl_id}"
-
-
-def _others_wait() -> bool:
-    with db.read() as tx:
-        return tx.execute(sa.select(jobs.c.id).where(jobs.c.state == "queued").limit(1)).first() is not None
 
 
 def _unread(url: str, ending: str) -> FetchError:

@@ -33,6 +33,7 @@ _CANDIDATES = (
 _WIDER = {"gb2312": "gb18030", "gbk": "gb18030", "shift_jis": "cp932", "euc-kr": "cp949", "big5": "big5hkscs",
           "iso-8859-1": "cp1252", "ascii": "cp1252"}
 _READ = 4096  # bytes of the lines that are not ASCII
+_JUDGED = 20_000  # characters
 _SURE = 0.3  # chardet's confidence from which its answer counts
 _NOISE = 0.08  # random bytes reach 0.06, sixty letters of a language 0.1
 _HARDLY = 0.05  # below which it is a guess among all that are spelt with Latin letters
@@ -151,9 +152,11 @@ def _likeness(sample: bytes, codec: str) -> float:
     """Return how much the bytes look like one of the languages of `_FREQUENT`, per character that is not ASCII."""
     score, count = 0.0, 0
     before = ""
-    for char in sample.decode(codec, errors="replace"):
+    for char in sample.decode(codec, errors="replace")[:_JUDGED]:
         code, last, before = ord(char), before, char
         if code < 0x80:
+            if code < 32 and char not in "\t\n\r\f":
+                score -= 2
             continue
         count += 1
         if char == "\ufffd":
